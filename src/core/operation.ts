@@ -1,0 +1,91 @@
+import type { Protocol } from './target.ts';
+
+/**
+ * What one act asks to do. SQL actions are shared by every SQL protocol. The groups in which they stand (`read`, `write`,
+ * `define` …) are the policy schema's business (`policy/schema.ts`).
+ */
+export type ActionName = 'connect' | 'reveal' | `${'sql' | 'ssh' | 'http' | 'grpc' | 'kubernetes' | 'cosmos'}:${string}`;
+
+export type ObjectType =
+  | 'Target'
+  | 'Database'
+  | 'Schema'
+  | 'Relation'
+  | 'Function'
+  | 'Setting'
+  | 'Role'
+  | 'DataClass'
+  | 'Namespace'
+  | 'Resource'
+  | 'Path'
+  | 'Method'
+  | 'Command'
+  | 'File'
+  | 'Forward';
+
+/**
+ * A policy object, named by path: `Relation` `orders/public.customers`. Parents are given nearest first and are transitive: the
+ * target and its labels are added by the policy engine, so a relation names only its schema and database.
+ */
+export interface ObjectRef {
+  readonly type: ObjectType;
+  readonly id: string;
+  readonly parents?: readonly ObjectRef[];
+}
+
+export interface Act {
+  readonly action: ActionName;
+  readonly object: ObjectRef;
+}
+
+/** Facts of an operation for policy's `context`; every key is declared in the policy schema. */
+export type FactValue = string | number | boolean | readonly string[];
+export type Facts = Readonly<Record<string, FactValue>>;
+
+/** One thing asked inside a session. Immutable once built; decided on exactly the bytes that will be forwarded. */
+export interface Operation {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly protocol: Protocol;
+  readonly acts: readonly Act[];
+  readonly facts: Facts;
+  /**
+   * True only where nothing can change: no write, no volatile function, no side effect. Such an operation may be forwarded while
+   * its record is being written; its answer is held until the record is durable. Everything else waits for the disk first.
+   */
+  readonly pureRead: boolean;
+  /** For people and the record: the statement or request with every sensitive literal masked. */
+  readonly text: string;
+  /** False where `text` had something masked or cut, so that the record carries a keyed digest of the exact bytes as well. */
+  readonly textIsExact: boolean;
+  /** For people and the record: bound parameters in order, masked; absent where there are none. */
+  readonly parameters?: readonly (string | null)[];
+  /** Data classes that the operation touches without the principal being allowed to see them. */
+  readonly dataClasses: readonly string[];
+  /** Exactly what an approval binds: the bytes to be forwarded and their parameters. Built only when it is needed. */
+  exact(): Uint8Array;
+  /** The statement itself, nothing masked: for the reviewer, who decides on what will run; never kept. */
+  fullText(): string;
+  /** Same value, same decision (under one policy version and principal): the key of the decision cache. Absent: not cached. */
+  readonly cacheKey?: object;
+}
+
+/** How an operation ended. */
+export interface Completion {
+  readonly operationId: string;
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'unknown';
+  /** The upstream's own error code where it failed (an SQLSTATE, an HTTP status). */
+  readonly errorCode?: string;
+  readonly rows: number;
+  /** Bytes of answer sent to the client. */
+  readonly bytes: number;
+  /** Cells masked, by data class. */
+  readonly masked: Readonly<Record<string, number>>;
+}
+
+/** A few masked result rows for the recording. `null` is SQL NULL. */
+export interface ResultSample {
+  readonly operationId: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | null)[])[];
+}

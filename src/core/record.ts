@@ -1,0 +1,148 @@
+import type { Act, Facts } from './operation.ts';
+import type { ClaimValue } from './principal.ts';
+
+/**
+ * What the audit log holds: one record, one leaf. `type` closes the set. Times are UTC, RFC 3339 with milliseconds. The log adds
+ * `v`, `time`, `gateway` and `policy_version`; everything else is the record's own. No secret and no unmasked sensitive value, ever.
+ */
+export type AuditRecord =
+  | {
+      readonly type: 'gateway.started';
+      readonly version: string;
+      readonly durability: 'disk' | 'process';
+      readonly config_digest: string;
+      readonly unsafe: readonly string[];
+    }
+  | { readonly type: 'gateway.stopped'; readonly reason: string }
+  | { readonly type: 'log.recovered'; readonly records: number; readonly dropped_bytes: number }
+  | {
+      readonly type: 'sign-in.refused';
+      readonly target: string;
+      readonly peer: string;
+      readonly claimed_user: string;
+      readonly code: string;
+      readonly detail: string;
+    }
+  | ({
+      readonly type: 'session.opened';
+      readonly session: string;
+      readonly operation: string;
+      readonly target: string;
+      readonly protocol: string;
+      readonly peer: string;
+      readonly claimed_user: string;
+      readonly acts: readonly RecordedAct[];
+      readonly policies: readonly string[];
+    } & RecordedPrincipal)
+  | {
+      readonly type: 'session.closed';
+      readonly session: string;
+      readonly reason: string;
+      readonly operations: number;
+      readonly duration_ms: number;
+      readonly recording?: SealedRecording;
+    }
+  | {
+      readonly type: 'session.note';
+      readonly session: string;
+      readonly event: string;
+      readonly detail: Readonly<Record<string, string | number>>;
+    }
+  | {
+      readonly type: 'operation.decided';
+      readonly session: string;
+      readonly operation: string;
+      readonly target: string;
+      readonly principal: string;
+      readonly decision: 'allow' | 'deny';
+      readonly code?: string;
+      readonly policies: readonly string[];
+      readonly acts: readonly RecordedAct[];
+      readonly facts: Facts;
+      readonly text: string;
+      readonly text_exact: boolean;
+      readonly digest?: string;
+      readonly parameters?: readonly (string | null)[];
+      readonly data_classes: readonly string[];
+      readonly approvals?: readonly string[];
+      readonly pure_read: boolean;
+    }
+  | {
+      readonly type: 'operation.completed';
+      readonly session: string;
+      readonly operation: string;
+      readonly outcome: string;
+      readonly error_code?: string;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly duration_ms: number;
+      readonly masked: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly type: 'approval.requested';
+      readonly approval: string;
+      readonly session: string;
+      readonly operation: string;
+      readonly target: string;
+      readonly principal: string;
+      readonly reviews: readonly { policy: string; group: string; approvals: number }[];
+      readonly binding: string;
+      readonly text: string;
+      readonly expires: string;
+    }
+  | ({
+      readonly type: 'approval.answered';
+      readonly approval: string;
+      readonly answer: 'approved' | 'denied';
+      readonly reason: string;
+      readonly group: string;
+    } & RecordedPrincipal)
+  | { readonly type: 'approval.ended'; readonly approval: string; readonly state: 'approved' | 'denied' | 'expired' | 'cancelled' | 'used' }
+  | ({
+      readonly type: 'credential.issued';
+      readonly credential: string;
+      readonly target: string;
+      readonly expires: string;
+    } & RecordedPrincipal)
+  | { readonly type: 'credential.revoked'; readonly credential: string; readonly by: string; readonly reason: string }
+  | ({
+      readonly type: 'administration';
+      readonly action: string;
+      readonly detail: Readonly<Record<string, string | number | boolean>>;
+    } & RecordedPrincipal)
+  | ({ readonly type: 'evidence.read'; readonly what: string; readonly query: string; readonly results: number } & RecordedPrincipal)
+  | { readonly type: 'policy.changed'; readonly policy_digest: string; readonly policies: number; readonly previous: string }
+  | { readonly type: 'config.changed'; readonly config_digest: string; readonly previous: string }
+  | { readonly type: 'key.rotated'; readonly key: string; readonly previous: string };
+
+export type AuditRecordType = AuditRecord['type'];
+
+export interface RecordedAct {
+  readonly action: string;
+  /** `Relation::"orders/public.customers"`. */
+  readonly object: string;
+}
+
+export interface RecordedPrincipal {
+  readonly issuer: string;
+  readonly issuer_url: string;
+  readonly subject: string;
+  readonly kind: string;
+  readonly groups: readonly string[];
+  readonly groups_known: boolean;
+  readonly claims: Readonly<Record<string, ClaimValue>>;
+  readonly display: string;
+  readonly token_id: string;
+  readonly token_expires: string;
+}
+
+export interface SealedRecording {
+  /** Path below the recordings folder. */
+  readonly file: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export function recordAct(act: Act): RecordedAct {
+  return { action: act.action, object: `${act.object.type}::${JSON.stringify(act.object.id)}` };
+}
