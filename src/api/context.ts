@@ -1,0 +1,208 @@
+import type { AuditPort, LiveSession } from '../core/ports.ts';
+import type { Principal } from '../core/principal.ts';
+import type { AuditRecord, AuditRecordType, RecordedAct } from '../core/record.ts';
+
+/**
+ * What the API needs from the rest of the house, written from what it calls. Put together in `cli/gateway.ts`.
+ * Anything here may throw a `GatewayFault`; the API words it as a problem document (`problem.ts`).
+ */
+export interface ApiContext {
+  /** The gateway's name in its configuration. */
+  readonly name: string;
+  readonly version: string;
+  /** Issuers at which people sign in, for `sallyport login`. */
+  readonly signIn: readonly SignInIssuer[];
+  readonly identity: ApiIdentity;
+  /** What the principal's groups allow at this API; empty for a stranger. */
+  roles(principal: Principal): ReadonlySet<Role>;
+  readonly sessions: ApiSessions;
+  readonly approvals: ApiApprovals;
+  readonly audit: ApiAudit;
+  readonly recordings: ApiRecordings;
+  readonly policy: ApiPolicy;
+  health(): Health;
+  /** Prometheus text exposition format 0.0.4. */
+  metrics(): string;
+  /** Something failed that no client may see in full: for the operator's log. */
+  report(what: string, error: unknown): void;
+}
+
+export type Role = 'admin' | 'reviewer' | 'auditor' | 'operator';
+
+export interface SignInIssuer {
+  readonly name: string;
+  /** The issuer's URL, under which its discovery document is found. */
+  readonly issuer: string;
+  /** The public client (no secret) registered for the command line, with a loopback redirect. */
+  readonly clientId: string;
+  /** What a token must have in `aud`. */
+  readonly audience: string;
+  readonly scopes: readonly string[];
+}
+
+export interface ApiIdentity {
+  /** An OIDC token whose audience is this gateway; never a gateway token. Throws `authentication-failed`. */
+  authenticateOidc(token: string): Promise<Principal>;
+  /**
+   * Exchanges an OIDC token for a gateway token bound to the principal and one target. Resolves when `credential.issued` is durable.
+   * Throws `authentication-failed`, `target-unknown`, `access-denied`, `audit-unavailable`.
+   */
+  exchange(request: ExchangeRequest): Promise<IssuedCredential>;
+  /** Credentials that are neither expired nor revoked. */
+  credentials(): Promise<readonly CredentialView[]>;
+  /** Resolves when `credential.revoked` is durable and its sessions are ending; false where there is no such live credential. */
+  revokeCredential(id: string, by: Principal, reason: string): Promise<boolean>;
+}
+
+export interface ExchangeRequest {
+  readonly subjectToken: string;
+  readonly target: string;
+  readonly peer: string;
+}
+
+export interface IssuedCredential {
+  /** The public id, for records and revocation. */
+  readonly id: string;
+  /** The secret handle, shown once. */
+  readonly token: string;
+  readonly expiresAtMs: number;
+}
+
+export interface CredentialView {
+  readonly id: string;
+  readonly principal: Pick<Principal, 'issuer' | 'subject' | 'kind' | 'display'>;
+  readonly target: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface ApiSessions {
+  list(): readonly LiveSession[];
+  find(id: string): LiveSession | undefined;
+}
+
+export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled' | 'used';
+
+export interface ApprovalView {
+  readonly id: string;
+  readonly state: ApprovalState;
+  readonly session: string;
+  readonly operation: string;
+  readonly target: string;
+  readonly principal: Pick<Principal, 'issuer' | 'subject' | 'kind' | 'display' | 'claims'>;
+  readonly acts: readonly RecordedAct[];
+  /** Masked: safe for everyone who may see that the request exists. */
+  readonly text: string;
+  readonly reviews: readonly ReviewView[];
+  readonly requestedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface ReviewView {
+  readonly policy: string;
+  readonly group: string;
+  /** How many different people must approve. */
+  readonly approvals: number;
+  readonly message: string;
+  readonly answers: readonly AnswerView[];
+}
+
+export interface AnswerView {
+  readonly by: string;
+  readonly answer: 'approved' | 'denied';
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+export interface ApiApprovals {
+  list(filter: { readonly state: ApprovalState | undefined }): Promise<readonly ApprovalView[]>;
+  find(id: string): Promise<ApprovalView | undefined>;
+  /** What exactly will run, nothing masked, while the request is pending on this gateway; undefined afterwards. */
+  exactText(id: string): Promise<ExactText | undefined>;
+  /**
+   * One person's answer for every review of theirs. Resolves when `approval.answered` is durable. Throws `access-denied` (own request,
+   * not in the group), `approval-cancelled`/`approval-expired` (nobody can answer any more), `audit-unavailable`.
+   */
+  answer(id: string, by: Principal, answer: 'approve' | 'deny', reason: string): Promise<ApprovalView>;
+  /** Every change of every approval from now on; returns how to stop. The listener must not throw. */
+  subscribe(listener: (approval: ApprovalView) => void): () => void;
+}
+
+export interface ExactText {
+  readonly text: string;
+  readonly parameters: readonly (string | null)[];
+}
+
+export interface ApiAudit extends Pick<AuditPort, 'append' | 'durable' | 'durableCount'> {
+  /** Durable records in the order of the log, or newest first. Reads no more than the caller takes. */
+  query(filter: AuditFilter): AsyncIterable<AuditEntry>;
+  /** Durable records from this sequence on, as they come, until the signal. */
+  tail(fromSequence: number, signal: AbortSignal): AsyncIterable<AuditEntry>;
+  /** The newest signed checkpoint, a C2SP signed note. */
+  checkpoint(): Promise<string>;
+  /** C2SP note verifier key: `name+hash+base64`. */
+  readonly verifierKey: string;
+}
+
+export interface AuditFilter {
+  readonly types?: readonly AuditRecordType[] | undefined;
+  readonly session?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly target?: string | undefined;
+  /** `issuer|subject`. */
+  readonly principal?: string | undefined;
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+  /** First sequence to look at, or, newest first, the last one. */
+  readonly sequence?: number | undefined;
+  readonly newestFirst?: boolean | undefined;
+}
+
+export interface AuditEntry {
+  readonly sequence: number;
+  readonly record: StoredRecord;
+}
+
+/** A record as it stands in the log. */
+export type StoredRecord = AuditRecord & {
+  readonly v: number;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  readonly gateway: string;
+  readonly policy_version: string;
+};
+
+export interface ApiRecordings {
+  /** The recording of a session, sealed or still growing, as it is stored (JSON lines); undefined where there is none. */
+  read(sessionId: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+}
+
+export interface ApiPolicy {
+  readonly version: string;
+  /** Why would this be allowed? Asks nothing of the target; throws `target-unknown`, `unclassified`. */
+  explain(question: ExplainQuestion): Promise<Explanation>;
+}
+
+export interface ExplainQuestion {
+  readonly target: string;
+  /** The statement, for SQL targets. Absent: may the principal connect? */
+  readonly statement: string | undefined;
+  readonly principal: Pick<Principal, 'issuer' | 'subject' | 'kind' | 'groups' | 'claims'>;
+}
+
+export interface Explanation {
+  readonly decision: 'allow' | 'deny' | 'hold';
+  readonly policies: readonly string[];
+  readonly message: string;
+  readonly acts: readonly RecordedAct[];
+  readonly reviews: readonly { readonly policy: string; readonly group: string; readonly approvals: number }[];
+  /** Data classes that the operation touches and the principal would see masked. */
+  readonly masked: readonly string[];
+}
+
+export interface Health {
+  /** False while the audit log cannot be written and while the gateway stops: nothing can be done through it. */
+  readonly ready: boolean;
+  /** One line each, in operators' words; nothing secret. */
+  readonly problems: readonly string[];
+}
