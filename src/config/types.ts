@@ -1,0 +1,140 @@
+import type { PrincipalKind } from '../core/principal.ts';
+import type { HoldMode, MaskingMode } from '../core/target.ts';
+import type { Secret } from './secret.ts';
+
+/**
+ * The whole configuration, read and checked: `sallyport.yaml`, what it refers to, and the policy files. Immutable. Durations are in
+ * milliseconds, paths are absolute, defaults are filled in, secrets are read (and print as their reference).
+ */
+export interface Config {
+  /** Absolute path of `sallyport.yaml`. */
+  readonly file: string;
+  readonly gateway: GatewayConfig;
+  readonly listeners: ListenersConfig;
+  /** In the order of the file. Names are unique. */
+  readonly issuers: readonly IssuerConfig[];
+  /** In the order of the file. Names are unique. */
+  readonly targets: readonly TargetConfig[];
+  readonly dataClasses: readonly DataClassConfig[];
+  readonly policies: PoliciesConfig;
+  readonly audit: AuditConfig;
+  readonly roles: RolesConfig;
+  readonly session: { readonly maxLifetimeMs: number };
+  readonly credentials: { readonly maxLifetimeMs: number };
+  /** Every `unsafe_…` in force, by its path in the file: `gateway.unsafe_plaintext`, `targets.orders.masking: unsafe_origin`. */
+  readonly unsafe: readonly string[];
+  /** SHA-256, hex, of what is in force: the resolved file, certificates and policy files. Never of a secret's value. */
+  readonly digest: string;
+  /** What `sallyport check` shows: plain data in the file's own words, defaults filled in, secrets as their references. */
+  readonly resolved: Readonly<Record<string, unknown>>;
+  /** Absolute paths whose change makes this configuration stale: the file, the policies folder and its files, every `file:` reference. */
+  readonly watched: readonly string[];
+}
+
+export interface GatewayConfig {
+  readonly name: string;
+  /** The name under which clients reach the gateway. */
+  readonly host: string;
+  /** PEM, certificate chain with the leaf first. Undefined only with `unsafePlaintext`. */
+  readonly tls: { readonly certificate: Secret; readonly key: Secret } | undefined;
+  /** Folder of embedded state, audit log and recordings. */
+  readonly data: string;
+  /** Accept clients that do not encrypt. */
+  readonly unsafePlaintext: boolean;
+  /** Base of every link given to people, without a trailing slash: `https://gw.bank.example:8080`. */
+  readonly apiUrl: string;
+}
+
+/** `host: undefined` is every interface of the machine, IPv6 and IPv4. */
+export interface ListenAddress {
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+export interface ListenersConfig {
+  readonly postgres: ListenAddress | undefined;
+  readonly api: ListenAddress | undefined;
+}
+
+export interface IssuerConfig {
+  readonly name: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly kind: PrincipalKind;
+  readonly require: Readonly<Record<string, string>>;
+  readonly groups: readonly { readonly group: string; readonly when: Readonly<Record<string, string>> }[];
+  readonly groupsClaim: string | undefined;
+  readonly algorithms: readonly string[];
+  readonly maxLifetimeMs: number | undefined;
+  readonly jwksUri: string | undefined;
+  readonly subjectClaim: string;
+  readonly privateNetwork: boolean;
+  readonly unsafeHttp: boolean;
+  readonly recordClaims: readonly string[];
+  readonly types: readonly string[];
+}
+
+/** A target is also what policy and pipeline call `Target` (`core/target.ts`). */
+export interface TargetConfig {
+  readonly name: string;
+  readonly protocol: 'postgres';
+  readonly upstream: PostgresUpstream;
+  readonly listen: ListenAddress | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly masking: MaskingMode;
+  readonly hold: HoldMode;
+  readonly clientAuth: 'password' | 'oauthbearer';
+}
+
+export interface PostgresUpstream {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: Secret | undefined;
+  /** `verify-ca` does not compare the host name; `unsafe_require` encrypts without verifying; `unsafe_disable` does not encrypt. */
+  readonly tls: 'verify-full' | 'verify-ca' | 'unsafe_require' | 'unsafe_disable';
+  /** PEM. Undefined: the authorities that Node brings. */
+  readonly ca: Secret | undefined;
+  /** PEM, for targets that ask for a client certificate. Both or neither. */
+  readonly certificate: Secret | undefined;
+  readonly key: Secret | undefined;
+}
+
+export interface ColumnPathConfig {
+  readonly target: string;
+  readonly database: string | undefined;
+  readonly schema: string;
+  readonly relation: string;
+  readonly column: string;
+}
+
+export type RecogniserName = 'card-number' | 'us-ssn' | 'aba-routing' | 'iban' | 'email' | 'phone';
+
+/** Structurally the `DataClass` of `masking/types.ts`, which stands above this layer. */
+export interface DataClassConfig {
+  readonly name: string;
+  readonly columns: readonly ColumnPathConfig[];
+  readonly paths: readonly { readonly column: ColumnPathConfig; readonly path: string }[];
+  readonly detect: readonly (
+    | { readonly kind: 'recogniser'; readonly name: RecogniserName }
+    | { readonly kind: 'pattern'; readonly pattern: string }
+  )[];
+  readonly mask: 'redact' | 'partial-last4' | 'hash' | 'pseudonym' | 'null';
+}
+
+export interface PoliciesConfig {
+  readonly folder: string;
+  /** The folder's `.cedar` files as they were read together with the configuration, sorted by name. */
+  readonly files: readonly { readonly name: string; readonly text: string }[];
+}
+
+export interface AuditConfig {
+  readonly durability: 'disk' | 'process';
+  readonly retainMs: number;
+}
+
+export type RoleName = 'admin' | 'reviewer' | 'auditor' | 'operator';
+
+/** Groups whose members hold the role at the API and console. */
+export type RolesConfig = Readonly<Record<RoleName, readonly string[]>>;
