@@ -1,5 +1,7 @@
 import type { GatewayFault } from './fault.ts';
 import type { Grant } from './grant.ts';
+import type { Principal } from './principal.ts';
+import type { Target } from './target.ts';
 import type { Completion, Facts, Act, Operation, ResultSample } from './operation.ts';
 
 export type Side = 'client' | 'upstream';
@@ -71,10 +73,8 @@ export interface OpenSession {
   readonly id: string;
   /** The grant of the `connect` operation: covers sign-on at the upstream and protocol housekeeping, never an operation. */
   readonly grant: Grant;
-  readonly targetName: string;
-  readonly principal: import('./principal.ts').Principal;
-  /** What this session's protocol needs to know of its target: made by the protocol's registration, opaque here. */
-  readonly target: unknown;
+  readonly principal: Principal;
+  readonly target: Target;
   /** Operation ids, unique and ordered within the session. */
   nextOperationId(): string;
 }

@@ -54,6 +54,11 @@ export interface Operation {
    * its record is being written; its answer is held until the record is durable. Everything else waits for the disk first.
    */
   readonly pureRead: boolean;
+  /**
+   * Naming is not executing: a statement is only being prepared. What policy denies is refused (and recorded) already now; anything else
+   * passes under the session's own grant, unrecorded, and is decided when it executes.
+   */
+  readonly naming: boolean;
   /** For people and the record: the statement or request with every sensitive literal masked. */
   readonly text: string;
   /** False where `text` had something masked or cut, so that the record carries a keyed digest of the exact bytes as well. */

@@ -1,0 +1,433 @@
+import type { Decision } from './decision.ts';
+import type { OpenSession, Outcome, SignInRequest } from './effect.ts';
+import { GatewayFault, toFault, assertNever } from './fault.ts';
+import { takeMint, type Grant } from './grant.ts';
+import type { Completion, Operation, ResultSample } from './operation.ts';
+import type {
+  ApprovalPort,
+  AuditPort,
+  ClockPort,
+  HeldOperation,
+  IdentityPort,
+  PendingApproval,
+  PolicyPort,
+  RecordingPort,
+  SessionRecording,
+} from './ports.ts';
+import { principalKey, type Principal } from './principal.ts';
+import { recordAct, type AuditRecord, type RecordedPrincipal } from './record.ts';
+import type { Protocol, Target } from './target.ts';
+
+/**
+ * The one way from a credential to a forwarded operation: authenticate → open session → decide each operation → (hold) → record →
+ * grant → forward → completed record. Knows no protocol and no socket. It alone holds the mint, so nothing is forwarded around it.
+ */
+export interface PipelinePorts {
+  readonly identity: IdentityPort;
+  readonly policy: PolicyPort;
+  readonly approvals: ApprovalPort;
+  readonly audit: AuditPort;
+  readonly recordings: RecordingPort;
+  readonly clock: ClockPort;
+  readonly findTarget: (name: string) => Target | undefined;
+  /** A fresh, unique, sortable session id. */
+  readonly newSessionId: () => string;
+  /** Longest life of a session, milliseconds, whatever its credential says. */
+  readonly maxSessionMs: () => number;
+}
+
+export interface Arrival {
+  readonly signIn: SignInRequest;
+  /** The target that the listener fixes; wins over what the client names. */
+  readonly listenerTarget: string | undefined;
+  readonly protocol: Protocol;
+  /** The client's address and port, for the record. */
+  readonly peer: string;
+}
+
+export class Pipeline {
+  readonly #ports: PipelinePorts;
+
+  constructor(ports: PipelinePorts) {
+    this.#ports = ports;
+  }
+
+  /** The first door. Throws a fault that is safe to word to the client; the reason in full is on record. */
+  async open(arrival: Arrival): Promise<PipelineSession> {
+    const { audit, clock, identity, policy } = this.#ports;
+    const { signIn } = arrival;
+    const targetName = arrival.listenerTarget ?? signIn.targetName ?? '';
+    let principal: Principal | undefined;
+    try {
+      principal = await identity.authenticate(signIn.credential, targetName);
+      const target = this.#ports.findTarget(targetName);
+      if (target === undefined || target.protocol !== arrival.protocol) throw unknownTarget(targetName);
+      const acts = signIn.acts(targetName);
+      const decision = policy.decide({ principal, target, acts, facts: signIn.facts, cacheKey: undefined });
+      if (decision.kind !== 'allow') throw refusedConnection(decision);
+
+      const id = this.#ports.newSessionId();
+      const sequence = audit.append({
+        type: 'session.opened',
+        session: id,
+        operation: `${id}-0`,
+        target: target.name,
+        protocol: target.protocol,
+        peer: arrival.peer,
+        claimed_user: signIn.claimedUser,
+        acts: acts.map(recordAct),
+        policies: decision.policies,
+        ...recordPrincipal(principal),
+      });
+      await audit.durable(sequence);
+      const startedAtMs = clock.now();
+      const recording = this.#ports.recordings.open({ sessionId: id, target, principal, startedAtMs });
+      const endsAtMs = Math.min(principal.expiresAtMs, startedAtMs + this.#ports.maxSessionMs());
+      return new PipelineSession(this.#ports, { id, principal, target, recording, sequence, startedAtMs, endsAtMs });
+    } catch (error) {
+      const fault = toFault(error);
+      const who = principal === undefined ? '' : ` (${principalKey(principal)})`;
+      appendIfPossible(audit, {
+        type: 'sign-in.refused',
+        target: targetName,
+        peer: arrival.peer,
+        claimed_user: signIn.claimedUser,
+        code: fault.code,
+        detail: `${fault.detail}${who}`,
+      });
+      throw fault;
+    }
+  }
+}
+
+interface SessionParts {
+  readonly id: string;
+  readonly principal: Principal;
+  readonly target: Target;
+  readonly recording: SessionRecording;
+  readonly sequence: number;
+  readonly startedAtMs: number;
+  readonly endsAtMs: number;
+}
+
+interface Running {
+  readonly grant: Grant;
+  readonly startedAt: number;
+}
+
+/** One principal's session at one target, from the first door to its last record. */
+export class PipelineSession implements OpenSession {
+  readonly id: string;
+  readonly grant: Grant;
+  readonly principal: Principal;
+  readonly target: Target;
+  readonly startedAtMs: number;
+  /** When the identity or the longest allowed session ends, milliseconds since 1970. */
+  readonly endsAtMs: number;
+  readonly #ports: PipelinePorts;
+  readonly #recording: SessionRecording;
+  readonly #principalKey: string;
+  readonly #running = new Map<string, Running>();
+  readonly #held = new Map<string, PendingApproval>();
+  #operations = 0;
+  #closed: string | undefined;
+
+  constructor(ports: PipelinePorts, parts: SessionParts) {
+    this.#ports = ports;
+    this.id = parts.id;
+    this.principal = parts.principal;
+    this.target = parts.target;
+    this.startedAtMs = parts.startedAtMs;
+    this.endsAtMs = parts.endsAtMs;
+    this.#recording = parts.recording;
+    this.#principalKey = principalKey(parts.principal);
+    this.grant = mint.mint(parts.id, `${parts.id}-0`, parts.sequence);
+  }
+
+  get operations(): number {
+    return this.#operations;
+  }
+
+  nextOperationId(): string {
+    this.#operations += 1;
+    return `${this.id}-${this.#operations}`;
+  }
+
+  /**
+   * The second door. Answers at once where nothing has to be waited for (a refusal; a pure read, whose answer the driver withholds
+   * until its record is durable), else by promise. Never throws, never rejects: what goes wrong is a refusal.
+   *
+   * @param onHeld told once when the operation waits for people, with the line that the client may see.
+   */
+  decide(operation: Operation, onHeld: (message: string) => void): Outcome | Promise<Outcome> {
+    if (this.#closed !== undefined) return refused(sessionEnded(this.#closed));
+    const { policy } = this.#ports;
+    let decision: Decision;
+    try {
+      decision = policy.decide({
+        principal: this.principal,
+        target: this.target,
+        acts: operation.acts,
+        facts: operation.facts,
+        cacheKey: operation.cacheKey,
+      });
+    } catch (error) {
+      return this.#refuse(operation, toFault(error), []);
+    }
+    if (decision.kind === 'deny') {
+      return this.#refuse(operation, new GatewayFault(decision.code, { publicMessage: decision.message }), decision.policies);
+    }
+    if (operation.naming) return { kind: 'granted', grant: this.grant };
+    switch (decision.kind) {
+      case 'allow':
+        return this.#allow(operation, decision.policies, undefined);
+      case 'hold':
+        return this.#hold(operation, decision, onHeld);
+      default:
+        return assertNever(decision, 'decision');
+    }
+  }
+
+  /** Refuses an operation that a protocol could not even put to policy (a statement that cannot be classified), on record. */
+  refuse(operation: Operation, fault: GatewayFault): Outcome {
+    return this.#refuse(operation, fault, []);
+  }
+
+  /** Ends the hold of an operation whose client cancelled or went away; its `decide` then answers with a refusal. */
+  cancelHold(operationId: string, reason: string): boolean {
+    const pending = this.#held.get(operationId);
+    pending?.cancel(reason);
+    return pending !== undefined;
+  }
+
+  complete(completion: Completion): void {
+    const running = this.#running.get(completion.operationId);
+    if (running === undefined) return;
+    this.#running.delete(completion.operationId);
+    mint.revoke(running.grant);
+    const durationMs = Math.round((this.#ports.clock.monotonic() - running.startedAt) * 1000) / 1000;
+    appendIfPossible(this.#ports.audit, {
+      type: 'operation.completed',
+      session: this.id,
+      operation: completion.operationId,
+      outcome: completion.outcome,
+      ...(completion.errorCode === undefined ? {} : { error_code: completion.errorCode }),
+      rows: completion.rows,
+      bytes: completion.bytes,
+      duration_ms: durationMs,
+      masked: completion.masked,
+    });
+    this.#recording.completed(completion, durationMs);
+  }
+
+  sample(sample: ResultSample): void {
+    this.#recording.sample(sample);
+  }
+
+  note(event: string, detail: Readonly<Record<string, string | number>>): void {
+    appendIfPossible(this.#ports.audit, { type: 'session.note', session: this.id, event, detail });
+    this.#recording.note(event, detail);
+  }
+
+  /** Ends the session: nothing is granted any more, holds end, running operations get outcome `unknown`, the recording is sealed. */
+  async close(reason: string): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    mint.revoke(this.grant);
+    for (const pending of this.#held.values()) pending.cancel(reason);
+    for (const operationId of this.#running.keys()) {
+      this.complete({ operationId, outcome: 'unknown', rows: 0, bytes: 0, masked: {} });
+    }
+    const recording = await this.#recording.seal().catch(() => undefined);
+    appendIfPossible(this.#ports.audit, {
+      type: 'session.closed',
+      session: this.id,
+      reason,
+      operations: this.#operations,
+      duration_ms: this.#ports.clock.now() - this.startedAtMs,
+      ...(recording === undefined ? {} : { recording }),
+    });
+  }
+
+  #allow(operation: Operation, policies: readonly string[], approvals: readonly string[] | undefined): Outcome | Promise<Outcome> {
+    let grant: Grant;
+    try {
+      const sequence = this.#record(operation, 'allow', undefined, policies, approvals);
+      grant = mint.mint(this.id, operation.id, sequence);
+    } catch (error) {
+      return refused(toFault(error));
+    }
+    if (operation.pureRead && approvals === undefined) return this.#start(operation, grant);
+    return this.#ports.audit.durable(grant.sequence).then(
+      () => (this.#closed === undefined ? this.#start(operation, grant) : refused(sessionEnded(this.#closed))),
+      (error: unknown) => refused(toFault(error)),
+    );
+  }
+
+  #start(operation: Operation, grant: Grant): Outcome {
+    this.#running.set(operation.id, { grant, startedAt: this.#ports.clock.monotonic() });
+    return { kind: 'granted', grant };
+  }
+
+  async #hold(operation: Operation, decision: Decision & { kind: 'hold' }, onHeld: (message: string) => void): Promise<Outcome> {
+    const { policy, approvals } = this.#ports;
+    const held: HeldOperation = {
+      operation,
+      principal: this.principal,
+      target: this.target,
+      reviews: decision.reviews,
+      policyVersion: policy.version,
+    };
+    let pending: PendingApproval;
+    try {
+      pending = approvals.request(held);
+    } catch (error) {
+      return this.#refuse(operation, toFault(error), decision.policies);
+    }
+    if (this.target.hold === 'refuse-and-retry') {
+      if (pending.alreadyApproved) return this.#useApproval(operation, pending, held, decision.policies);
+      return this.#refuse(operation, approvalRequired(pending, decision), decision.policies);
+    }
+    this.#held.set(operation.id, pending);
+    try {
+      onHeld(pending.message);
+      const answer = await pending.answer;
+      switch (answer.kind) {
+        case 'approved':
+          return await this.#useApproval(operation, pending, held, decision.policies);
+        case 'denied':
+          return this.#refuse(operation, approvalDenied(pending, answer), decision.policies);
+        case 'expired':
+          return this.#refuse(operation, approvalExpired(pending), decision.policies);
+        case 'cancelled':
+          return this.#refuse(operation, approvalCancelled(pending, answer.reason), decision.policies);
+        default:
+          return assertNever(answer, 'approval answer');
+      }
+    } finally {
+      this.#held.delete(operation.id);
+    }
+  }
+
+  async #useApproval(operation: Operation, pending: PendingApproval, held: HeldOperation, policies: readonly string[]): Promise<Outcome> {
+    const stale = this.#ports.policy.version !== held.policyVersion;
+    if (this.#closed !== undefined || stale || !(await pending.use())) {
+      const reason = stale ? 'policy changed meanwhile; run it again' : 'it can no longer be used';
+      return this.#refuse(operation, approvalCancelled(pending, reason), policies);
+    }
+    return this.#allow(operation, policies, [pending.id]);
+  }
+
+  #refuse(operation: Operation, fault: GatewayFault, policies: readonly string[]): Outcome {
+    try {
+      this.#record(operation, 'deny', fault.code, policies, undefined);
+    } catch {
+      // Refused either way; a denial needs no record to take effect, and the log's own trouble is reported by its health.
+    }
+    return refused(fault);
+  }
+
+  #record(
+    operation: Operation,
+    decision: 'allow' | 'deny',
+    code: string | undefined,
+    policies: readonly string[],
+    approvals: readonly string[] | undefined,
+  ): number {
+    const { audit } = this.#ports;
+    const sequence = audit.append({
+      type: 'operation.decided',
+      session: this.id,
+      operation: operation.id,
+      target: this.target.name,
+      principal: this.#principalKey,
+      decision,
+      ...(code === undefined ? {} : { code }),
+      policies,
+      acts: operation.acts.map(recordAct),
+      facts: operation.facts,
+      text: operation.text,
+      text_exact: operation.textIsExact,
+      ...(operation.textIsExact ? {} : { digest: audit.digest(operation.exact()) }),
+      ...(operation.parameters === undefined ? {} : { parameters: operation.parameters }),
+      data_classes: operation.dataClasses,
+      ...(approvals === undefined ? {} : { approvals }),
+      pure_read: operation.pureRead,
+    });
+    this.#recording.decided(operation, decision, code);
+    return sequence;
+  }
+}
+
+/** A principal as records carry it. */
+export function recordPrincipal(principal: Principal): RecordedPrincipal {
+  return {
+    issuer: principal.issuer,
+    issuer_url: principal.issuerUrl,
+    subject: principal.subject,
+    kind: principal.kind,
+    groups: principal.groups,
+    groups_known: principal.groupsKnown,
+    claims: principal.claims,
+    display: principal.display,
+    token_id: principal.tokenId ?? '',
+    token_expires: new Date(principal.expiresAtMs).toISOString(),
+  };
+}
+
+/** For records whose loss changes no permission: what follows an effect, and refusals. Their absence reads "outcome unknown". */
+function appendIfPossible(audit: AuditPort, record: AuditRecord): void {
+  try {
+    audit.append(record);
+  } catch {
+    // The log is down: nothing new is granted meanwhile, and its health says so.
+  }
+}
+
+function refused(fault: GatewayFault): Outcome {
+  return { kind: 'refused', fault };
+}
+
+function unknownTarget(name: string): GatewayFault {
+  return new GatewayFault('target-unknown', {
+    publicMessage: 'access to this target is not permitted',
+    detail: `no such target on this listener: ${JSON.stringify(name)}`,
+  });
+}
+
+function refusedConnection(decision: Exclude<Decision, { kind: 'allow' }>): GatewayFault {
+  if (decision.kind === 'deny') return new GatewayFault('access-denied', { publicMessage: decision.message });
+  return new GatewayFault('access-denied', {
+    publicMessage: 'a connection itself cannot wait for approval; let policy review the operations inside it',
+    detail: `policies with @review match connect: ${decision.policies.join(', ')}`,
+  });
+}
+
+function sessionEnded(reason: string): GatewayFault {
+  return new GatewayFault('session-ended', { publicMessage: `session ended: ${reason}` });
+}
+
+function approvalRequired(pending: PendingApproval, decision: Decision & { kind: 'hold' }): GatewayFault {
+  return new GatewayFault('approval-required', {
+    publicMessage: `${decision.message} ${pending.message}`,
+    hint: `Run exactly the same again once approval ${pending.id} is given.`,
+  });
+}
+
+function approvalDenied(pending: PendingApproval, answer: { by: string; reason: string }): GatewayFault {
+  const because = answer.reason === '' ? '' : `: ${answer.reason}`;
+  return new GatewayFault('approval-denied', { publicMessage: `approval ${pending.id} was refused by ${answer.by}${because}` });
+}
+
+function approvalExpired(pending: PendingApproval): GatewayFault {
+  return new GatewayFault('approval-expired', {
+    publicMessage: `approval ${pending.id} expired before it was given`,
+    hint: 'Run it again to ask again.',
+  });
+}
+
+function approvalCancelled(pending: PendingApproval, reason: string): GatewayFault {
+  return new GatewayFault('approval-cancelled', { publicMessage: `approval ${pending.id} ended: ${reason}` });
+}
+
+const mint = takeMint();
