@@ -1,6 +1,7 @@
 import type { AuditPort, LiveSession } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
 import type { AuditRecord, AuditRecordType, RecordedAct } from '../core/record.ts';
+import type { Protocol } from '../core/target.ts';
 
 /**
  * What the API needs from the rest of the house, written from what it calls. Put together in `cli/gateway.ts`.
@@ -12,6 +13,8 @@ export interface ApiContext {
   readonly version: string;
   /** Issuers at which people sign in, for `sallyport login`. */
   readonly signIn: readonly SignInIssuer[];
+  /** Issuers of agents' tokens: which audience a job must ask its issuer for. */
+  readonly agents: readonly { readonly issuer: string; readonly audience: string }[];
   readonly identity: ApiIdentity;
   /** What the principal's groups allow at this API; empty for a stranger. */
   roles(principal: Principal): ReadonlySet<Role>;
@@ -38,6 +41,8 @@ export interface SignInIssuer {
   /** What a token must have in `aud`. */
   readonly audience: string;
   readonly scopes: readonly string[];
+  /** RFC 8707 resource indicator to send; undefined where the issuer takes the audience from the scopes (Entra refuses it). */
+  readonly resource: string | undefined;
 }
 
 export interface ApiIdentity {
@@ -66,6 +71,16 @@ export interface IssuedCredential {
   /** The secret handle, shown once. */
   readonly token: string;
   readonly expiresAtMs: number;
+  readonly connection: Connection;
+}
+
+/** Where a standard client finds the target's listener, and what it must name there. */
+export interface Connection {
+  readonly protocol: Protocol;
+  readonly host: string;
+  readonly port: number;
+  /** What the client names to choose the target: a database name, a user name, a URL path. */
+  readonly name: string;
 }
 
 export interface CredentialView {

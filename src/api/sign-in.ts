@@ -1,0 +1,102 @@
+import type { IncomingMessage } from 'node:http';
+import { GatewayFault, toFault } from '../core/fault.ts';
+import type { Principal } from '../core/principal.ts';
+import type { ApiContext } from './context.ts';
+import { HttpRefusal } from './problem.ts';
+
+/**
+ * Who is asking. People only, by an OIDC token whose audience is this gateway: a job's token or a gateway token opens no door here.
+ * There are no cookies, so no page elsewhere can act in someone's name.
+ */
+export async function signIn(context: ApiContext, limiter: FailureLimiter, message: IncomingMessage, peer: string): Promise<Principal> {
+  limiter.check(peer);
+  return await counted(context, limiter, peer, async () => {
+    const principal = await context.identity.authenticateOidc(bearer(message));
+    if (principal.kind !== 'user' || principal.authenticatedBy !== 'oidc-token') {
+      throw new GatewayFault('authentication-failed', {
+        publicMessage: 'this API is for people: sign in with your own identity',
+        detail: `a ${principal.kind} of issuer ${principal.issuer} with ${principal.authenticatedBy} asked for the API`,
+        hint: 'run: sallyport login',
+      });
+    }
+    return principal;
+  });
+}
+
+/** Runs one attempt to sign in; a failed one is counted against the peer and goes on record. */
+export async function counted<T>(context: ApiContext, limiter: FailureLimiter, peer: string, attempt: () => Promise<T>, target = ''): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    const fault = toFault(error);
+    if (fault.code === 'authentication-failed') {
+      limiter.failed(peer);
+      recordRefusal(context, { target, peer, code: fault.code, detail: fault.detail });
+    }
+    throw fault;
+  }
+}
+
+/** A refusal gives nothing away, so it is answered even where its record cannot be written. */
+function recordRefusal(context: ApiContext, refusal: { target: string; peer: string; code: string; detail: string }): void {
+  try {
+    context.audit.append({ type: 'sign-in.refused', claimed_user: '', ...refusal });
+  } catch (error) {
+    context.report('a refused sign-in could not be recorded', error);
+  }
+}
+
+/** RFC 6750 section 2.1. Node keeps only the first of several headers; two are refused, as nobody can know which one was meant. */
+function bearer(message: IncomingMessage): string {
+  const headers = message.headersDistinct['authorization'] ?? [];
+  const value = headers[0];
+  if (headers.length !== 1 || value === undefined) {
+    throw new HttpRefusal(401, 'authentication-required', 'sign in: send Authorization: Bearer <your OIDC token>', {
+      hint: 'run: sallyport login',
+      headers: { 'www-authenticate': 'Bearer realm="sallyport"' },
+    });
+  }
+  const [scheme, token, ...rest] = value.split(' ');
+  if (scheme?.toLowerCase() !== 'bearer' || token === undefined || token === '' || rest.length > 0) {
+    throw new GatewayFault('authentication-failed', { publicMessage: 'the token was not accepted', detail: 'not a bearer token' });
+  }
+  return token;
+}
+
+/** Slows down guessing: each address may fail `burst` times, then once every `refillMs`. Forgets the oldest address when full. */
+export class FailureLimiter {
+  readonly #buckets = new Map<string, { tokens: number; atMs: number }>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Throws 429 where the address has failed too often. */
+  check(peer: string): void {
+    if (this.#tokens(peer) >= 1) return;
+    throw new HttpRefusal(429, 'too-many-failures', 'too many failed sign-ins from this address', {
+      hint: `wait ${Math.ceil(refillMs / 1000)} seconds and try again`,
+      headers: { 'retry-after': String(Math.ceil(refillMs / 1000)) },
+    });
+  }
+
+  failed(peer: string): void {
+    const tokens = this.#tokens(peer) - 1;
+    this.#buckets.delete(peer);
+    this.#buckets.set(peer, { tokens, atMs: this.#now() });
+    if (this.#buckets.size <= maximumAddresses) return;
+    const oldest = this.#buckets.keys().next();
+    if (oldest.done !== true) this.#buckets.delete(oldest.value);
+  }
+
+  #tokens(peer: string): number {
+    const bucket = this.#buckets.get(peer);
+    if (bucket === undefined) return burst;
+    return Math.min(burst, bucket.tokens + (this.#now() - bucket.atMs) / refillMs);
+  }
+}
+
+const burst = 20;
+const refillMs = 3_000;
+const maximumAddresses = 10_000;
