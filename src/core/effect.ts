@@ -14,8 +14,11 @@ export type Effect =
   | { readonly kind: 'reply'; readonly bytes: Uint8Array; readonly grant: Grant | undefined }
   /** First door: who are you? Answered by `signed-in` or `sign-in-refused`. */
   | { readonly kind: 'sign-in'; readonly request: SignInRequest }
-  /** Second door: what are you about to do? Answered by `decide`. */
-  | { readonly kind: 'ask'; readonly operation: Operation }
+  /**
+   * Second door: what are you about to do? Answered by `decide`. `refusal`: the protocol itself refuses already (a statement that cannot
+   * be classified, masking that cannot be guaranteed), and only the record is asked for.
+   */
+  | { readonly kind: 'ask'; readonly operation: Operation; readonly refusal: GatewayFault | undefined }
   /** Open the upstream connection. Answered by `connected`, or `closed` for the upstream side. */
   | { readonly kind: 'connect'; readonly grant: Grant }
   /** Encrypt one side from here on. `unread` are bytes that already belong to TLS, never to the plaintext decoder. Answered by `encrypted`. */

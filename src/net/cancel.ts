@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { dial, encrypt, type UpstreamAddress } from './upstream.ts';
+
+/** Cancel keys that this gateway has given out, and whom they reach. A key is the gateway's own; the target's key never leaves it. */
+export class CancelRegistry {
+  readonly #byKey = new Map<string, () => void>();
+
+  register(key: Uint8Array, cancel: () => void): () => void {
+    const name = keyName(key);
+    this.#byKey.set(name, cancel);
+    return () => this.#byKey.delete(name);
+  }
+
+  /** True where the key was known. The client is told nothing either way. */
+  cancel(key: Uint8Array): boolean {
+    const cancel = this.#byKey.get(keyName(key));
+    cancel?.();
+    return cancel !== undefined;
+  }
+}
+
+export interface CancelDelivery {
+  readonly packet: Uint8Array;
+  readonly tlsRequest: Uint8Array | undefined;
+  readonly tlsAccept: number;
+}
+
+/** Brings a cancel to the target on a connection of its own, encrypted as the session itself is. Best effort, as the protocol has it. */
+export async function deliverCancel(address: UpstreamAddress, delivery: CancelDelivery): Promise<void> {
+  let socket: Socket = await dial(address);
+  try {
+    if (delivery.tlsRequest !== undefined) {
+      socket.write(delivery.tlsRequest);
+      const [answer] = (await once(socket, 'data')) as [Uint8Array];
+      if (answer.length !== 1 || answer[0] !== delivery.tlsAccept) return;
+      socket = await encrypt(socket, address, undefined);
+    }
+    socket.on('error', () => {});
+    socket.setTimeout(5_000, () => socket.destroy());
+    socket.end(delivery.packet);
+    await once(socket, 'close');
+  } finally {
+    socket.destroy();
+  }
+}
+
+function keyName(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('hex');
+}

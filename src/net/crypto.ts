@@ -1,0 +1,14 @@
+import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Crypto } from '../core/crypto.ts';
+
+/** The platform's cryptography for pure code. */
+export const nodeCrypto: Crypto = {
+  sha256: (data) => createHash('sha256').update(data).digest(),
+  sha384: (data) => createHash('sha384').update(data).digest(),
+  sha512: (data) => createHash('sha512').update(data).digest(),
+  md5: (data) => createHash('md5').update(data).digest(),
+  hmacSha256: (key, data) => createHmac('sha256', key).update(data).digest(),
+  pbkdf2Sha256: (password, salt, iterations) => pbkdf2Sync(password, salt, iterations, 32, 'sha256'),
+  randomBytes: (length) => randomBytes(length),
+  timingSafeEqual: (a, b) => a.length === b.length && timingSafeEqual(a, b),
+};

@@ -1,0 +1,421 @@
+import type { Socket } from 'node:net';
+import { TLSSocket, type SecureContext } from 'node:tls';
+import type { Effect, Outcome, SessionEvent, Side, SignInRequest, WireSession } from '../core/effect.ts';
+import { assertNever, GatewayFault, toFault } from '../core/fault.ts';
+import { isGenuine, type Grant } from '../core/grant.ts';
+import type { Pipeline, PipelineSession } from '../core/pipeline.ts';
+import type { AuditPort, LiveSession } from '../core/ports.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Protocol } from '../core/target.ts';
+import { deliverCancel, type CancelRegistry } from './cancel.ts';
+import { Outbox } from './outbox.ts';
+import type { SessionRegistry } from './sessions.ts';
+import { dial, encrypt, type UpstreamAddress } from './upstream.ts';
+
+export interface DriveOptions {
+  readonly client: Socket;
+  readonly wire: WireSession;
+  readonly protocol: Protocol;
+  /** The target that the listener fixes, if it does. */
+  readonly listenerTarget: string | undefined;
+  readonly pipeline: Pipeline;
+  readonly audit: Pick<AuditPort, 'durableCount' | 'durable'>;
+  /** Undefined: this listener cannot encrypt. */
+  readonly serverTls: (() => SecureContext) | undefined;
+  readonly alpn: readonly string[];
+  readonly upstreamOf: (targetName: string) => UpstreamAddress;
+  readonly cancels: CancelRegistry;
+  readonly sessions: SessionRegistry;
+  /** For the operator's log. */
+  readonly report: (what: string, fault: GatewayFault, session: string | undefined) => void;
+}
+
+/**
+ * The one I/O loop: read → `receive` → apply effects in order → on `ask` and `sign-in`, let the pipeline answer → go on. It owns the
+ * sockets, timers and back-pressure of one connection and knows no protocol. Two rules are enforced here and nowhere else: a forward
+ * without a genuine grant ends the session, and no answer is written before its grant's record is durable (`Outbox`).
+ */
+export function drive(options: DriveOptions): void {
+  new Drive(options).start();
+}
+
+class Drive {
+  readonly #options: DriveOptions;
+  readonly #wire: WireSession;
+  readonly #peer: string;
+  #client: Socket;
+  #upstream: Socket | undefined;
+  #outbox: Outbox;
+  #session: PipelineSession | undefined;
+  #heldOperation: string | undefined;
+  /** Client bytes that came while the session waited for an answer (trap 3: reads pause, but a disconnect is still seen). */
+  #backlog: Uint8Array[] = [];
+  #backlogBytes = 0;
+  #waiting = 0;
+  readonly #effects: Effect[] = [];
+  #applying = false;
+  #closing = false;
+  #finished = false;
+  #unregisterCancel: (() => void) | undefined;
+  #timer: NodeJS.Timeout;
+
+  constructor(options: DriveOptions) {
+    this.#options = options;
+    this.#wire = options.wire;
+    this.#client = options.client;
+    this.#peer = `${options.client.remoteAddress ?? 'unknown'}:${options.client.remotePort ?? 0}`;
+    this.#outbox = new Outbox(options.client, options.audit, (fault) => this.#fail(fault));
+    this.#timer = setTimeout(() => this.#finish('sign-in took too long'), signInTimeoutMs);
+  }
+
+  start(): void {
+    this.#client.setNoDelay(true);
+    this.#client.setKeepAlive(true, 60_000);
+    this.#listen('client', this.#client);
+  }
+
+  // ---- bytes in
+
+  #listen(side: Side, socket: Socket): void {
+    socket.on('data', (bytes: Uint8Array) => {
+      if (side === 'client') this.#clientBytes(bytes);
+      else this.#take(() => this.#wire.receive('upstream', bytes));
+    });
+    socket.on('error', (error: Error) => this.#sideClosed(side, socket, error.message));
+    socket.on('close', () => this.#sideClosed(side, socket, 'connection closed'));
+    socket.on('end', () => this.#sideClosed(side, socket, 'connection closed'));
+    socket.on('drain', () => (side === 'client' ? this.#upstream : this.#client)?.resume());
+  }
+
+  #clientBytes(bytes: Uint8Array): void {
+    if (this.#waiting === 0) {
+      this.#take(() => this.#wire.receive('client', bytes));
+      return;
+    }
+    this.#backlog.push(bytes);
+    this.#backlogBytes += bytes.length;
+    if (this.#backlogBytes > maxBacklogBytes) this.#client.pause();
+  }
+
+  #resumeClient(): void {
+    while (this.#waiting === 0 && this.#backlog.length > 0 && !this.#finished) {
+      const bytes = this.#backlog.shift() as Uint8Array;
+      this.#backlogBytes -= bytes.length;
+      this.#take(() => this.#wire.receive('client', bytes));
+    }
+    if (this.#backlogBytes <= maxBacklogBytes && this.#client.isPaused() && !this.#finished) this.#client.resume();
+  }
+
+  #sideClosed(side: Side, socket: Socket, detail: string): void {
+    if (this.#finished || socket !== (side === 'client' ? this.#client : this.#upstream)) return;
+    if (side === 'client') {
+      this.#take(() => this.#wire.notify({ kind: 'closed', side, fault: undefined }));
+      this.#finish('client disconnected');
+      return;
+    }
+    const fault = new GatewayFault('upstream-unavailable', {
+      publicMessage: 'the target closed the connection',
+      detail,
+      hint: 'Connect again; what was running may or may not have taken effect.',
+    });
+    this.#notify({ kind: 'closed', side, fault });
+  }
+
+  // ---- effects out
+
+  #notify(event: SessionEvent): void {
+    this.#take(() => this.#wire.notify(event));
+  }
+
+  /** Runs one step of the session and applies what it asks for. A thrown fault is the session's own way to end. */
+  #take(step: () => readonly Effect[]): void {
+    if (this.#finished) return;
+    try {
+      const effects = step();
+      for (const effect of effects) this.#effects.push(effect);
+      this.#apply();
+    } catch (error) {
+      this.#fail(toFault(error));
+    }
+  }
+
+  #apply(): void {
+    if (this.#applying) return;
+    this.#applying = true;
+    try {
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
+        this.#applyOne(next);
+        if (this.#finished) return;
+      }
+    } finally {
+      this.#applying = false;
+      this.#effects.length = 0;
+      if (!this.#finished && this.#outbox.flush() === 'full') this.#upstream?.pause();
+    }
+  }
+
+  #applyOne(effect: Effect): void {
+    switch (effect.kind) {
+      case 'forward':
+        this.#forward(effect.bytes, effect.grant);
+        return;
+      case 'reply':
+        this.#outbox.put(effect.bytes, effect.grant);
+        return;
+      case 'ask':
+        this.#ask(effect.operation, effect.refusal);
+        return;
+      case 'complete':
+        this.#session?.complete(effect.completion);
+        return;
+      case 'sample':
+        this.#session?.sample(effect.sample);
+        return;
+      case 'note':
+        this.#session?.note(effect.event, effect.detail);
+        return;
+      case 'sign-in':
+        this.#await(this.#signIn(effect.request));
+        return;
+      case 'connect':
+        this.#await(this.#connect(effect.grant));
+        return;
+      case 'start-tls':
+        this.#await(effect.side === 'client' ? this.#encryptClient(effect.unread) : this.#encryptUpstream(effect.alpn));
+        return;
+      case 'register-cancel-key':
+        this.#unregisterCancel = this.#options.cancels.register(effect.key, () => this.#cancelRequested());
+        return;
+      case 'cancel':
+        this.#options.cancels.cancel(effect.key);
+        return;
+      case 'cancel-upstream':
+        this.#deliverCancel(effect);
+        return;
+      case 'close':
+        this.#closing = true;
+        if (effect.fault !== undefined) this.#options.report('session closed', effect.fault, this.#session?.id);
+        this.#outbox.whenEmpty(() => this.#finish(effect.fault?.code ?? 'closed'));
+        return;
+      default:
+        assertNever(effect, 'effect');
+    }
+  }
+
+  #forward(bytes: Uint8Array, grant: Grant): void {
+    const session = this.#session;
+    if (session === undefined || !isGenuine(grant, session.id)) {
+      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
+    }
+    if (this.#upstream === undefined || this.#upstream.destroyed) return;
+    if (!this.#upstream.write(bytes)) this.#client.pause();
+  }
+
+  #ask(operation: Operation, refusal: GatewayFault | undefined): void {
+    const session = this.#openSession();
+    const outcome =
+      refusal === undefined
+        ? session.decide(operation, (message) => this.#held(operation.id, message))
+        : session.refuse(operation, refusal);
+    if (!(outcome instanceof Promise)) {
+      this.#decided(operation.id, outcome);
+      return;
+    }
+    this.#await(
+      outcome.then((answer) => {
+        if (this.#heldOperation === operation.id) this.#heldOperation = undefined;
+        this.#take(() => this.#wire.decide(operation.id, answer));
+      }),
+    );
+  }
+
+  #decided(operationId: string, outcome: Outcome): void {
+    if (outcome.kind === 'refused' && outcome.fault.code === 'recording-unavailable') throw outcome.fault;
+    const effects = this.#wire.decide(operationId, outcome);
+    this.#effects.unshift(...effects);
+  }
+
+  #held(operationId: string, message: string): void {
+    this.#heldOperation = operationId;
+    this.#notify({ kind: 'held', operationId, message });
+  }
+
+  /** Client bytes wait until `work` is done. Its failure ends the session. */
+  #await(work: Promise<void>): void {
+    this.#waiting += 1;
+    work
+      .catch((error: unknown) => this.#fail(toFault(error)))
+      .finally(() => {
+        this.#waiting -= 1;
+        this.#resumeClient();
+      });
+  }
+
+  // ---- doors and connections
+
+  async #signIn(signIn: SignInRequest): Promise<void> {
+    const { pipeline, listenerTarget, protocol, sessions } = this.#options;
+    try {
+      const session = await pipeline.open({ signIn, listenerTarget, protocol, peer: this.#peer });
+      this.#session = session;
+      if (this.#finished) {
+        await session.close('client disconnected');
+        return;
+      }
+      sessions.add(this.#live(session));
+      this.#endAt(session.endsAtMs);
+      this.#notify({ kind: 'signed-in', session });
+    } catch (error) {
+      const fault = toFault(error);
+      this.#options.report('sign-in refused', fault, undefined);
+      this.#notify({ kind: 'sign-in-refused', fault });
+    }
+  }
+
+  async #connect(grant: Grant): Promise<void> {
+    const session = this.#openSession();
+    if (!isGenuine(grant, session.id))
+      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'connect without a genuine grant' });
+    const socket = await dial(this.#options.upstreamOf(session.target.name));
+    if (this.#finished) {
+      socket.destroy();
+      return;
+    }
+    this.#upstream = socket;
+    this.#listen('upstream', socket);
+    this.#notify({ kind: 'connected' });
+  }
+
+  /** `unread` and whatever the socket still holds belong to the handshake; the plaintext decoder never sees them (trap 4). */
+  async #encryptClient(unread: Uint8Array | undefined): Promise<void> {
+    const { serverTls, alpn } = this.#options;
+    if (serverTls === undefined) throw new GatewayFault('unsupported', { publicMessage: 'this listener does not encrypt' });
+    this.#outbox.flush();
+    const plain = this.#client;
+    plain.removeAllListeners();
+    plain.pause();
+    if (unread !== undefined && unread.length > 0) plain.unshift(unread);
+    const secured = new TLSSocket(plain, { isServer: true, secureContext: serverTls(), ALPNProtocols: [...alpn] });
+    plain.on('error', () => secured.destroy());
+    this.#client = secured;
+    await new Promise<void>((resolve, reject) => {
+      secured.once('secure', resolve);
+      secured.once('error', (error) => reject(clientTlsFailed(error)));
+      secured.once('close', () => reject(clientTlsFailed(new Error('closed during the handshake'))));
+    });
+    secured.removeAllListeners('error');
+    secured.removeAllListeners('close');
+    this.#outbox = new Outbox(secured, this.#options.audit, (fault) => this.#fail(fault));
+    this.#listen('client', secured);
+    this.#notify({ kind: 'encrypted', side: 'client', certificate: undefined, alpn: secured.alpnProtocol || undefined });
+  }
+
+  async #encryptUpstream(alpn: string | undefined): Promise<void> {
+    const plain = this.#upstream;
+    if (plain === undefined) return;
+    plain.removeAllListeners();
+    const secured = await encrypt(plain, this.#options.upstreamOf(this.#openSession().target.name), alpn);
+    this.#upstream = secured;
+    this.#listen('upstream', secured);
+    const certificate = secured.getPeerCertificate().raw;
+    this.#notify({ kind: 'encrypted', side: 'upstream', certificate, alpn: secured.alpnProtocol || undefined });
+  }
+
+  // ---- cancel and end
+
+  #cancelRequested(): void {
+    if (this.#heldOperation !== undefined) {
+      this.#session?.cancelHold(this.#heldOperation, 'cancelled by the client');
+      return;
+    }
+    this.#notify({ kind: 'cancel-requested' });
+  }
+
+  #deliverCancel(delivery: Effect & { kind: 'cancel-upstream' }): void {
+    deliverCancel(this.#options.upstreamOf(this.#openSession().target.name), delivery).catch((error: unknown) =>
+      this.#options.report('cancel not delivered', toFault(error), this.#session?.id),
+    );
+  }
+
+  #endAt(endsAtMs: number): void {
+    clearTimeout(this.#timer);
+    const reason = 'the identity of this session has expired';
+    this.#timer = setTimeout(() => this.#end(reason), Math.min(Math.max(endsAtMs - Date.now(), 0), maxTimerMs));
+  }
+
+  #end(reason: string): void {
+    if (this.#heldOperation !== undefined) this.#session?.cancelHold(this.#heldOperation, reason);
+    this.#notify({ kind: 'end', fault: new GatewayFault('session-ended', { publicMessage: `session ended: ${reason}` }) });
+  }
+
+  /** The session cannot go on. The client is told where it still can be; nothing more is decided. */
+  #fail(fault: GatewayFault): void {
+    if (this.#finished) return;
+    this.#effects.length = 0;
+    if (this.#closing) {
+      this.#finish(fault.code);
+      return;
+    }
+    this.#closing = true;
+    if (fault.code === 'audit-unavailable') this.#outbox.discard();
+    try {
+      this.#applying = false;
+      this.#effects.push(...this.#wire.notify({ kind: 'end', fault }));
+      this.#apply();
+    } catch (error) {
+      this.#options.report('session failed', toFault(error), this.#session?.id);
+      this.#finish(fault.code);
+      return;
+    }
+    this.#options.report('session failed', fault, this.#session?.id);
+    if (!this.#finished) this.#outbox.whenEmpty(() => this.#finish(fault.code));
+  }
+
+  #finish(reason: string): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    clearTimeout(this.#timer);
+    this.#unregisterCancel?.();
+    endSocket(this.#client);
+    if (this.#upstream !== undefined) endSocket(this.#upstream);
+    if (this.#session === undefined) return;
+    this.#options.sessions.remove(this.#session.id);
+    this.#session.close(reason).catch((error: unknown) => this.#options.report('session not closed', toFault(error), this.#session?.id));
+  }
+
+  #live(session: PipelineSession): LiveSession {
+    return {
+      id: session.id,
+      principal: session.principal,
+      target: session.target,
+      peer: this.#peer,
+      startedAtMs: session.startedAtMs,
+      get operations() {
+        return session.operations;
+      },
+      end: (reason) => this.#end(reason),
+    };
+  }
+
+  #openSession(): PipelineSession {
+    if (this.#session === undefined) {
+      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'effect before sign-in' });
+    }
+    return this.#session;
+  }
+}
+
+function clientTlsFailed(error: Error): GatewayFault {
+  return new GatewayFault('protocol-violation', { publicMessage: 'TLS handshake failed', detail: error.message, cause: error });
+}
+
+/** What was written goes out; a peer that does not read has two seconds. */
+function endSocket(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.end();
+  setTimeout(() => socket.destroy(), 2_000).unref();
+}
+
+const signInTimeoutMs = 60_000;
+const maxBacklogBytes = 256 * 1024;
+const maxTimerMs = 2 ** 31 - 1;

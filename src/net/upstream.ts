@@ -1,0 +1,84 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { GatewayFault } from '../core/fault.ts';
+
+/** Where and how one target is reached. */
+export interface UpstreamAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: the connection is never encrypted. */
+  readonly tls: UpstreamTls | undefined;
+}
+
+export interface UpstreamTls {
+  /** PEM; undefined: the authorities that the platform brings. */
+  readonly ca: string | undefined;
+  readonly certificate: string | undefined;
+  readonly key: string | undefined;
+  readonly verifyChain: boolean;
+  readonly verifyName: boolean;
+}
+
+/** Opens a TCP connection. Throws `upstream-unavailable`. */
+export async function dial(address: UpstreamAddress): Promise<Socket> {
+  const socket = connect({ host: address.host, port: address.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+  await settled(socket, 'connect', 'connection refused or timed out', 'upstream-unavailable');
+  return socket;
+}
+
+/**
+ * Starts TLS on a connected socket. No session is resumed: every connection verifies the certificate anew. Throws `upstream-refused`
+ * where the certificate does not verify.
+ */
+export async function encrypt(socket: Socket, address: UpstreamAddress, alpn: string | undefined): Promise<TLSSocket> {
+  const { tls } = address;
+  if (tls === undefined)
+    throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'TLS is off for this target' });
+  const secured = connectTls({
+    socket,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: tls.verifyChain,
+    ...(isAddress(address.host) ? {} : { servername: address.host }),
+    ...(tls.verifyName ? { host: address.host } : { checkServerIdentity: () => undefined }),
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+  });
+  await settled(secured, 'secureConnect', 'TLS with the target failed', 'upstream-refused');
+  return secured;
+}
+
+/** Waits for one event, with the error and the time limit that every step of connecting has. */
+function settled(socket: Socket, event: string, publicMessage: string, code: 'upstream-unavailable' | 'upstream-refused'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (detail: string, cause?: unknown): void => {
+      socket.destroy();
+      reject(
+        new GatewayFault(code, {
+          publicMessage: `the target cannot be reached: ${publicMessage}`,
+          detail,
+          cause,
+          hint: 'Try again in a moment.',
+        }),
+      );
+    };
+    const timer = setTimeout(() => fail(`no answer within ${stepTimeoutMs} ms`), stepTimeoutMs);
+    const onError = (error: Error): void => {
+      clearTimeout(timer);
+      fail(error.message, error);
+    };
+    socket.once('error', onError);
+    socket.once(event, () => {
+      clearTimeout(timer);
+      socket.off('error', onError);
+      resolve();
+    });
+  });
+}
+
+function isAddress(host: string): boolean {
+  return /^[\d.]+$/.test(host) || host.includes(':');
+}
+
+const stepTimeoutMs = 10_000;
