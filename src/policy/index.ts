@@ -1,1 +1,1 @@
-export {};
+export { actionsByName, factTypes, schemaText, sqlActions, type SqlActionName } from './schema.ts';

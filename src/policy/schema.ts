@@ -1,0 +1,148 @@
+import type { ObjectType } from '../core/operation.ts';
+import { actionGroups, actionsByName } from './actions.ts';
+
+export { actionsByName, sqlActions, type SqlActionName } from './actions.ts';
+
+/** The kinds of value that a fact may have in policy's `context`. */
+export type FactType = 'String' | 'Long' | 'Bool' | 'Set<String>';
+
+/**
+ * Every fact of policy's `context`, besides `target`, the target itself. All but `target`, `protocol` and `groups_known` are optional: a
+ * policy asks `context has unbounded` first. The engine sets these three, `hour` and `weekday`; a caller's value for them is not used.
+ */
+export const factTypes: Readonly<Record<string, FactType>> = {
+  /** Set by the engine. */
+  protocol: 'String',
+  /** False where the token says "too many groups". Set by the engine. */
+  groups_known: 'Bool',
+  /** 0 to 23, UTC. Set by the engine. */
+  hour: 'Long',
+  /** `monday` … `sunday`, UTC. Set by the engine. */
+  weekday: 'String',
+  /** Why the session was opened, as its principal stated it. */
+  reason: 'String',
+
+  /** Kinds of the SQL statements in the operation: `select`, `insert`, `create-table`, `explain-analyze` … */
+  statements: 'Set<String>',
+  /** UPDATE or DELETE without a WHERE that names a column, TRUNCATE; a write to every document or file. */
+  unbounded: 'Bool',
+  /** Functions called, `schema.name`, or `name` where the statement leaves the schema open. */
+  functions: 'Set<String>',
+  /** Runs code or text that the gateway cannot see. */
+  opaque: 'Bool',
+  /** A prepared statement or server-side handle. */
+  prepared: 'Bool',
+  /** The database asked for at connection. */
+  database: 'String',
+  /** The user name that the client claimed: recorded, never believed. */
+  claimed_user: 'String',
+  /** The program name that the client claimed. */
+  application: 'String',
+
+  /** The whole command line, words joined by one space, as it will run. */
+  command: 'String',
+  /** The words of the command line, without their order. */
+  argv: 'Set<String>',
+  /** The first word of the command line. */
+  program: 'String',
+  /** A terminal was asked for: what is typed decides what runs. */
+  terminal: 'Bool',
+  /** The remote user of an SSH session. */
+  remote_user: 'String',
+  /** Names of environment variables that the client sets. */
+  environment: 'Set<String>',
+
+  /** Upper case. */
+  method: 'String',
+  /** Canonical, decoded once, without the query. */
+  path: 'String',
+  host: 'String',
+  /** Names of query parameters. */
+  query_parameters: 'Set<String>',
+  content_type: 'String',
+  /** gRPC: `package.Service`. */
+  service: 'String',
+  /** gRPC: the method's name. */
+  rpc: 'String',
+
+  /** Kubernetes. The core group is the empty string. */
+  api_group: 'String',
+  /** Kubernetes: the resource's plural name. */
+  resource: 'String',
+  subresource: 'String',
+  namespace: 'String',
+  name: 'String',
+  runs_as_root: 'Bool',
+  privileged: 'Bool',
+  host_access: 'Bool',
+  images: 'Set<String>',
+  dry_run: 'Bool',
+  force: 'Bool',
+
+  /** Cosmos: a query that reads every partition. */
+  cross_partition: 'Bool',
+  partition_key: 'String',
+
+  /** SSH and Kubernetes forwards: where to. */
+  destination_host: 'String',
+  destination_port: 'Long',
+};
+
+/** Facts that the engine always sets, so that policies need not ask for their presence. */
+const alwaysPresent: ReadonlySet<string> = new Set(['protocol', 'groups_known']);
+
+/** The object types of one family of protocols: what its actions may be asked about. Every family's objects may be the target itself. */
+const objectTypesByFamily: Readonly<Record<string, readonly ObjectType[]>> = {
+  connect: ['Target', 'Database', 'Namespace'],
+  reveal: ['DataClass'],
+  sql: ['Target', 'Database', 'Schema', 'Relation', 'Function', 'Setting', 'Role'],
+  ssh: ['Target', 'Command', 'File', 'Forward', 'Setting', 'Role'],
+  http: ['Target', 'Path', 'Method'],
+  grpc: ['Target', 'Path', 'Method'],
+  kubernetes: ['Target', 'Namespace', 'Resource', 'Path', 'Forward', 'Role'],
+  cosmos: ['Target', 'Database', 'Schema', 'Relation', 'Function', 'Resource', 'Role'],
+};
+
+/** In which types an object of this type may stand directly. Data classes belong to no target, so that no rule about targets reveals one. */
+const parentTypes: Readonly<Record<ObjectType, readonly string[]>> = {
+  Target: ['Label'],
+  Database: ['Target'],
+  Schema: ['Database', 'Target'],
+  Relation: ['Schema', 'Database', 'Target'],
+  Function: ['Schema', 'Database', 'Target'],
+  Setting: ['Database', 'Target'],
+  Role: ['Database', 'Namespace', 'Target'],
+  DataClass: [],
+  Namespace: ['Target'],
+  Resource: ['Resource', 'Namespace', 'Database', 'Target'],
+  Path: ['Path', 'Target'],
+  Method: ['Path', 'Target'],
+  Command: ['Target'],
+  File: ['File', 'Target'],
+  Forward: ['Resource', 'Namespace', 'Target'],
+};
+
+/** The whole schema, in Cedar's own notation. */
+export const schemaText: string = [
+  'entity Group;',
+  'entity Issuer;',
+  'entity Label;',
+  'entity Agent, User in [Group, Issuer] { issuer: String, subject: String } tags String;',
+  ...Object.entries(parentTypes).map(([type, parents]) =>
+    parents.length === 0 ? `entity ${type};` : `entity ${type} in [${parents.join(', ')}];`,
+  ),
+  `type Facts = { target: Target, ${Object.entries(factTypes).map(declareFact).join(', ')} };`,
+  ...actionGroups.filter((group) => !actionsByName.has(group)).map((group) => `action ${JSON.stringify(group)};`),
+  ...[...actionsByName].map(([name, groups]) => declareAction(name, groups)),
+].join('\n');
+
+function declareFact([name, type]: [string, FactType]): string {
+  return `${name}${alwaysPresent.has(name) ? '' : '?'}: ${type}`;
+}
+
+function declareAction(name: string, groups: readonly string[]): string {
+  const member = groups.length === 0 ? '' : ` in [${groups.map((group) => JSON.stringify(group)).join(', ')}]`;
+  const family = name.split(':', 1)[0] ?? name;
+  const resources = objectTypesByFamily[family] ?? [];
+  return `action ${JSON.stringify(name)}${member} appliesTo { principal: [Agent, User], resource: [${resources.join(', ')}], context: Facts };`;
+}
