@@ -1,0 +1,79 @@
+import type { Crypto } from '../core/crypto.ts';
+import { compileDetectors, type DetectorSet } from './detect.ts';
+import { createMasker, type MaskRule } from './mask.ts';
+import type { ColumnPath, DataClass, MaskKind } from './types.ts';
+
+/** One rule that reaches a column. `path` undefined: the whole value is sensitive; else only that place in the document it holds. */
+export interface ColumnRule {
+  readonly class: string;
+  readonly path: string | undefined;
+}
+
+/** The configured data classes, ready to be looked up and applied. Immutable; a reload compiles a new one. */
+export interface DataClasses {
+  /** Strongest mask first (`null`, `redact`, `hash`, `pseudonym`, `partial-last4`), then by name. */
+  readonly names: readonly string[];
+  /** Of every class that has any; `without` leaves out those that a principal may see. */
+  readonly detectors: DetectorSet;
+  /** The rules that name exactly this column, strongest first. */
+  rulesOf(column: ColumnPath): readonly ColumnRule[];
+  /** Classes that name a column, or a place in one, of this target; strongest first. */
+  columnClasses(target: string): readonly string[];
+  /** The rule to apply where a value belongs to all of `classes`: the strongest one. Undefined for no known class. */
+  strongest(classes: Iterable<string>): MaskRule | undefined;
+  /** What is shown in place of `text`; null is SQL NULL (or its like). */
+  mask(rule: MaskRule, text: string): string | null;
+}
+
+/**
+ * `key`: at least 32 secret bytes, from which one key a class is derived for `hash` and `pseudonym`. Whoever changes it changes
+ * every pseudonym. Throws `RangeError` for a bad pattern (with its place), for a class named twice and for a short key.
+ */
+export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Crypto, key: Uint8Array): DataClasses {
+  if (key.length < 32) throw new RangeError('the masking key must have at least 32 bytes');
+  const ordered = [...dataClasses].sort(byStrength);
+  const ranks = new Map<string, number>();
+  const columns = new Map<string, ColumnRule[]>();
+  const targets = new Map<string, Set<string>>();
+  for (const [rank, dataClass] of ordered.entries()) {
+    if (ranks.has(dataClass.name)) throw new RangeError(`data class '${dataClass.name}' is defined twice`);
+    ranks.set(dataClass.name, rank);
+    const places = [...dataClass.columns.map((column) => ({ column, path: undefined })), ...dataClass.paths];
+    for (const { column, path } of places) {
+      append(columns, columnKey(column), { class: dataClass.name, path });
+      const classes = targets.get(column.target) ?? new Set();
+      targets.set(column.target, classes.add(dataClass.name));
+    }
+  }
+  const masker = createMasker(crypto, key);
+  return {
+    names: ordered.map((dataClass) => dataClass.name),
+    detectors: compileDetectors(ordered),
+    rulesOf: (column) => columns.get(columnKey(column)) ?? [],
+    columnClasses: (target) => [...(targets.get(target) ?? [])],
+    strongest(classes) {
+      let best = Infinity;
+      for (const name of classes) best = Math.min(best, ranks.get(name) ?? Infinity);
+      const found = ordered[best];
+      return found === undefined ? undefined : { class: found.name, kind: found.mask };
+    },
+    mask: masker,
+  };
+}
+
+function byStrength(a: DataClass, b: DataClass): number {
+  return STRENGTH[a.mask] - STRENGTH[b.mask] || (a.name < b.name ? -1 : 1);
+}
+
+function columnKey(column: ColumnPath): string {
+  return JSON.stringify([column.target, column.database ?? null, column.schema, column.relation, column.column]);
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, [value]);
+  else values.push(value);
+}
+
+/** What shows least comes first. */
+const STRENGTH: Readonly<Record<MaskKind, number>> = { null: 0, redact: 1, hash: 2, pseudonym: 3, 'partial-last4': 4 };

@@ -1,0 +1,145 @@
+import { GatewayFault } from '../../core/fault.ts';
+import type { MaskRule } from '../../masking/mask.ts';
+import { cellMask, type CellMask } from './mask-cell.ts';
+import { columnClasses, reachedClasses, reachedColumns, relationClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
+import { carriesMetadataOnly } from './mask-types.ts';
+
+/** One field of a RowDescription (PostgreSQL documentation, "Message Formats"); `format` as the Bind of this execution asked for it. */
+export interface ResultField {
+  readonly name: string;
+  /** 0: the column comes from no table. */
+  readonly tableOid: number;
+  /** 0: no column of the table (or, with a table, its whole row); below 0: a system column. */
+  readonly columnAttribute: number;
+  readonly typeOid: number;
+  /** -1: none. */
+  readonly typeModifier: number;
+  readonly format: 0 | 1;
+}
+
+export interface ColumnPlan {
+  readonly field: ResultField;
+  /** The whole value is masked, by this rule. */
+  readonly rule: MaskRule | undefined;
+  /** Undefined: every cell of this column passes as it is. */
+  readonly mask: CellMask | undefined;
+}
+
+/** How to mask the rows of one result. Valid for this field list, in these formats, under this context. */
+export interface MaskPlan {
+  readonly context: MaskContext;
+  readonly columns: readonly ColumnPlan[];
+  /** No cell can need a change: rows may be forwarded unseen. */
+  readonly isIdentity: boolean;
+  /** `masking: strict`: the statement must be refused, and none of its rows may reach the client. */
+  readonly refusal: GatewayFault | undefined;
+}
+
+/**
+ * Decides, for every column of a result, whether it is masked and how, from the origin that the server names (threats: a table's oid
+ * and column survive aliases, sub-selects, CTEs and no-op casts; everything computed has none).
+ *
+ * A value that is computed or may be (no origin, a whole row, a view's column) is never masked in part, hashed or given a pseudonym:
+ * `reverse(ssn)` would turn "the last four" into the first four, and `coalesce('guess', ssn)` a hash into an oracle. It is redacted.
+ *
+ * With `fields` empty (a statement without rows) only the strict rule is applied.
+ */
+export function planColumns(context: MaskContext, facts: MaskFacts, fields: readonly ResultField[]): MaskPlan {
+  const origins = fields.map((field) => findOrigin(context, facts, field));
+  const columns = fields.map((field, index) => planColumn(context, field, origins[index]!));
+  return {
+    context,
+    columns,
+    isIdentity: columns.every((column) => column.mask === undefined),
+    refusal: context.mode === 'strict' ? refuse(context, facts, fields, origins) : undefined,
+  };
+}
+
+/** Where a result column's values come from, as far as masking is concerned. */
+type Origin =
+  | { readonly kind: 'clean' }
+  /** A bare column: its own rules apply. */
+  | { readonly kind: 'column'; readonly relation: string; readonly column: string; readonly rules: readonly Rule[] }
+  /** Values of these classes may be anywhere in it. */
+  | { readonly kind: 'mixed'; readonly from: string; readonly classes: readonly string[] };
+
+interface Rule {
+  readonly class: string;
+  readonly path: string | undefined;
+}
+
+function findOrigin(context: MaskContext, facts: MaskFacts, field: ResultField): Origin {
+  if (context.hidden.length === 0) return CLEAN;
+  if (field.tableOid === 0) {
+    if (context.mode === 'unsafe_origin') return CLEAN;
+    return mixed('an expression', reachedClasses(context, facts));
+  }
+  const relation = context.catalogue.relationByOid(field.tableOid);
+  if (relation === undefined) {
+    const harmless = field.tableOid < FIRST_USER_OID && carriesMetadataOnly(field.typeOid);
+    return harmless ? CLEAN : mixed('a table that the gateway does not know', context.hidden);
+  }
+  const relationName = `${relation.schema}.${relation.name}`;
+  if (field.columnAttribute < 0) return CLEAN;
+  if (field.columnAttribute === 0) return mixed(`a whole row of ${relationName}`, relationClasses(context, relation));
+  const column = relation.columns.get(field.columnAttribute);
+  if (column === undefined) return mixed(`a column of ${relationName} that the gateway does not know`, context.hidden);
+  const rules = (relation.rules.get(column) ?? []).filter((rule) => !context.revealed.has(rule.class));
+  const classes = columnClasses(context, relation, column);
+  if (classes.length > rules.length) return mixed(`${relationName}.${column}`, classes);
+  return rules.length === 0 ? CLEAN : { kind: 'column', relation: relationName, column, rules };
+}
+
+function planColumn(context: MaskContext, field: ResultField, origin: Origin): ColumnPlan {
+  const rule = ruleFor(context, origin);
+  return { field, rule, mask: cellMask(context, field, rule) };
+}
+
+function ruleFor(context: MaskContext, origin: Origin): MaskRule | undefined {
+  switch (origin.kind) {
+    case 'clean':
+      return undefined;
+    case 'column':
+      return context.classes.strongest(origin.rules.map((rule) => rule.class));
+    case 'mixed':
+      return redacting(context.classes.strongest(origin.classes));
+  }
+}
+
+function redacting(rule: MaskRule | undefined): MaskRule | undefined {
+  return rule === undefined || rule.kind === 'null' ? rule : { class: rule.class, kind: 'redact' };
+}
+
+function mixed(from: string, classes: readonly string[]): Origin {
+  return classes.length === 0 ? CLEAN : { kind: 'mixed', from, classes };
+}
+
+/** Strict: a sensitive column may be a bare output column and nothing else. */
+function refuse(
+  context: MaskContext,
+  facts: MaskFacts,
+  fields: readonly ResultField[],
+  origins: readonly Origin[],
+): GatewayFault | undefined {
+  for (const [index, origin] of origins.entries()) {
+    if (origin.kind === 'mixed') return refusal(`output column "${fields[index]!.name}" (${origin.from})`, origin.classes);
+  }
+  if (facts.opaque) return context.hidden.length === 0 ? undefined : refusal('a statement whose effects cannot be seen', context.hidden);
+  const shown = new Set(origins.map((origin) => (origin.kind === 'column' ? `${origin.relation}.${origin.column}` : '')));
+  for (const { relation, column, classes } of reachedColumns(context, facts)) {
+    const name = `${relation.schema}.${relation.name}.${column}`;
+    if (!shown.has(name)) return refusal(`column "${name}" used outside the output list`, classes);
+  }
+  return undefined;
+}
+
+function refusal(what: string, classes: readonly string[]): GatewayFault {
+  return new GatewayFault('masking-refused', {
+    publicMessage: `masking is strict on this target: ${what} can show data class ${classes.map((name) => `"${name}"`).join(', ')}`,
+    hint: 'Select the column by itself, without an expression, a condition or a whole-row reference; it is then shown masked.',
+  });
+}
+
+const CLEAN: Origin = { kind: 'clean' };
+/** FirstNormalObjectId of the server: lower oids belong to the server itself. */
+const FIRST_USER_OID = 16_384;
