@@ -10,7 +10,12 @@ export type Access = 'open' | 'person' | readonly Role[];
  * One endpoint. The table of all routes is what the server registers and what the OpenAPI document is generated from, so neither
  * can know a route that the other does not.
  */
-export interface Route<P extends z.ZodType = z.ZodType, Q extends z.ZodType = z.ZodType, B extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> {
+export interface Route<
+  P extends z.ZodType = z.ZodType,
+  Q extends z.ZodType = z.ZodType,
+  B extends z.ZodType = z.ZodType,
+  R extends z.ZodType = z.ZodType,
+> {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** OpenAPI notation: `/api/v1/sessions/{id}`. */
   readonly path: `/${string}`;
@@ -39,17 +44,19 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   readonly peer: string;
   readonly lastEventId: string | undefined;
   /** True once the client has hung up. */
-  gone(): boolean;
+  readonly gone: () => boolean;
 }
 
 export type Answer<T = unknown> =
   | { readonly kind: 'json'; readonly status: number; readonly body: T }
   | { readonly kind: 'text'; readonly status: number; readonly type: string; readonly text: string }
   | { readonly kind: 'bytes'; readonly type: string; readonly bytes: AsyncIterable<Uint8Array> }
-  | { readonly kind: 'events'; run(stream: EventStream): Promise<void> };
+  | { readonly kind: 'events'; readonly run: (stream: EventStream) => Promise<void> };
 
 /** Keeps the inferred shapes of one route while the table holds them all. */
-export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(definition: Route<P, Q, B, R>): Route {
+export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
+  definition: Route<P, Q, B, R>,
+): Route {
   return definition;
 }
 

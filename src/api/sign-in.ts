@@ -24,7 +24,13 @@ export async function signIn(context: ApiContext, limiter: FailureLimiter, messa
 }
 
 /** Runs one attempt to sign in; a failed one is counted against the peer and goes on record. */
-export async function counted<T>(context: ApiContext, limiter: FailureLimiter, peer: string, attempt: () => Promise<T>, target = ''): Promise<T> {
+export async function counted<T>(
+  context: ApiContext,
+  limiter: FailureLimiter,
+  peer: string,
+  attempt: () => Promise<T>,
+  target = '',
+): Promise<T> {
   try {
     return await attempt();
   } catch (error) {

@@ -1,0 +1,146 @@
+import * as z from 'zod';
+import type { AuditRecordType } from '../../core/record.ts';
+import type { AuditEntry } from '../context.ts';
+import { recordRead } from '../evidence.ts';
+import { HttpRefusal } from '../problem.ts';
+import { identifier, nothing, ok, route } from '../route.ts';
+import * as schema from '../schema.ts';
+
+const sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const auditRoutes = [
+  route({
+    method: 'GET',
+    path: '/api/v1/audit/records',
+    summary: 'Records of the audit log, filtered; in the order of the log, or newest first',
+    access: ['auditor'],
+    params: nothing,
+    query: z.strictObject({
+      type: z.string().max(500).optional(),
+      session: identifier.optional(),
+      operation: identifier.optional(),
+      target: z.string().max(200).optional(),
+      principal: z.string().max(1000).optional(),
+      from: z.iso.datetime({ offset: true }).optional(),
+      to: z.iso.datetime({ offset: true }).optional(),
+      sequence: sequence.optional(),
+      order: z.enum(['oldest', 'newest']).default('oldest'),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+    }),
+    body: nothing,
+    result: schema.auditPage,
+    async handle(call) {
+      const { query } = call;
+      const newestFirst = query.order === 'newest';
+      const records: schema.AuditRow[] = [];
+      let next: number | null = null;
+      const filter = {
+        types: query.type === undefined ? undefined : recordTypes(query.type),
+        session: query.session,
+        operation: query.operation,
+        target: query.target,
+        principal: query.principal,
+        fromMs: query.from === undefined ? undefined : Date.parse(query.from),
+        toMs: query.to === undefined ? undefined : Date.parse(query.to),
+        sequence: query.sequence,
+        newestFirst,
+      };
+      for await (const entry of call.context.audit.query(filter)) {
+        if (call.gone()) break;
+        if (records.length >= query.limit) {
+          next = entry.sequence;
+          break;
+        }
+        records.push(row(entry));
+      }
+      await recordRead(call, 'audit.records', query, records.length);
+      return ok({ records, next });
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/audit/tail',
+    summary: 'Server-sent events: durable records as they come; resumes after Last-Event-ID',
+    access: ['auditor'],
+    params: nothing,
+    query: z.strictObject({ sequence: sequence.optional() }),
+    body: nothing,
+    result: schema.auditEntry,
+    resultType: 'text/event-stream',
+    async handle(call) {
+      const from = resumeAt(call.lastEventId) ?? call.query.sequence ?? call.context.audit.durableCount;
+      await recordRead(call, 'audit.tail', { sequence: from }, 0);
+      return {
+        kind: 'events',
+        async run(stream) {
+          for await (const { sequence, record } of call.context.audit.tail(from, stream.signal)) {
+            stream.send({ event: 'record', id: sequence, data: row({ sequence, record }) });
+            await stream.drained();
+            if (stream.signal.aborted) break;
+          }
+        },
+      };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/audit/checkpoint',
+    summary: 'The newest signed checkpoint of the audit log, to keep elsewhere and verify against later',
+    access: ['auditor', 'operator', 'admin'],
+    params: nothing,
+    query: nothing,
+    body: nothing,
+    result: schema.checkpoint,
+    async handle(call) {
+      const { audit } = call.context;
+      const checkpoint = await audit.checkpoint();
+      await recordRead(call, 'audit.checkpoint', {}, 1);
+      return ok({ checkpoint, verifier_key: audit.verifierKey, records: audit.durableCount });
+    },
+  }),
+];
+
+function row({ sequence, record }: AuditEntry): schema.AuditRow {
+  return { sequence, record: { ...record } as schema.AuditRow['record'] };
+}
+
+function recordTypes(list: string): readonly AuditRecordType[] {
+  return list.split(',').map((type) => {
+    if (!isRecordType(type)) {
+      throw new HttpRefusal(400, 'bad-request', `unknown record type "${type}"`, { hint: `known: ${Object.keys(knownTypes).join(', ')}` });
+    }
+    return type;
+  });
+}
+
+function isRecordType(type: string): type is AuditRecordType {
+  return Object.hasOwn(knownTypes, type);
+}
+
+function resumeAt(lastEventId: string | undefined): number | undefined {
+  if (lastEventId === undefined || !/^\d{1,15}$/.test(lastEventId)) return undefined;
+  return Number(lastEventId) + 1;
+}
+
+/** Every type, so that a new one does not compile until it can be asked for. */
+const knownTypes: Readonly<Record<AuditRecordType, true>> = {
+  'gateway.started': true,
+  'gateway.stopped': true,
+  'log.recovered': true,
+  'sign-in.refused': true,
+  'session.opened': true,
+  'session.closed': true,
+  'session.note': true,
+  'operation.decided': true,
+  'operation.completed': true,
+  'approval.requested': true,
+  'approval.answered': true,
+  'approval.ended': true,
+  'credential.issued': true,
+  'credential.revoked': true,
+  administration: true,
+  'evidence.read': true,
+  'policy.changed': true,
+  'config.changed': true,
+  'key.rotated': true,
+};

@@ -1,0 +1,172 @@
+import * as z from 'zod';
+
+/**
+ * Shapes of the API's answers, for the OpenAPI document and for the command line (which takes the types only). Times are RFC 3339,
+ * UTC, with milliseconds.
+ */
+const time = z.iso.datetime();
+const claims = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+const role = z.enum(['admin', 'reviewer', 'auditor', 'operator']);
+const approvalState = z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled', 'used']);
+
+export const act = z.object({ action: z.string(), object: z.string() });
+
+export const who = z.object({
+  issuer: z.string(),
+  subject: z.string(),
+  kind: z.string(),
+  display: z.string(),
+});
+
+export const whoami = who.extend({
+  groups: z.array(z.string()),
+  groups_known: z.boolean(),
+  claims,
+  roles: z.array(role),
+  expires: time,
+});
+
+export const wellKnown = z.object({
+  name: z.string(),
+  version: z.string(),
+  api: z.literal('v1'),
+  token_endpoint: z.string(),
+  issuers: z.array(
+    z.object({
+      name: z.string(),
+      issuer: z.string(),
+      client_id: z.string(),
+      audience: z.string(),
+      scopes: z.array(z.string()),
+      resource: z.string().nullable(),
+    }),
+  ),
+  agents: z.array(z.object({ issuer: z.string(), audience: z.string() })),
+  verifier_key: z.string(),
+});
+
+export const issuedToken = z.object({
+  access_token: z.string(),
+  issued_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token'),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int(),
+  credential_id: z.string(),
+  target: z.string(),
+  connection: z.object({ protocol: z.string(), host: z.string(), port: z.int(), name: z.string() }),
+});
+
+export const session = z.object({
+  id: z.string(),
+  /** `interrupted`: opened, never closed on record, and not alive: the gateway died under it. */
+  state: z.enum(['live', 'closed', 'interrupted']),
+  target: z.string(),
+  protocol: z.string(),
+  peer: z.string(),
+  principal: who.extend({ groups: z.array(z.string()), claims }),
+  started: time,
+  ended: time.nullable(),
+  reason: z.string().nullable(),
+  operations: z.int().nullable(),
+  recording: z.object({ file: z.string(), sha256: z.string(), bytes: z.int() }).nullable(),
+});
+
+export const sessionList = z.object({ sessions: z.array(session) });
+
+export const operation = z.object({
+  id: z.string(),
+  time,
+  decision: z.enum(['allow', 'deny']),
+  code: z.string().nullable(),
+  policies: z.array(z.string()),
+  acts: z.array(act),
+  text: z.string(),
+  /** `null`: decided, and never completed on record. */
+  completed: z
+    .object({
+      outcome: z.string(),
+      error_code: z.string().nullable(),
+      rows: z.int(),
+      bytes: z.int(),
+      duration_ms: z.number(),
+      masked: z.record(z.string(), z.int()),
+    })
+    .nullable(),
+});
+
+export const sessionDetail = z.object({
+  session,
+  operations: z.array(operation),
+  /** More operations are on record than are listed; read them with the audit query. */
+  truncated: z.boolean(),
+});
+
+const answer = z.object({ by: z.string(), answer: z.enum(['approved', 'denied']), reason: z.string(), time });
+
+export const approval = z.object({
+  id: z.string(),
+  state: approvalState,
+  session: z.string(),
+  operation: z.string(),
+  target: z.string(),
+  principal: who.extend({ claims }),
+  acts: z.array(act),
+  /** Masked. */
+  text: z.string(),
+  reviews: z.array(z.object({ policy: z.string(), group: z.string(), approvals: z.int(), message: z.string(), answers: z.array(answer) })),
+  requested: time,
+  expires: time,
+});
+
+export const approvalList = z.object({ approvals: z.array(approval) });
+
+export const approvalDetail = approval.extend({
+  /** What exactly will run; only for those who may answer, and only while it is pending. */
+  exact: z.object({ text: z.string(), parameters: z.array(z.string().nullable()) }).nullable(),
+});
+
+export const auditEntry = z.object({
+  sequence: z.int(),
+  record: z.looseObject({ type: z.string(), time, gateway: z.string() }),
+});
+
+export const auditPage = z.object({
+  records: z.array(auditEntry),
+  /** Ask again with `sequence` set to this for what follows; `null` at the end. */
+  next: z.int().nullable(),
+});
+
+export const checkpoint = z.object({ checkpoint: z.string(), verifier_key: z.string(), records: z.int() });
+
+export const credential = z.object({ id: z.string(), principal: who, target: z.string(), issued: time, expires: time });
+
+export const credentialList = z.object({ credentials: z.array(credential) });
+
+export const explanation = z.object({
+  decision: z.enum(['allow', 'deny', 'hold']),
+  policies: z.array(z.string()),
+  message: z.string(),
+  acts: z.array(act),
+  reviews: z.array(z.object({ policy: z.string(), group: z.string(), approvals: z.int() })),
+  masked: z.array(z.string()),
+  policy_version: z.string(),
+});
+
+export const done = z.object({ done: z.literal(true) });
+
+export const health = z.object({ status: z.enum(['ok', 'unavailable']), problems: z.array(z.string()) });
+
+export const approvalFilter = approvalState;
+
+export type WellKnown = z.output<typeof wellKnown>;
+export type WhoAmI = z.output<typeof whoami>;
+export type IssuedToken = z.output<typeof issuedToken>;
+export type SessionSummary = z.output<typeof session>;
+export type SessionList = z.output<typeof sessionList>;
+export type SessionDetail = z.output<typeof sessionDetail>;
+export type OperationSummary = z.output<typeof operation>;
+export type Approval = z.output<typeof approval>;
+export type ApprovalList = z.output<typeof approvalList>;
+export type ApprovalDetail = z.output<typeof approvalDetail>;
+export type AuditPage = z.output<typeof auditPage>;
+export type AuditRow = z.output<typeof auditEntry>;
+export type Explained = z.output<typeof explanation>;
