@@ -1,22 +1,7 @@
 import type { Principal } from '../core/principal.ts';
-import type { AuditRecord, RecordedPrincipal } from '../core/record.ts';
+import { recordPrincipal } from '../core/pipeline.ts';
+import type { AuditRecord } from '../core/record.ts';
 import type { ApiContext } from './context.ts';
-
-/** Who did it, as it goes on record. */
-export function recordedPrincipal(principal: Principal): RecordedPrincipal {
-  return {
-    issuer: principal.issuer,
-    issuer_url: principal.issuerUrl,
-    subject: principal.subject,
-    kind: principal.kind,
-    groups: principal.groups,
-    groups_known: principal.groupsKnown,
-    claims: principal.claims,
-    display: principal.display,
-    token_id: principal.tokenId ?? '',
-    token_expires: new Date(principal.expiresAtMs).toISOString(),
-  };
-}
 
 interface Doer {
   readonly context: ApiContext;
@@ -25,7 +10,7 @@ interface Doer {
 
 /** Resolves once it is durable that this person read `what`: only then may the answer leave. Throws `audit-unavailable`. */
 export async function recordRead(doer: Doer, what: string, query: Readonly<Record<string, unknown>>, results: number): Promise<void> {
-  await record(doer.context, { type: 'evidence.read', what, query: JSON.stringify(query), results, ...recordedPrincipal(doer.principal) });
+  await record(doer.context, { type: 'evidence.read', what, query: JSON.stringify(query), results, ...recordPrincipal(doer.principal) });
 }
 
 /** Resolves once it is durable that this person does `action`: only then may it be done. Throws `audit-unavailable`. */
@@ -34,7 +19,7 @@ export async function recordAdministration(
   action: string,
   detail: Readonly<Record<string, string | number | boolean>>,
 ): Promise<void> {
-  await record(doer.context, { type: 'administration', action, detail, ...recordedPrincipal(doer.principal) });
+  await record(doer.context, { type: 'administration', action, detail, ...recordPrincipal(doer.principal) });
 }
 
 async function record(context: ApiContext, entry: AuditRecord): Promise<void> {

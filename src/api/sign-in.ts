@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { GatewayFault, toFault } from '../core/fault.ts';
+import { GatewayFault } from '../core/fault.ts';
 import type { Principal } from '../core/principal.ts';
 import type { ApiContext } from './context.ts';
 import { HttpRefusal } from './problem.ts';
@@ -34,12 +34,11 @@ export async function counted<T>(
   try {
     return await attempt();
   } catch (error) {
-    const fault = toFault(error);
-    if (fault.code === 'authentication-failed') {
+    if (error instanceof GatewayFault && error.code === 'authentication-failed') {
       limiter.failed(peer);
-      recordRefusal(context, { target, peer, code: fault.code, detail: fault.detail });
+      recordRefusal(context, { target, peer, code: error.code, detail: error.detail });
     }
-    throw fault;
+    throw error;
   }
 }
 

@@ -101,7 +101,7 @@ export const auditRoutes = [
 ];
 
 function row({ sequence, record }: AuditEntry): schema.AuditRow {
-  return { sequence, record: { ...record } as schema.AuditRow['record'] };
+  return { sequence, record: { ...record } };
 }
 
 function recordTypes(list: string): readonly AuditRecordType[] {
