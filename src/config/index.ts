@@ -1,17 +1,15 @@
+export { ConfigError, type ConfigProblem } from './problem.ts';
+export { loadConfig, type LoadOptions } from './load.ts';
+export { Secret } from './secret.ts';
 export type {
-  AuditConfig,
   ColumnPathConfig,
   Config,
   DataClassConfig,
-  GatewayConfig,
   IssuerConfig,
   ListenAddress,
-  ListenersConfig,
-  PoliciesConfig,
   PostgresUpstream,
-  RecogniserName,
   RoleName,
   RolesConfig,
   TargetConfig,
 } from './types.ts';
-export { Secret } from './secret.ts';
+export { ConfigWatcher, RestartNeeded, type WatchOptions } from './watch.ts';

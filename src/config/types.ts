@@ -56,22 +56,30 @@ export interface ListenersConfig {
   readonly api: ListenAddress | undefined;
 }
 
+export type ClaimConditions = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * Structurally the `IssuerConfig` of `identity/types.ts`, which stands above this layer: the file's own words, durations in seconds
+ * as there, defaults left to `identity/`.
+ */
 export interface IssuerConfig {
   readonly name: string;
   readonly issuer: string;
-  readonly audience: string;
-  readonly kind: PrincipalKind;
-  readonly require: Readonly<Record<string, string>>;
-  readonly groups: readonly { readonly group: string; readonly when: Readonly<Record<string, string>> }[];
-  readonly groupsClaim: string | undefined;
-  readonly algorithms: readonly string[];
-  readonly maxLifetimeMs: number | undefined;
-  readonly jwksUri: string | undefined;
-  readonly subjectClaim: string;
-  readonly privateNetwork: boolean;
-  readonly unsafeHttp: boolean;
-  readonly recordClaims: readonly string[];
-  readonly types: readonly string[];
+  readonly audience: string | readonly string[];
+  readonly kind?: PrincipalKind | undefined;
+  readonly require?: ClaimConditions | undefined;
+  readonly groups?: readonly { readonly group: string; readonly when: ClaimConditions }[] | undefined;
+  readonly groups_claim?: string | undefined;
+  readonly algorithms?: readonly string[] | undefined;
+  /** Seconds. */
+  readonly max_lifetime?: number | undefined;
+  readonly jwks_uri?: string | undefined;
+  readonly subject_claim?: string | undefined;
+  readonly private_network?: boolean | undefined;
+  readonly unsafe_http?: boolean | undefined;
+  readonly record_claims?: readonly string[] | undefined;
+  readonly types?: readonly string[] | undefined;
+  readonly other_audiences?: readonly string[] | undefined;
 }
 
 /** A target is also what policy and pipeline call `Target` (`core/target.ts`). */

@@ -1,0 +1,63 @@
+import type { ColumnPathConfig } from './types.ts';
+
+/** A name or place that cannot be read; the message says what was expected. */
+export class PathProblem extends Error {
+  override readonly name = 'PathProblem';
+}
+
+/**
+ * `target/schema.relation.column` or `target/database/schema.relation.column`. Names are PostgreSQL's (chapter 4.1.1): in double quotes
+ * anything goes and `""` is a quote; unquoted they are lower case, because the server folds them, and a column that was meant
+ * but not named would go unmasked.
+ */
+export function parseColumnPath(text: string): ColumnPathConfig {
+  const steps = splitOutsideQuotes(text, '/');
+  const [target = ''] = steps;
+  const database = steps.length === 3 ? identifier(steps[1]!) : undefined;
+  const names = splitOutsideQuotes(steps.at(-1) ?? '', '.');
+  if ((steps.length !== 2 && steps.length !== 3) || target === '' || names.length !== 3) {
+    throw new PathProblem('expected target/schema.relation.column or target/database/schema.relation.column');
+  }
+  const [schema = '', relation = '', column = ''] = names.map(identifier);
+  return { target, database, schema, relation, column };
+}
+
+/** `target/schema.relation.column#$.path`. The path is kept as it stands; it starts with `$`. */
+export function parseDocumentPath(text: string): { readonly column: ColumnPathConfig; readonly path: string } {
+  const parts = splitOutsideQuotes(text, '#');
+  const column = parts[0] ?? '';
+  const path = text.slice(column.length + 1);
+  if (parts.length < 2 || !/^\$(?:\.|\[)/.test(path)) throw new PathProblem('expected target/schema.relation.column#$.path');
+  return { column: parseColumnPath(column), path };
+}
+
+function splitOutsideQuotes(text: string, separator: string): string[] {
+  const parts = [''];
+  let quoted = false;
+  for (const character of text) {
+    if (character === '"') quoted = !quoted;
+    if (character === separator && !quoted) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  if (quoted) throw new PathProblem('expected a closing double quote');
+  return parts;
+}
+
+function identifier(text: string): string {
+  const quoted = /^"((?:[^"]|"")+)"$/.exec(text)?.[1];
+  if (quoted === undefined && !/^[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*$/.test(text)) {
+    throw new PathProblem(
+      /^[A-Za-z_][A-Za-z0-9_$]*$/.test(text)
+        ? 'expected lower case (PostgreSQL folds unquoted names), or the name in double quotes'
+        : 'expected names; special characters and capitals need double quotes',
+    );
+  }
+  const name = quoted === undefined ? text : quoted.replaceAll('""', '"');
+  if (new TextEncoder().encode(name).length > maximumNameBytes) {
+    throw new PathProblem(`expected names of at most ${maximumNameBytes} bytes, as in PostgreSQL`);
+  }
+  return name;
+}
+
+/** NAMEDATALEN - 1: the server cuts longer names. */
+const maximumNameBytes = 63;

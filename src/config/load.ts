@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { checkShape } from './check.ts';
+import { durationMs } from './duration.ts';
+import { ConfigError, type ConfigProblem } from './problem.ts';
+import { Resolver, unsafeSettings } from './resolve.ts';
+import type { RawConfig } from './schema.ts';
+import { Secret } from './secret.ts';
+import { readSecret } from './secrets/read.ts';
+import { parseReference } from './secrets/reference.ts';
+import { SecretProblem, type SecretSources } from './secrets/sources.ts';
+import { readSource, type Path, type Source } from './source.ts';
+import type { Config, ListenAddress, PoliciesConfig, PostgresUpstream, TargetConfig } from './types.ts';
+
+export type LoadOptions = Partial<Omit<SecretSources, 'folder'>>;
+
+/** Reads, checks and resolves `sallyport.yaml` with everything that it refers to. Throws `ConfigError` with every problem found. */
+export async function loadConfig(path: string, options: LoadOptions = {}): Promise<Config> {
+  const file = resolve(path);
+  const folder = dirname(file);
+  const source = readSource(file, await readConfigFile(file));
+  refuse(source.problems, [file]);
+  const { raw, problems } = checkShape(source);
+  refuse(problems, [file]);
+
+  const resolver = new Resolver(source, raw!);
+  resolver.checkWhole();
+  const dataClasses = Object.entries(raw!.data_classes).map(([name, dataClass]) => resolver.dataClass(name, dataClass));
+  refuse(resolver.problems, [file]);
+
+  const policyFolder = resolve(folder, raw!.policies);
+  const watched = new Set([file, policyFolder]);
+  const secrets = new SecretReader(source, { folder, env: process.env, fetch, now: Date.now, ...options });
+  const [parts, policies] = await Promise.all([readSecrets(raw!, secrets), readPolicies(policyFolder, source)]);
+  for (const path of secrets.files) watched.add(path);
+  refuse([...secrets.problems, ...policies.problems], [...watched]);
+  for (const { name } of policies.files) watched.add(join(policyFolder, name));
+
+  const targets = Object.entries(raw!.targets).map(([name, target]): TargetConfig => ({
+    name,
+    protocol: target.protocol,
+    upstream: parts.upstreams.get(name)!,
+    listen: resolver.address(['targets', name, 'listen'], target.listen),
+    labels: target.labels,
+    masking: target.masking,
+    hold: target.hold,
+    clientAuth: target.client_auth,
+  }));
+  const listeners = {
+    postgres: resolver.address(['listeners', 'postgres'], raw!.listeners.postgres),
+    api: resolver.address(['listeners', 'api'], raw!.listeners.api),
+  };
+  const view = redact(raw!);
+  return {
+    file,
+    gateway: {
+      name: raw!.gateway.name,
+      host: raw!.gateway.host,
+      tls: parts.tls,
+      data: resolve(folder, raw!.gateway.data),
+      unsafePlaintext: raw!.gateway.unsafe_plaintext,
+      apiUrl: apiUrl(raw!, listeners.api),
+    },
+    listeners,
+    issuers: raw!.issuers.map(({ max_lifetime: lifetime, ...issuer }) =>
+      lifetime === undefined ? issuer : { ...issuer, max_lifetime: durationMs(lifetime) / 1000 },
+    ),
+    targets,
+    dataClasses,
+    policies: { folder: policyFolder, files: policies.files },
+    audit: { durability: raw!.audit.durability, retainMs: durationMs(raw!.audit.retain) },
+    roles: raw!.roles,
+    session: { maxLifetimeMs: durationMs(raw!.session.max_lifetime) },
+    credentials: { maxLifetimeMs: durationMs(raw!.credentials.max_lifetime) },
+    unsafe: unsafeSettings(raw!, targets),
+    digest: digest(view, parts.certificates, policies.files),
+    resolved: view,
+    watched: [...watched],
+  };
+}
+
+interface SecretParts {
+  readonly tls: { readonly certificate: Secret; readonly key: Secret } | undefined;
+  readonly upstreams: ReadonlyMap<string, PostgresUpstream>;
+  /** What is referred to but no secret: certificates and authorities. They count in the digest. */
+  readonly certificates: readonly Secret[];
+}
+
+/** Reads secrets and keeps what went wrong, so that all problems are reported together. */
+class SecretReader {
+  readonly problems: ConfigProblem[] = [];
+  readonly files: string[] = [];
+  readonly #source: Source;
+  readonly #sources: SecretSources;
+
+  constructor(source: Source, sources: SecretSources) {
+    this.#source = source;
+    this.#sources = sources;
+  }
+
+  async read(path: Path, reference: string): Promise<Secret> {
+    const parsed = parseReference(reference);
+    if (parsed?.kind === 'file') this.files.push(resolve(this.#sources.folder, parsed.path));
+    try {
+      const secret = await readSecret(reference, this.#sources);
+      secret.text();
+      return secret;
+    } catch (error) {
+      const message = error instanceof SecretProblem ? error.message : 'expected text in UTF-8';
+      this.problems.push(this.#source.problem(path, message));
+      return new Secret(reference, new Uint8Array());
+    }
+  }
+
+  async readOptional(path: Path, reference: string | undefined): Promise<Secret | undefined> {
+    return reference === undefined ? undefined : this.read(path, reference);
+  }
+}
+
+async function readSecrets(raw: RawConfig, secrets: SecretReader): Promise<SecretParts> {
+  const { tls } = raw.gateway;
+  const [certificate, key] = await Promise.all([
+    secrets.readOptional(['gateway', 'tls', 'certificate'], tls?.certificate),
+    secrets.readOptional(['gateway', 'tls', 'key'], tls?.key),
+  ]);
+  const upstreams = await Promise.all(
+    Object.entries(raw.targets).map(async ([name, { upstream }]): Promise<[string, PostgresUpstream]> => {
+      const at = (last: string): Path => ['targets', name, 'upstream', last];
+      const [password, ca, clientCertificate, clientKey] = await Promise.all([
+        secrets.readOptional(at('password'), upstream.password),
+        secrets.readOptional(at('ca'), upstream.ca),
+        secrets.readOptional(at('certificate'), upstream.certificate),
+        secrets.readOptional(at('key'), upstream.key),
+      ]);
+      const literal = upstream.unsafe_password;
+      const unsafePassword = literal === undefined ? undefined : new Secret(notShown, new TextEncoder().encode(literal));
+      const { host, port, database, user } = upstream;
+      return [
+        name,
+        {
+          host,
+          port,
+          database,
+          user,
+          password: password ?? unsafePassword,
+          tls: upstream.tls,
+          ca,
+          certificate: clientCertificate,
+          key: clientKey,
+        },
+      ];
+    }),
+  );
+  const certificates = [certificate, ...upstreams.flatMap(([, upstream]) => [upstream.ca, upstream.certificate])];
+  return {
+    tls: certificate === undefined || key === undefined ? undefined : { certificate, key },
+    upstreams: new Map(upstreams),
+    certificates: certificates.filter((one) => one !== undefined),
+  };
+}
+
+async function readPolicies(
+  folder: string,
+  source: Source,
+): Promise<{ readonly files: PoliciesConfig['files']; readonly problems: readonly ConfigProblem[] }> {
+  try {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.cedar') && !name.startsWith('.')).sort();
+    const files = await Promise.all(names.map(async (name) => ({ name, text: decodeText(await readFile(join(folder, name))) })));
+    if (files.length > 0) return { files, problems: [] };
+    return { files, problems: [source.problem(['policies'], `expected at least one .cedar file in ${folder}`)] };
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'not UTF-8';
+    return { files: [], problems: [source.problem(['policies'], `expected a readable folder of .cedar files: ${folder} (${reason})`)] };
+  }
+}
+
+async function readConfigFile(file: string): Promise<string> {
+  try {
+    const bytes = await readFile(file);
+    if (bytes.length > maximumFileBytes) throw new RangeError('too large');
+    return decodeText(bytes);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'not UTF-8, or too large';
+    throw new ConfigError([{ file, line: 1, column: 1, path: '', message: `expected a readable file (${reason})` }], [file]);
+  }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+}
+
+/** The file's own words with defaults filled in. References are shown as they are; a literal secret is not. */
+function redact(raw: RawConfig): Record<string, unknown> {
+  const targets = Object.entries(raw.targets).map(([name, { upstream, ...target }]) => {
+    const literal = upstream.unsafe_password === undefined ? {} : { unsafe_password: notShown };
+    return [name, { ...target, upstream: { ...upstream, ...literal } }] as const;
+  });
+  return { ...raw, targets: Object.fromEntries(targets) };
+}
+
+/** SHA-256 over length-prefixed parts, so that no two sets of files read alike. */
+function digest(view: Record<string, unknown>, certificates: readonly Secret[], policies: PoliciesConfig['files']): string {
+  const hash = createHash('sha256');
+  const add = (part: string | Uint8Array): void => {
+    const bytes = Buffer.from(part as Uint8Array);
+    hash.update(`${bytes.length}:`).update(bytes);
+  };
+  add(JSON.stringify(sortKeys(view)));
+  for (const certificate of certificates) for (const part of [certificate.reference, certificate.reveal()]) add(part);
+  for (const { name, text } of policies) for (const part of [name, text]) add(part);
+  return hash.digest('hex');
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
+}
+
+function apiUrl(raw: RawConfig, api: ListenAddress | undefined): string {
+  const host = raw.gateway.host.includes(':') ? `[${raw.gateway.host}]` : raw.gateway.host;
+  return `${raw.gateway.tls === undefined ? 'http' : 'https'}://${host}:${api?.port ?? defaultApiPort}`;
+}
+
+function refuse(problems: readonly ConfigProblem[], watched: readonly string[]): void {
+  if (problems.length > 0) throw new ConfigError(problems, watched);
+}
+
+const maximumFileBytes = 1024 * 1024;
+const defaultApiPort = 8080;
+/** Stands for a literal secret wherever the configuration is shown. */
+const notShown = '(in the file, not shown)';

@@ -1,0 +1,178 @@
+import { RE2JS } from 're2js';
+import { parseColumnPath, parseDocumentPath, PathProblem } from './columns.ts';
+import type { ConfigProblem } from './problem.ts';
+import type { RawConfig, RawDataClass, RawIssuer, RawTarget } from './schema.ts';
+import type { Path, Source } from './source.ts';
+import type { ColumnPathConfig, DataClassConfig, ListenAddress, TargetConfig } from './types.ts';
+
+/**
+ * What a file whose shape is right means: every check that needs more than one value, or that needs a value taken apart. Collects
+ * all problems instead of stopping at the first.
+ */
+export class Resolver {
+  readonly problems: ConfigProblem[] = [];
+  readonly #source: Source;
+  readonly #raw: RawConfig;
+
+  constructor(source: Source, raw: RawConfig) {
+    this.#source = source;
+    this.#raw = raw;
+  }
+
+  /** Checks that belong to no single value of the result. */
+  checkWhole(): void {
+    const { gateway, listeners, targets, issuers } = this.#raw;
+    if (gateway.tls === undefined && !gateway.unsafe_plaintext) {
+      this.#add(['gateway'], 'required: tls, with certificate and key (or unsafe_plaintext: true)');
+    }
+    const addresses: { readonly path: Path; readonly address: ListenAddress }[] = [];
+    for (const key of ['postgres', 'api'] as const) this.#listen(['listeners', key], listeners[key], addresses);
+    for (const [name, target] of Object.entries(targets)) this.#listen(['targets', name, 'listen'], target.listen, addresses);
+    if (addresses.length === 0) this.#add(['listeners'], 'expected at least one of postgres and api');
+    for (const [index, issuer] of issuers.entries()) this.#checkIssuer(issuer, index);
+    for (const [name, target] of Object.entries(targets)) this.#checkTarget(target, ['targets', name]);
+  }
+
+  address(path: Path, value: string | number | undefined): ListenAddress | undefined {
+    if (value === undefined) return undefined;
+    if (typeof value === 'number') return { host: undefined, port: value };
+    const colon = value.lastIndexOf(':');
+    const port = Number(value.slice(colon + 1));
+    if (port < 1 || port > 65_535) this.#add(path, 'expected a port from 1 to 65535');
+    return { host: value.slice(0, colon).replaceAll(/[[\]]/g, ''), port };
+  }
+
+  dataClass(name: string, raw: RawDataClass): DataClassConfig {
+    const path: Path = ['data_classes', name];
+    if (raw.columns.length + raw.paths.length === 0 && [raw.detect].flat().length === 0) {
+      this.#add(path, 'expected columns, paths or detect: this class protects nothing');
+    }
+    return {
+      name,
+      columns: raw.columns.flatMap((text, index) => this.#column([...path, 'columns', index], () => parseColumnPath(text)) ?? []),
+      paths: raw.paths.flatMap((text, index) => {
+        const at = [...path, 'paths', index];
+        const place = this.#read(at, () => parseDocumentPath(text));
+        if (place !== undefined) this.#checkColumn(at, place.column);
+        return place ?? [];
+      }),
+      detect: [raw.detect].flat().map((detector, index) => {
+        if (typeof detector === 'string') return { kind: 'recogniser', name: detector };
+        this.#checkPattern([...path, 'detect', ...(Array.isArray(raw.detect) ? [index] : []), 'pattern'], detector.pattern);
+        return { kind: 'pattern', pattern: detector.pattern };
+      }),
+      mask: raw.mask ?? 'null',
+    };
+  }
+
+  #listen(path: Path, value: string | number | undefined, taken: { readonly path: Path; readonly address: ListenAddress }[]): void {
+    const address = this.address(path, value);
+    if (address === undefined) return;
+    const other = taken.find((one) => collide(one.address, address));
+    if (other !== undefined) this.#add(path, `expected a port of its own: ${other.path.join('.')} has ${address.port} already`);
+    taken.push({ path, address });
+  }
+
+  #checkIssuer(issuer: RawIssuer, index: number): void {
+    const path: Path = ['issuers', index];
+    const earlier = this.#raw.issuers.slice(0, index);
+    if (earlier.some((other) => other.name === issuer.name)) this.#add([...path, 'name'], 'expected a name that no other issuer has');
+    if (earlier.some((other) => other.issuer === issuer.issuer)) {
+      this.#add([...path, 'issuer'], 'expected each issuer once: one person must not be two principals');
+    }
+    this.#checkUrl([...path, 'issuer'], issuer.issuer, issuer.unsafe_http === true);
+    if (issuer.jwks_uri !== undefined) this.#checkUrl([...path, 'jwks_uri'], issuer.jwks_uri, issuer.unsafe_http === true);
+    if (Object.keys(issuer.require ?? {}).length === 0 && sharedIssuers.has(hostOf(issuer.issuer))) {
+      this.#add(path, 'required: require, with a claim that names your organisation, because this issuer serves everyone');
+    }
+    for (const [rule, { when }] of (issuer.groups ?? []).entries()) {
+      if (Object.keys(when).length === 0)
+        this.#add([...path, 'groups', rule, 'when'], 'expected at least one claim: an empty rule is true for everyone');
+    }
+  }
+
+  #checkUrl(path: Path, text: string, http: boolean): void {
+    const url = URL.parse(text);
+    const scheme = url?.protocol === 'https:' || (http && url?.protocol === 'http:');
+    if (url === null || !scheme || url.username !== '' || url.password !== '' || text.includes('?') || text.includes('#')) {
+      this.#add(path, `expected an https:// URL without query, fragment or password${http ? ' (http:// is allowed here)' : ''}`);
+    }
+  }
+
+  #checkTarget({ upstream }: RawTarget, path: Path): void {
+    if (upstream.password !== undefined && upstream.unsafe_password !== undefined) {
+      this.#add([...path, 'upstream', 'unsafe_password'], 'expected only one of password and unsafe_password');
+    }
+    if ((upstream.certificate === undefined) !== (upstream.key === undefined)) {
+      const there = upstream.key === undefined ? 'certificate' : 'key';
+      this.#add([...path, 'upstream', there], 'expected both certificate and key, or neither');
+    }
+    const verifies = upstream.tls === 'verify-full' || upstream.tls === 'verify-ca';
+    if (upstream.ca !== undefined && !verifies) {
+      this.#add([...path, 'upstream', 'ca'], 'expected no ca: with this tls it would not be used');
+    }
+  }
+
+  #column(path: Path, parse: () => ColumnPathConfig): ColumnPathConfig | undefined {
+    const column = this.#read(path, parse);
+    if (column !== undefined) this.#checkColumn(path, column);
+    return column;
+  }
+
+  #checkColumn(path: Path, column: ColumnPathConfig): void {
+    if (Object.hasOwn(this.#raw.targets, column.target)) return;
+    this.#add(path, `expected a target of this file first: ${Object.keys(this.#raw.targets).join(', ') || 'there is none'}`);
+  }
+
+  #checkPattern(path: Path, pattern: string): void {
+    try {
+      RE2JS.compile(pattern);
+    } catch {
+      this.#add(path, 'expected a pattern in RE2 syntax (no look-around, no back-references)');
+    }
+  }
+
+  #read<T>(path: Path, parse: () => T): T | undefined {
+    try {
+      return parse();
+    } catch (error) {
+      if (!(error instanceof PathProblem)) throw error;
+      this.#add(path, error.message);
+      return undefined;
+    }
+  }
+
+  #add(path: Path, message: string): void {
+    this.problems.push(this.#source.problem(path, message));
+  }
+}
+
+/** Every `unsafe_…` in force, by its path. */
+export function unsafeSettings(raw: RawConfig, targets: readonly TargetConfig[]): string[] {
+  return [
+    ...(raw.gateway.unsafe_plaintext ? ['gateway.unsafe_plaintext'] : []),
+    ...raw.issuers.flatMap((issuer, index) => (issuer.unsafe_http === true ? [`issuers[${index}].unsafe_http`] : [])),
+    ...targets.flatMap(({ name, upstream, masking }) => [
+      ...(raw.targets[name]?.upstream.unsafe_password === undefined ? [] : [`targets.${name}.upstream.unsafe_password`]),
+      ...(upstream.tls.startsWith('unsafe_') ? [`targets.${name}.upstream.tls: ${upstream.tls}`] : []),
+      ...(masking.startsWith('unsafe_') ? [`targets.${name}.masking: ${masking}`] : []),
+    ]),
+  ];
+}
+
+function collide(a: ListenAddress, b: ListenAddress): boolean {
+  return a.port === b.port && (a.host === undefined || b.host === undefined || a.host === b.host);
+}
+
+function hostOf(url: string): string {
+  return URL.parse(url)?.hostname ?? '';
+}
+
+/** Issuers at which anyone can have a token with any audience: without a required claim, the whole world could sign in. */
+const sharedIssuers: ReadonlySet<string> = new Set([
+  'token.actions.githubusercontent.com',
+  'gitlab.com',
+  'agent.buildkite.com',
+  'accounts.google.com',
+  'app.terraform.io',
+]);
