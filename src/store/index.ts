@@ -1,1 +1,1 @@
-export {};
+export { migrate, openDatabase, transaction } from './sqlite.ts';
