@@ -1,27 +1,187 @@
-import { redaction, type MaskRule } from '../../masking/mask.ts';
+import { assertNever } from '../../core/fault.ts';
+import { maskJson } from '../../masking/json.ts';
+import { keepLastFourOfAscii, redaction, type MaskRule } from '../../masking/mask.ts';
+import { maskText, type MaskedText } from '../../masking/text.ts';
 import type { MaskContext } from './mask-context.ts';
-import { typeForm } from './mask-types.ts';
+import { decodeBinary, integerPartOfNumeric } from './mask-decode.ts';
+import { typeForm, type TypeForm } from './mask-types.ts';
 
-/** What stands in place of a cell: other bytes, SQL NULL, or undefined where the cell stays as it is. */
+/** What stands in place of a cell: other bytes, or null for SQL NULL. */
 export interface MaskedCell {
   readonly bytes: Uint8Array | null;
-  readonly class: string;
+  /** The data classes for which it was masked. */
+  readonly classes: readonly string[];
 }
 
-/** Looks at one cell, `bytes` from `start` up to `end`. Keeps no view of it. */
+/** Looks at one cell, `bytes` from `start` up to `end`; undefined where it stays as it is. Keeps no view of `bytes`. */
 export type CellMask = (bytes: Uint8Array, start: number, end: number) => MaskedCell | undefined;
 
 interface CellType {
+  readonly name: string;
   readonly typeOid: number;
   readonly typeModifier: number;
   readonly format: 0 | 1;
 }
 
-/** How the cells of a column are masked: whole by `rule`, or without one by what the detectors find. Undefined: not at all. */
-export function cellMask(context: MaskContext, type: CellType, rule: MaskRule | undefined): CellMask | undefined {
+/**
+ * How the cells of a column are masked whole by `rule`. The type and format of the column stay, so that drivers decode: what can hold
+ * the masked text holds it (cut to the declared length), anything else (numbers, dates, arrays, rows …) becomes SQL NULL.
+ */
+export function wholeCellMask(context: MaskContext, type: CellType, rule: MaskRule): CellMask {
   const form = typeForm(type.typeOid, context.catalogue.textTypes);
-  if (rule === undefined) return undefined;
-  const bytes = form === 'text' && rule.kind !== 'null' ? new TextEncoder().encode(redaction(rule.class)) : null;
-  const masked = { bytes, class: rule.class };
-  return () => masked;
+  const classes = [rule.class];
+  const nothing: MaskedCell = { bytes: null, classes };
+  if (rule.kind === 'null' || !HOLDS_TEXT.has(form)) return () => nothing;
+  const shown = isDocument(form) && rule.kind !== 'hash' ? { class: rule.class, kind: 'redact' as const } : rule;
+  if (shown.kind === 'redact') {
+    const fixed: MaskedCell = { bytes: encodeCell(form, type, redaction(rule.class)), classes };
+    return () => fixed;
+  }
+  const inBytes = shown.kind === 'partial-last4' && form === 'text';
+  return (bytes, start, end) => {
+    const quick = inBytes ? keepLastFourOfAscii(bytes, start, end) : undefined;
+    if (quick !== undefined) return { bytes: quick, classes };
+    const text = decodeCell(form, type, bytes, start, end);
+    return { bytes: encodeCell(form, type, context.classes.mask(shown, form === 'bpchar' ? text.trimEnd() : text)), classes };
+  };
 }
+
+/** How the cells of a column are masked by what the detectors find in them; undefined where they cannot find anything. */
+export function searchedCellMask(context: MaskContext, type: CellType): CellMask | undefined {
+  const form = typeForm(type.typeOid, context.catalogue.textTypes);
+  const detectors = form === 'number' ? context.detectors.forNumbers : context.detectors;
+  if (detectors.isEmpty || form === 'fixed') return undefined;
+  return (bytes, start, end) => {
+    const decoded = form === 'number' ? integerOf(type, bytes, start, end) : undefined;
+    if (decoded !== undefined) {
+      const found = maskText(context.classes, detectors, decoded, type.name);
+      return found === undefined ? undefined : { bytes: null, classes: found.classes };
+    }
+    if (form === 'number') return undefined;
+    const hex = form === 'bytea' && type.format === 0 ? bytesOfHex(bytes, start, end) : undefined;
+    const [source, from, to] = hex === undefined ? [bytes, start, end] : [hex, 0, hex.length];
+    const escaped = (form === 'json' || form === 'jsonb') && source.subarray(from, to).includes(BACKSLASH);
+    if (!escaped && !detectors.mayContain(source, from, to)) return undefined;
+    const text = decodeCell(form, type, source, from, to);
+    const found =
+      escaped || isJson(form)
+        ? maskJson(context.classes, detectors, text, type.name)
+        : maskText(context.classes, detectors, text, type.name);
+    return found === undefined ? undefined : { bytes: replacement(context, form, type, text, found), classes: found.classes };
+  };
+}
+
+/** The cell that carries what the detectors left of a text. */
+function replacement(context: MaskContext, form: TypeForm, type: CellType, text: string, found: MaskedText): Uint8Array | null {
+  if (found.text === null || !HOLDS_TEXT.has(form)) return null;
+  const rule = context.classes.strongest(found.classes);
+  if (rule === undefined) return null;
+  // Bytes that are no UTF-8 would come back changed; in XML a match may reach over markup.
+  const isUnsafe = text.includes('\ufffd') || (form === 'xml' && countMarkup(found.text) !== countMarkup(text));
+  if (isUnsafe) return encodeCell(form, type, redaction(rule.class));
+  return isJson(form) ? encodeJson(form, type, found.text) : encodeCell(form, type, found.text);
+}
+
+function decodeCell(form: TypeForm, type: CellType, bytes: Uint8Array, start: number, end: number): string {
+  return decoder.decode(bytes.subarray(form === 'jsonb' && type.format === 1 ? start + 1 : start, end));
+}
+
+function encodeCell(form: TypeForm, type: CellType, text: string | null): Uint8Array | null {
+  if (text === null) return null;
+  switch (form) {
+    case 'text':
+    case 'xml':
+      return encoder.encode(cut(text, type.typeOid === VARCHAR ? type.typeModifier - 4 : -1));
+    case 'bpchar':
+      return encoder.encode(pad(cut(text, type.typeModifier - 4), type.typeModifier - 4));
+    case 'name':
+      return encodeName(text);
+    case 'json':
+    case 'jsonb':
+      return encodeJson(form, type, JSON.stringify(text));
+    case 'number':
+    case 'bytea':
+    case 'fixed':
+    case 'other':
+      return null;
+    default:
+      return assertNever(form, 'type form');
+  }
+}
+
+function encodeJson(form: TypeForm, type: CellType, json: string): Uint8Array {
+  if (form !== 'jsonb' || type.format === 0) return encoder.encode(json);
+  const body = encoder.encode(json);
+  const versioned = new Uint8Array(body.length + 1);
+  versioned[0] = JSONB_VERSION;
+  versioned.set(body, 1);
+  return versioned;
+}
+
+/** At most `most` characters (code points, as the server counts them); below 0: no limit. */
+function cut(text: string, most: number): string {
+  if (most < 0 || text.length <= most) return text;
+  return Array.from(text).slice(0, most).join('');
+}
+
+function pad(text: string, length: number): string {
+  return text + ' '.repeat(Math.max(0, length - Array.from(text).length));
+}
+
+/** NAMEDATALEN is 64 with its final zero. */
+function encodeName(text: string): Uint8Array {
+  let kept = text;
+  let bytes = encoder.encode(kept);
+  while (bytes.length > 63) {
+    kept = Array.from(kept).slice(0, -1).join('');
+    bytes = encoder.encode(kept);
+  }
+  return bytes;
+}
+
+/** The digits of a number before its point; undefined where there are too few to be anything. */
+function integerOf(type: CellType, bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (type.format === 1) {
+    const cell = bytes.subarray(start, end);
+    return type.typeOid === NUMERIC ? integerPartOfNumeric(cell) : decodeBinary(type.typeOid, cell)?.replace('-', '');
+  }
+  return end - start < LEAST_DIGITS ? undefined : decoder.decode(bytes.subarray(start, end)).replace('-', '').split('.')[0];
+}
+
+/** The bytes that `\x…` spells; undefined for the old escape format. */
+function bytesOfHex(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+  if (bytes[start] !== BACKSLASH || bytes[start + 1] !== 0x78) return undefined;
+  const out = new Uint8Array((end - start - 2) >> 1);
+  for (let index = 0; index < out.length; index++) {
+    out[index] = (hexDigit(bytes[start + 2 + index * 2]!) << 4) | hexDigit(bytes[start + 3 + index * 2]!);
+  }
+  return out;
+}
+
+function hexDigit(code: number): number {
+  return code <= 0x39 ? code & 0xf : (code & 0xf) + 9;
+}
+
+function countMarkup(text: string): number {
+  let count = 0;
+  for (const character of text) if ('<>&'.includes(character)) count++;
+  return count;
+}
+
+function isJson(form: TypeForm): boolean {
+  return form === 'json' || form === 'jsonb';
+}
+
+function isDocument(form: TypeForm): boolean {
+  return isJson(form) || form === 'xml';
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const HOLDS_TEXT: ReadonlySet<TypeForm> = new Set<TypeForm>(['text', 'name', 'bpchar', 'json', 'jsonb', 'xml']);
+const BACKSLASH = 0x5c;
+const JSONB_VERSION = 1;
+const NUMERIC = 1700;
+const VARCHAR = 1043;
+/** The shortest number that a detector knows. */
+const LEAST_DIGITS = 9;

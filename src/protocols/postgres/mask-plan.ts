@@ -1,6 +1,6 @@
-import { GatewayFault } from '../../core/fault.ts';
+import { assertNever, GatewayFault } from '../../core/fault.ts';
 import type { MaskRule } from '../../masking/mask.ts';
-import { cellMask, type CellMask } from './mask-cell.ts';
+import { searchedCellMask, wholeCellMask, type CellMask } from './mask-cell.ts';
 import { columnClasses, reachedClasses, reachedColumns, relationClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
 import { carriesMetadataOnly } from './mask-types.ts';
 
@@ -92,7 +92,7 @@ function findOrigin(context: MaskContext, facts: MaskFacts, field: ResultField):
 
 function planColumn(context: MaskContext, field: ResultField, origin: Origin): ColumnPlan {
   const rule = ruleFor(context, origin);
-  return { field, rule, mask: cellMask(context, field, rule) };
+  return { field, rule, mask: rule === undefined ? searchedCellMask(context, field) : wholeCellMask(context, field, rule) };
 }
 
 function ruleFor(context: MaskContext, origin: Origin): MaskRule | undefined {
@@ -103,6 +103,8 @@ function ruleFor(context: MaskContext, origin: Origin): MaskRule | undefined {
       return context.classes.strongest(origin.rules.map((rule) => rule.class));
     case 'mixed':
       return redacting(context.classes.strongest(origin.classes));
+    default:
+      return assertNever(origin, 'origin');
   }
 }
 

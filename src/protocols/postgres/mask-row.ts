@@ -29,7 +29,7 @@ export function maskRow(plan: MaskPlan, message: Uint8Array, counts: Map<string,
     if (masked === undefined) continue;
     changes.push({ start, end: at, masked });
     size += (masked.bytes?.length ?? 0) - cellLength;
-    counts.set(masked.class, (counts.get(masked.class) ?? 0) + 1);
+    for (const name of masked.classes) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   if (at !== length) throw malformed('bytes after the last column');
   return changes.length === 0 ? undefined : splice(message, changes, size);

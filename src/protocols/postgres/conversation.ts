@@ -1,0 +1,175 @@
+import type { Effect, OpenSession } from '../../core/effect.ts';
+import type { GatewayFault } from '../../core/fault.ts';
+import type { Grant } from '../../core/grant.ts';
+import type { Completion } from '../../core/operation.ts';
+import type { PostgresEnvironment, PostgresTarget } from './environment.ts';
+import { ExpectedQueue, type Running } from './expected.ts';
+import { faultMessage, notice } from './fault.ts';
+import type { Framer } from './frame.ts';
+import { maskContext } from './mask.ts';
+import type { FieldDescription, TransactionStatus } from './messages.ts';
+import { Names, type PreparedStatement } from './names.ts';
+import type { Place } from './objects.ts';
+import { unsettled } from './unsettled.ts';
+import { understand, type Sight, type Understanding } from './understanding.ts';
+
+/** What both directions of a ready session share: names, what is awaited, the transaction's state, and what goes out. */
+export class Conversation {
+  readonly environment: PostgresEnvironment;
+  readonly session: OpenSession;
+  readonly target: PostgresTarget;
+  readonly clientFramer: Framer;
+  readonly upstreamFramer: Framer;
+  readonly names = new Names();
+  readonly expected = new ExpectedQueue();
+  /** The server's last word on the transaction (trap 5). */
+  transaction: TransactionStatus = 'I';
+  /** The operation that is copying in or out, as the server said. */
+  copying: { readonly direction: 'in' | 'out'; readonly running: Running } | undefined;
+  /** After an error in an extended cycle: the client's messages up to its Sync mean nothing any more, at the server too. */
+  skipping = false;
+  /** Something was defined inside the transaction that is open: only this session sees it. */
+  definedInTransaction = false;
+  /** Grant of the operation forwarded last: an answer waits for its record, and so for all earlier ones. */
+  lastGrant: Grant;
+  out: Effect[] = [];
+  readonly #place: Place;
+  #sight: Sight | undefined;
+  #sightOf: { catalogue: unknown; policy: string } | undefined;
+  #notices: Uint8Array[] = [];
+
+  constructor(parts: {
+    environment: PostgresEnvironment;
+    session: OpenSession;
+    target: PostgresTarget;
+    database: string | undefined;
+    clientFramer: Framer;
+    upstreamFramer: Framer;
+  }) {
+    this.environment = parts.environment;
+    this.session = parts.session;
+    this.target = parts.target;
+    this.clientFramer = parts.clientFramer;
+    this.upstreamFramer = parts.upstreamFramer;
+    this.lastGrant = parts.session.grant;
+    this.#place = { target: parts.target.name, database: parts.database, databaseName: parts.database ?? parts.target.database };
+  }
+
+  /** From where statements are seen now. The same object until the catalogue, the policy or this transaction's definitions change. */
+  sight(): Sight {
+    const catalogue = this.definedInTransaction
+      ? unsettled(this.target.catalogue(this.#place.databaseName))
+      : this.target.catalogue(this.#place.databaseName);
+    const policy = this.environment.policyVersion();
+    if (this.#sight === undefined || this.#sightOf?.catalogue !== catalogue || this.#sightOf.policy !== policy) {
+      const revealed = this.environment.reveals(this.session.principal, this.session.target);
+      const masks = maskContext(this.target.classes, catalogue, this.session.target.masking, revealed);
+      this.#sight = { place: this.#place, catalogue, masks };
+      this.#sightOf = { catalogue, policy };
+      this.#understood = new WeakMap();
+    }
+    return this.#sight;
+  }
+
+  /** The understanding of a statement, made once for each sight. Statements that run others by name are never kept. */
+  understand(statement: PreparedStatement): Understanding {
+    const sight = this.sight();
+    const { analysis } = statement;
+    const kept = this.#understood.get(analysis);
+    if (kept !== undefined) return kept;
+    const understanding = understand(analysis, sight, this.names);
+    const byName = analysis.statements.some((one) =>
+      one.sessionEffects.some((effect) => effect.kind === 'execute' || effect.kind === 'fetch'),
+    );
+    if (!byName) this.#understood.set(analysis, understanding);
+    return understanding;
+  }
+
+  #understood = new WeakMap<object, Understanding>();
+
+  /** The catalogue may have changed: read it again, and until then trust nothing that it says of views. */
+  defined(): void {
+    this.definedInTransaction = true;
+  }
+
+  /** The transaction ended: what it defined is for everyone to see. */
+  settled(): void {
+    if (!this.definedInTransaction) return;
+    this.definedInTransaction = false;
+    this.target.catalogueStale(this.#place.databaseName);
+  }
+
+  forward(bytes: Uint8Array, grant: Grant): void {
+    this.out.push({ kind: 'forward', bytes, grant });
+  }
+
+  /** The gateway's own housekeeping, under the session's grant. */
+  housekeep(bytes: Uint8Array): void {
+    this.forward(bytes, this.session.grant);
+  }
+
+  /** Bytes for the client that came from, or follow from, the target's answers. */
+  reply(bytes: Uint8Array): void {
+    this.out.push({ kind: 'reply', bytes, grant: this.lastGrant });
+  }
+
+  /** A notice of the gateway's own: at once, or behind the message that is passing. */
+  notice(text: string): void {
+    this.#notices.push(notice(text));
+    this.flushNotices();
+  }
+
+  flushNotices(): void {
+    if (!this.upstreamFramer.atBoundary) return;
+    for (const bytes of this.#notices) this.out.push({ kind: 'reply', bytes, grant: undefined });
+    this.#notices = [];
+  }
+
+  note(event: string, detail: Readonly<Record<string, string | number>>): void {
+    this.out.push({ kind: 'note', event, detail });
+  }
+
+  /** Ends the session with the fault in the client's own protocol, where a message can still be put in. */
+  end(fault: GatewayFault): void {
+    if (this.upstreamFramer.atBoundary) this.out.push({ kind: 'reply', bytes: faultMessage(fault, { phase: 'end' }), grant: undefined });
+    this.out.push({ kind: 'close', fault });
+  }
+
+  complete(running: Running, outcome: Completion['outcome']): void {
+    if (running.ended) return;
+    running.ended = true;
+    if (running.samplePlan !== undefined) {
+      const columns = running.samplePlan.columns.map((column) => column.field.name);
+      this.out.push({ kind: 'sample', sample: { operationId: running.id, columns, rows: running.sample } });
+    }
+    this.out.push({
+      kind: 'complete',
+      completion: {
+        operationId: running.id,
+        outcome,
+        ...(running.errorCode === undefined ? {} : { errorCode: running.errorCode }),
+        rows: running.rows,
+        bytes: running.bytes,
+        masked: Object.fromEntries(running.masked),
+      },
+    });
+  }
+
+  take(): readonly Effect[] {
+    const { out } = this;
+    this.out = [];
+    return out;
+  }
+}
+
+/** RowDescription's fields as masking takes them. */
+export function resultFields(fields: readonly FieldDescription[]) {
+  return fields.map((field) => ({
+    name: field.name,
+    tableOid: field.tableOid,
+    columnAttribute: field.column,
+    typeOid: field.typeOid,
+    typeModifier: field.typeModifier,
+    format: field.format,
+  }));
+}

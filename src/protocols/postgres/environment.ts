@@ -1,0 +1,41 @@
+import type { Crypto } from '../../core/crypto.ts';
+import type { Principal } from '../../core/principal.ts';
+import type { Target } from '../../core/target.ts';
+import type { DataClasses } from '../../masking/classes.ts';
+import type { Analysis } from '../../sql/statement.ts';
+import type { SchemaCatalogue } from './schema-catalogue.ts';
+
+/** What PostgreSQL sessions take from the gateway that runs them. One environment serves every session of a listener. */
+export interface PostgresEnvironment {
+  readonly crypto: Crypto;
+  /** The target that the listener fixes; undefined: the client names it as its database. */
+  readonly listenerTarget: string | undefined;
+  /** How clients of this listener present their token. */
+  readonly clientAuth: 'password' | 'oauthbearer';
+  /** False only where the gateway has no certificate. */
+  readonly canEncrypt: boolean;
+  /** Accept clients that do not encrypt. */
+  readonly unsafePlaintext: boolean;
+  /** Where OAUTHBEARER clients find the issuer (RFC 7628, `openid-configuration`). */
+  readonly openidConfiguration: string | undefined;
+  analyse(sql: string): Analysis;
+  target(name: string): PostgresTarget;
+  /** Data classes that the principal may see on this target, under the policy in force now. */
+  reveals(principal: Principal, target: Target): ReadonlySet<string>;
+  /** Changes whenever `reveals` or a decision may answer differently. */
+  policyVersion(): string;
+}
+
+export interface PostgresTarget {
+  readonly name: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  /** The database that the target's name alone means. */
+  readonly database: string;
+  readonly tls: boolean;
+  readonly classes: DataClasses;
+  /** The newest snapshot of a database of this target. Throws `upstream-unavailable` where there is none yet. */
+  catalogue(database: string): SchemaCatalogue;
+  /** Something of the catalogue was changed through this session, or was not found in it: read it again soon. */
+  catalogueStale(database: string): void;
+}

@@ -1,0 +1,407 @@
+import { GatewayFault } from '../../core/fault.ts';
+import { resultFields, type Conversation } from './conversation.ts';
+import { decodeServer, rowsOf } from './decode.ts';
+import * as encode from './encode.ts';
+import type { Expected, Running } from './expected.ts';
+import { faultMessage } from './fault.ts';
+import { tagTable } from './frame.ts';
+import { checkPinned } from './login.ts';
+import { maskFields, maskNotification, maskParameterStatus, maskRow, planColumns, sampleRow, type MaskPlan } from './mask.ts';
+import { maskCopyLine } from './mask-copy.ts';
+import { LIMIT_BYTES, SERVER_TAG, type FieldDescription, type ServerMessage } from './messages.ts';
+import { withFormats } from './names.ts';
+import type { ClientRelay } from './relay-client.ts';
+
+/**
+ * The target's direction of a ready session. Follows the answers in the order in which they were asked for, masks what must be masked,
+ * and passes everything else on as views of the bytes that came: neighbours go as one piece.
+ */
+export class UpstreamRelay {
+  readonly #talk: Conversation;
+  readonly #client: ClientRelay;
+  /** A run of bytes that pass as they are. */
+  #runBytes: Uint8Array | undefined;
+  #runStart = 0;
+  #runEnd = 0;
+  #pieces: Uint8Array[] = [];
+
+  constructor(talk: Conversation, client: ClientRelay) {
+    this.#talk = talk;
+    this.#client = client;
+  }
+
+  receive(): void {
+    const { upstreamFramer } = this.#talk;
+    for (;;) {
+      const found = upstreamFramer.next(this.#table());
+      if (found === undefined) break;
+      if (found === 'run') this.#rows(upstreamFramer.counted);
+      else if (upstreamFramer.tag === SERVER_TAG.DataRow) this.#row();
+      else this.#message(decodeServer(upstreamFramer.tag, upstreamFramer.body()));
+    }
+    this.#flush();
+    this.#talk.flushNotices();
+    this.#client.pump();
+  }
+
+  // ---- passing bytes on
+
+  /** The frame or run that was handed out last goes to the client as it is. */
+  #pass(): void {
+    const { bytes, start, end } = this.#talk.upstreamFramer;
+    if (this.#runBytes === bytes && this.#runEnd === start) {
+      this.#runEnd = end;
+      return;
+    }
+    this.#endRun();
+    this.#runBytes = bytes;
+    this.#runStart = start;
+    this.#runEnd = end;
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#endRun();
+    this.#pieces.push(bytes);
+  }
+
+  #endRun(): void {
+    if (this.#runBytes === undefined) return;
+    this.#pieces.push(this.#runBytes.subarray(this.#runStart, this.#runEnd));
+    this.#runBytes = undefined;
+  }
+
+  #flush(): void {
+    this.#endRun();
+    if (this.#pieces.length === 0) return;
+    this.#talk.reply(this.#pieces.length === 1 ? this.#pieces[0]! : joined(this.#pieces));
+    this.#pieces = [];
+  }
+
+  // ---- rows
+
+  #table() {
+    const head = this.#talk.expected.head;
+    if (this.#talk.copying?.direction === 'out') return this.#talk.sight().masks.detectors.isEmpty ? copyForwardTable : copyOpenTable;
+    if (head?.kind !== 'query' && head?.kind !== 'execute') return readyTable;
+    const plan = this.#planOf(head);
+    return plan !== undefined && plan.isIdentity && !wantsSample(head.running, plan) ? readyCountTable : readyTable;
+  }
+
+  /** Rows that nobody needs to look into. */
+  #rows(counted: number): void {
+    const head = this.#talk.expected.head;
+    const { start, end } = this.#talk.upstreamFramer;
+    if (head?.kind === 'query' || head?.kind === 'execute') {
+      head.running.rows += counted;
+      head.running.bytes += end - start;
+    }
+    this.#pass();
+  }
+
+  #row(): void {
+    const head = this.#talk.expected.head;
+    if (head?.kind !== 'query' && head?.kind !== 'execute') throw unexpected('DataRow', head);
+    const plan = this.#planOf(head);
+    if (plan === undefined) throw unexpected('DataRow without a description', head);
+    const { running } = head;
+    const row = this.#talk.upstreamFramer.view();
+    const masked = plan.isIdentity ? undefined : maskRow(plan, row, running.masked);
+    if (wantsSample(running, plan)) {
+      running.samplePlan = plan;
+      running.sample.push(sampleRow(plan, masked ?? row));
+    }
+    running.rows += 1;
+    running.bytes += (masked ?? row).length;
+    if (masked === undefined) this.#pass();
+    else this.#put(masked);
+  }
+
+  #planOf(head: Expected & { kind: 'query' | 'execute' }): MaskPlan | undefined {
+    const { running } = head;
+    if (running.plan !== undefined || head.kind === 'query') return running.plan;
+    const { portal } = head;
+    const described = portal.fields ?? portal.statement.fields;
+    if (described === undefined || described === null) return undefined;
+    running.plan = this.#plan(running, withFormats(described, portal.resultFormats));
+    running.described = true;
+    return running.plan;
+  }
+
+  #plan(running: Running, fields: readonly FieldDescription[]): MaskPlan {
+    return planColumns(this.#talk.sight().masks, running.understanding.maskFacts, resultFields(fields));
+  }
+
+  // ---- messages
+
+  #message(message: ServerMessage): void {
+    const { expected } = this.#talk;
+    const head = expected.head;
+    switch (message.kind) {
+      case 'ParseComplete':
+        if (head?.kind === 'probe') return;
+        if (head?.kind !== 'parse') throw unexpected(message.kind, head);
+        this.#talk.names.statements.set(head.statement.name, head.statement);
+        this.#pop(head);
+        this.#pass();
+        return;
+      case 'BindComplete':
+        if (head?.kind !== 'bind') throw unexpected(message.kind, head);
+        this.#talk.names.portals.set(head.portal.name, head.portal);
+        this.#pop(head);
+        this.#pass();
+        return;
+      case 'CloseComplete':
+        if (head?.kind === 'probe') return;
+        if (head?.kind !== 'close') throw unexpected(message.kind, head);
+        (head.what === 'S' ? this.#talk.names.statements : this.#talk.names.portals).delete(head.name);
+        this.#pop(head);
+        this.#pass();
+        return;
+      case 'ParameterDescription':
+        if (head?.kind === 'probe' || (head?.kind === 'describe-statement' && head.hidden)) return;
+        if (head?.kind !== 'describe-statement') throw unexpected(message.kind, head);
+        this.#pass();
+        return;
+      case 'RowDescription':
+        this.#described(message.fields, head);
+        return;
+      case 'NoData':
+        this.#described(null, head);
+        return;
+      case 'CommandComplete':
+        this.#commandComplete(message.tag, head);
+        return;
+      case 'EmptyQueryResponse':
+        if (head?.kind !== 'query' && head?.kind !== 'execute') throw unexpected(message.kind, head);
+        this.#pass();
+        if (head.kind === 'execute') this.#endExecute(head, 'succeeded');
+        return;
+      case 'PortalSuspended':
+        if (head?.kind !== 'execute') throw unexpected(message.kind, head);
+        this.#pass();
+        this.#endExecute(head, 'succeeded');
+        return;
+      case 'ErrorResponse':
+        this.#error(message.fields, head);
+        return;
+      case 'ReadyForQuery':
+        this.#ready(message.status, head);
+        return;
+      case 'CopyInResponse':
+      case 'CopyOutResponse':
+        this.#copyBegins(message.kind, message.format, head);
+        return;
+      case 'CopyData':
+        this.#copyData(message.data);
+        return;
+      case 'CopyDone':
+        this.#talk.copying = undefined;
+        this.#pass();
+        return;
+      case 'NoticeResponse':
+        this.#masked(message.fields, maskFields(this.#talk.sight().masks, factsOf(head), message.fields), encode.noticeResponse);
+        return;
+      case 'NotificationResponse': {
+        const payload = maskNotification(this.#talk.sight().masks, message.payload);
+        if (payload === message.payload) this.#pass();
+        else this.#put(encode.notificationResponse(message.processId, message.channel, payload));
+        return;
+      }
+      case 'ParameterStatus': {
+        checkPinned(message.name, message.value);
+        const value = maskParameterStatus(this.#talk.sight().masks, message.name, message.value);
+        if (value === message.value) this.#pass();
+        else this.#put(encode.parameterStatus(message.name, value));
+        return;
+      }
+      default:
+        throw unexpected(message.kind, head);
+    }
+  }
+
+  #described(fields: readonly FieldDescription[] | null, head: Expected | undefined): void {
+    switch (head?.kind) {
+      case 'probe':
+        head.fields = fields ?? [];
+        return;
+      case 'describe-statement':
+        head.statement.fields = fields;
+        this.#pop(head);
+        if (head.hidden) this.#client.described(head.statement);
+        else this.#pass();
+        return;
+      case 'describe-portal':
+        head.portal.fields = fields;
+        this.#pop(head);
+        if (!head.hidden) this.#pass();
+        return;
+      case 'query':
+        if (fields === null) throw unexpected('NoData', head);
+        head.running.plan = this.#plan(head.running, fields);
+        head.running.described = true;
+        this.#pass();
+        return;
+      default:
+        throw unexpected('RowDescription', head);
+    }
+  }
+
+  #commandComplete(tag: string, head: Expected | undefined): void {
+    if (head?.kind !== 'query' && head?.kind !== 'execute') throw unexpected('CommandComplete', head);
+    const { running } = head;
+    if (!running.described) running.rows += rowsOf(tag);
+    running.described = false;
+    this.#talk.names.apply(running.effects[running.completed] ?? []);
+    running.completed += 1;
+    if (running.understanding.changesCatalogue) this.#talk.defined();
+    this.#pass();
+    if (head.kind === 'execute') this.#endExecute(head, 'succeeded');
+  }
+
+  #endExecute(head: Expected & { kind: 'execute' }, outcome: 'succeeded'): void {
+    this.#pop(head);
+    this.#complete(head.running, outcome);
+  }
+
+  /** Answers go out before the operation is reported complete. */
+  #complete(running: Running, outcome: 'succeeded' | 'failed' | 'cancelled'): void {
+    this.#flush();
+    this.#talk.complete(running, outcome);
+  }
+
+  // ---- errors and the end of a cycle
+
+  #error(fields: ReadonlyMap<string, string>, head: Expected | undefined): void {
+    this.#talk.copying = undefined;
+    const { expected } = this.#talk;
+    if (head?.kind === 'probe') return;
+    if (head?.kind === 'refused') {
+      this.#put(faultMessage(head.fault, { phase: 'operation', operationId: head.operationId }));
+    } else {
+      this.#masked(fields, maskFields(this.#talk.sight().masks, factsOf(head), fields), encode.errorResponse);
+    }
+    const running = head?.kind === 'query' || head?.kind === 'execute' ? head.running : undefined;
+    if (running !== undefined) running.errorCode = fields.get('C') ?? 'XX000';
+    if (head === undefined || head.kind === 'query' || (head.kind === 'refused' && head.simple)) return;
+    // An error in an extended cycle: the server passes over everything up to Sync, and so do we.
+    for (let next = expected.head; next !== undefined && next.kind !== 'sync'; next = expected.head) this.#skipped(next, running);
+    if (expected.isEmpty) this.#talk.skipping = true;
+    this.#client.cycleFailed();
+  }
+
+  #skipped(entry: Expected, failed: Running | undefined): void {
+    this.#pop(entry);
+    if (entry.kind === 'execute') this.#complete(entry.running, entry.running === failed ? 'failed' : 'cancelled');
+  }
+
+  #ready(status: 'I' | 'T' | 'E', head: Expected | undefined): void {
+    const wanted = head?.kind === 'sync' || head?.kind === 'query' || head?.kind === 'probe' || (head?.kind === 'refused' && head.simple);
+    if (head === undefined || !wanted) throw unexpected('ReadyForQuery', head);
+    this.#pop(head);
+    this.#talk.transaction = status;
+    if (status === 'I') this.#talk.settled();
+    if (head.kind === 'probe') {
+      this.#flush();
+      head.done(head.fields);
+      return;
+    }
+    this.#pass();
+    if (head.kind === 'query') this.#complete(head.running, head.running.errorCode === undefined ? 'succeeded' : 'failed');
+  }
+
+  #masked(
+    before: ReadonlyMap<string, string>,
+    after: ReadonlyMap<string, string>,
+    encoded: (fields: ReadonlyMap<string, string>) => Uint8Array,
+  ): void {
+    if (after === before) this.#pass();
+    else this.#put(encoded(after));
+  }
+
+  #pop(entry: Expected): void {
+    this.#talk.expected.pop();
+    this.#client.settled(entry);
+  }
+
+  // ---- copy
+
+  #copyBegins(kind: 'CopyInResponse' | 'CopyOutResponse', format: 0 | 1, head: Expected | undefined): void {
+    if (head?.kind !== 'query' && head?.kind !== 'execute') throw unexpected(kind, head);
+    const { running } = head;
+    if (kind === 'CopyOutResponse' && format === 1 && !this.#talk.sight().masks.detectors.isEmpty) {
+      throw new GatewayFault('masking-refused', {
+        publicMessage: 'a binary COPY cannot be searched for sensitive values',
+        hint: 'Copy in text or CSV format.',
+      });
+    }
+    this.#talk.copying = { direction: kind === 'CopyInResponse' ? 'in' : 'out', running };
+    // A Sync that was already sent reaches the server inside the copy, where it is ignored ("COPY Operations").
+    if (kind === 'CopyInResponse' && head.kind === 'execute') this.#talk.expected.drop((entry) => entry.kind === 'sync');
+    this.#pass();
+  }
+
+  #copyData(data: Uint8Array): void {
+    const copying = this.#talk.copying;
+    if (copying?.direction !== 'out') throw unexpected('CopyData', this.#talk.expected.head);
+    const { masks } = this.#talk.sight();
+    const masked = maskCopyLine(masks, data, copying.running.masked);
+    if (masked === undefined) this.#pass();
+    else this.#put(encode.copyData(masked));
+  }
+}
+
+function wantsSample(running: Running, plan: MaskPlan): boolean {
+  return running.sample.length < sampleRows && (running.samplePlan === undefined || running.samplePlan === plan);
+}
+
+function factsOf(head: Expected | undefined) {
+  return head?.kind === 'query' || head?.kind === 'execute' ? head.running.understanding.maskFacts : undefined;
+}
+
+function unexpected(what: string, head: Expected | undefined): GatewayFault {
+  return new GatewayFault('protocol-violation', {
+    publicMessage: 'the target sent a message that was not expected',
+    detail: `upstream ${what} while ${head?.kind ?? 'nothing'} was expected`,
+  });
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+/** Rows of a result that the recording keeps. */
+const sampleRows = 3;
+
+const openedTags = [
+  SERVER_TAG.BindComplete,
+  SERVER_TAG.CloseComplete,
+  SERVER_TAG.CommandComplete,
+  SERVER_TAG.CopyInResponse,
+  SERVER_TAG.CopyOutResponse,
+  SERVER_TAG.EmptyQueryResponse,
+  SERVER_TAG.ErrorResponse,
+  SERVER_TAG.NoData,
+  SERVER_TAG.NoticeResponse,
+  SERVER_TAG.NotificationResponse,
+  SERVER_TAG.ParameterDescription,
+  SERVER_TAG.ParameterStatus,
+  SERVER_TAG.ParseComplete,
+  SERVER_TAG.PortalSuspended,
+  SERVER_TAG.ReadyForQuery,
+  SERVER_TAG.RowDescription,
+  SERVER_TAG.CopyDone,
+].map((tag) => [tag, LIMIT_BYTES.serverOpened] as const);
+const expecting = 'an answer of the target';
+const openRow = [SERVER_TAG.DataRow, LIMIT_BYTES.openedRow] as const;
+const readyTable = tagTable({ expecting, open: [...openedTags, openRow] });
+const readyCountTable = tagTable({ expecting, open: openedTags, count: [SERVER_TAG.DataRow] });
+const copyForwardTable = tagTable({ expecting, open: openedTags, forward: [SERVER_TAG.CopyData] });
+const copyOpenTable = tagTable({ expecting, open: [...openedTags, [SERVER_TAG.CopyData, LIMIT_BYTES.openedRow] as const] });

@@ -1,0 +1,15 @@
+import type { QualifiedName } from '../../sql/statement.ts';
+import type { Catalogue, CatalogueRelation } from './catalogue.ts';
+
+/** A catalogue in which names can be looked up as well. One immutable snapshot; a newer one is another object. */
+export interface SchemaCatalogue extends Catalogue {
+  /**
+   * Every relation that the name may mean. Without a schema: all of that name in any schema, because which one the search path picks
+   * (a temporary table in front of it included) is the server's to know.
+   */
+  relationsNamed(name: QualifiedName): readonly CatalogueRelation[];
+  /** True where a function of this name was made in this database: the server may prefer it to a built-in one of the same name. */
+  hasUserFunction(name: string): boolean;
+  /** True where reading the relation runs code: a view over user functions, row security, a foreign table. */
+  runsCode(relation: CatalogueRelation): boolean;
+}

@@ -1,0 +1,171 @@
+import type { Effect, OpenSession, Outcome, SessionEvent, Side, WireSession } from '../../core/effect.ts';
+import { assertNever, GatewayFault } from '../../core/fault.ts';
+import { Conversation } from './conversation.ts';
+import * as encode from './encode.ts';
+import type { PostgresEnvironment } from './environment.ts';
+import { faultMessage } from './fault.ts';
+import { createFramer } from './frame.ts';
+import { Login, type UpstreamReady } from './login.ts';
+import { ClientRelay } from './relay-client.ts';
+import { UpstreamRelay } from './relay-upstream.ts';
+import { Startup } from './startup.ts';
+
+/**
+ * One PostgreSQL connection, sans I/O: start-up and token (`startup.ts`), the gateway's own sign-on at the target (`login.ts`), then
+ * both directions of the ready session (`relay-client.ts`, `relay-upstream.ts`) over what they share (`conversation.ts`).
+ *
+ * The ordering traps:
+ * 1. A refusal never overtakes earlier answers: a statement that must fail goes in the refused one's place, and the error that the
+ *    server sends for it, in its order, is replaced by the refusal (`expected.ts`).
+ * 2. Naming is not executing: Parse and PREPARE are only checked; Bind and Execute, EXECUTE and FETCH are decided when they run. Names
+ *    exist from the server's confirmation on (`names.ts`), copy mode from the server's Copy…Response.
+ * 3. While an operation is held the client's bytes stay unread; a cancel comes on another connection, and the driver sees a disconnect.
+ * 4. Bytes that came with an SSLRequest end the connection; bytes of a direct handshake go to TLS alone (`startup.ts`).
+ * 5. Every ReadyForQuery that the client sees is the server's own, so both sides agree on the transaction.
+ * 6. The cancel key that the client gets is the gateway's own (`login.ts`).
+ */
+export function createPostgresSession(environment: PostgresEnvironment): WireSession {
+  return new PostgresSession(environment);
+}
+
+class PostgresSession implements WireSession {
+  readonly #environment: PostgresEnvironment;
+  readonly #clientFramer = createFramer();
+  readonly #upstreamFramer = createFramer();
+  readonly #startup: Startup;
+  #session: OpenSession | undefined;
+  #login: Login | undefined;
+  #ready: Ready | undefined;
+  #ended = false;
+
+  constructor(environment: PostgresEnvironment) {
+    this.#environment = environment;
+    this.#startup = new Startup(environment, this.#clientFramer);
+  }
+
+  receive(side: Side, bytes: Uint8Array): readonly Effect[] {
+    if (this.#ended) return [];
+    if (side === 'client') {
+      this.#clientFramer.push(bytes);
+      if (this.#ready === undefined) return this.#startup.receive();
+      this.#ready.client.pump();
+      return this.#ready.talk.take();
+    }
+    this.#upstreamFramer.push(bytes);
+    if (this.#ready === undefined) return this.#loginReceive();
+    this.#ready.upstream.receive();
+    return this.#ready.talk.take();
+  }
+
+  decide(operationId: string, outcome: Outcome): readonly Effect[] {
+    const ready = this.#ready;
+    if (ready === undefined || this.#ended) return [];
+    ready.client.decided(operationId, outcome);
+    return ready.talk.take();
+  }
+
+  notify(event: SessionEvent): readonly Effect[] {
+    if (this.#ended) return [];
+    switch (event.kind) {
+      case 'signed-in':
+        this.#session = event.session;
+        return this.#startup.signedIn(event.session);
+      case 'sign-in-refused':
+        return this.#startup.refused(event.fault);
+      case 'connected':
+        this.#login = this.#newLogin();
+        return this.#login.connected();
+      case 'encrypted':
+        return event.side === 'client' ? this.#startup.encrypted(event.alpn) : (this.#login?.encrypted(event.certificate) ?? []);
+      case 'held':
+        this.#ready?.talk.notice(event.message);
+        return this.#ready?.talk.take() ?? [];
+      case 'cancel-requested':
+        return this.#cancel();
+      case 'closed':
+        return event.side === 'client' ? this.#clientGone() : this.#end(event.fault ?? upstreamGone());
+      case 'end':
+        return this.#end(event.fault);
+      default:
+        return assertNever(event, 'session event');
+    }
+  }
+
+  #newLogin(): Login {
+    const session = this.#session;
+    const client = this.#startup.client;
+    if (session === undefined || client === undefined)
+      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'connected before sign-in' });
+    return new Login(this.#environment, this.#upstreamFramer, session, this.#environment.target(session.target.name), client);
+  }
+
+  #loginReceive(): readonly Effect[] {
+    const login = this.#login;
+    if (login === undefined) return [];
+    const effects = [...login.receive()];
+    if (login.ready === undefined) return effects;
+    this.#ready = this.#open(login.ready);
+    if (this.#upstreamFramer.unreadBytes > 0) this.#ready.upstream.receive();
+    this.#ready.client.pump();
+    return [...effects, ...this.#ready.talk.take()];
+  }
+
+  #open(upstream: UpstreamReady): Ready {
+    const session = this.#session as OpenSession;
+    const talk = new Conversation({
+      environment: this.#environment,
+      session,
+      target: this.#environment.target(session.target.name),
+      database: this.#startup.client?.database,
+      clientFramer: this.#clientFramer,
+      upstreamFramer: this.#upstreamFramer,
+    });
+    const client = new ClientRelay(talk);
+    return { talk, client, upstream: new UpstreamRelay(talk, client), key: upstream };
+  }
+
+  /** The target's key goes to the target alone, on a connection encrypted like the session's. */
+  #cancel(): readonly Effect[] {
+    const ready = this.#ready;
+    if (ready === undefined || ready.talk.expected.isEmpty) return [];
+    ready.talk.note('cancel', {});
+    const { tls } = ready.talk.target;
+    ready.talk.out.push({
+      kind: 'cancel-upstream',
+      packet: encode.cancelRequest(ready.key),
+      tlsRequest: tls ? encode.sslRequest() : undefined,
+      tlsAccept: 0x53,
+    });
+    return ready.talk.take();
+  }
+
+  #clientGone(): readonly Effect[] {
+    this.#ended = true;
+    const ready = this.#ready;
+    if (ready === undefined) return [];
+    ready.talk.housekeep(encode.emptyClientMessage('Terminate'));
+    return ready.talk.take();
+  }
+
+  #end(fault: GatewayFault): readonly Effect[] {
+    this.#ended = true;
+    if (this.#ready === undefined)
+      return [
+        { kind: 'reply', bytes: faultMessage(fault, { phase: 'startup' }), grant: undefined },
+        { kind: 'close', fault },
+      ];
+    this.#ready.talk.end(fault);
+    return this.#ready.talk.take();
+  }
+}
+
+interface Ready {
+  readonly talk: Conversation;
+  readonly client: ClientRelay;
+  readonly upstream: UpstreamRelay;
+  readonly key: UpstreamReady;
+}
+
+function upstreamGone(): GatewayFault {
+  return new GatewayFault('upstream-unavailable', { publicMessage: 'the target closed the connection' });
+}

@@ -1,0 +1,208 @@
+import { GatewayFault } from '../../core/fault.ts';
+import type { Act, Facts, ObjectRef } from '../../core/operation.ts';
+import type { Analysis, QualifiedName, SqlAct, SqlObjectName, Statement } from '../../sql/statement.ts';
+import type { CatalogueRelation } from './catalogue.ts';
+import { reachedClasses, touchedClasses, type MaskContext, type MaskFacts } from './mask.ts';
+import { functionObject, databaseObject, relationObject, roleObject, schemaObject, settingObject, type Place } from './objects.ts';
+import type { SchemaCatalogue } from './schema-catalogue.ts';
+import { isFreeSetting, isPinnedSetting } from './settings.ts';
+
+/**
+ * What one SQL text means at one target for one principal: its analysis with names resolved against the catalogue. Valid under the
+ * `Sight` it was made with. The same object for the same statement, so that decisions can be cached under it.
+ */
+export interface Understanding {
+  /** In the order of the text, as the server completes them. */
+  readonly statements: readonly Statement[];
+  readonly acts: readonly Act[];
+  readonly facts: Facts;
+  readonly maskFacts: MaskFacts;
+  /** Hidden classes whose values the statement can compute with or show. */
+  readonly classes: readonly string[];
+  readonly pureRead: boolean;
+  /** The operation is refused before policy is asked: why. */
+  readonly refusal: GatewayFault | undefined;
+  /** `masking: strict`, and hidden classes are in reach: the result's columns must be known before anything runs. */
+  readonly needsFields: boolean;
+  /** It defines something: the catalogue is read again afterwards. */
+  readonly changesCatalogue: boolean;
+}
+
+/** From where a session looks at a target: changes with the catalogue, the policy and the classes. */
+export interface Sight {
+  readonly place: Place;
+  readonly catalogue: SchemaCatalogue;
+  readonly masks: MaskContext;
+}
+
+/** Statements that are known by name in this session (PREPARE, Parse, DECLARE): what EXECUTE and FETCH run. */
+export interface NamedStatements {
+  statement(name: string): Statement | undefined;
+  cursor(name: string): Statement | undefined;
+}
+
+export function understand(analysis: Analysis, sight: Sight, named: NamedStatements): Understanding {
+  const statements = withNamed(analysis.statements, named);
+  const resolver = new Resolver(sight);
+  const acts = new Map<string, Act>();
+  for (const statement of statements)
+    for (const act of resolver.acts(statement)) acts.set(`${act.action} ${act.object.type} ${act.object.id}`, act);
+
+  const opaque = resolver.opaque || statements.some((statement) => statement.opaque);
+  const relations = resolver.relations(statements.flatMap((statement) => statement.relations));
+  const maskFacts: MaskFacts = {
+    mentions: [...new Set(statements.flatMap((statement) => statement.mentions))],
+    mentionsAll: statements.some((statement) => statement.mentionsAll),
+    relations,
+    written: resolver.relations(statements.flatMap((statement) => statement.written)),
+    opaque,
+  };
+  const classes = reachedClasses(sight.masks, maskFacts);
+  const functions = [...new Set(statements.flatMap((statement) => statement.functions.map(display)))];
+  return {
+    statements: analysis.statements,
+    acts: [...acts.values()],
+    facts: {
+      protocol: 'postgres',
+      statements: statements.map((statement) => statement.kind),
+      unbounded: statements.some((statement) => statement.unbounded),
+      opaque,
+      functions,
+    },
+    maskFacts,
+    classes,
+    pureRead:
+      !opaque && statements.every((statement) => statement.pureRead) && !relations.some((relation) => sight.catalogue.runsCode(relation)),
+    refusal: refusalOf(statements, sight, maskFacts, classes),
+    needsFields: sight.masks.mode === 'strict' && classes.length > 0,
+    changesCatalogue: [...acts.values()].some((act) => /^sql:(create|alter|drop|rename|refresh|comment)/.test(act.action)),
+  };
+}
+
+/** EXECUTE and FETCH mean what they name, prepared earlier in the session or earlier in the same text. */
+function withNamed(statements: readonly Statement[], named: NamedStatements): readonly Statement[] {
+  const prepared = new Map<string, Statement>();
+  const cursors = new Map<string, Statement>();
+  const all: Statement[] = [];
+  for (const statement of statements) {
+    all.push(statement);
+    for (const effect of statement.sessionEffects) {
+      if (effect.kind === 'prepare') prepared.set(effect.name, effect.statement);
+      else if (effect.kind === 'declare-cursor') cursors.set(effect.name, effect.statement);
+      else if (effect.kind === 'execute')
+        all.push(known(prepared.get(effect.name) ?? named.statement(effect.name), 'prepared statement', effect.name));
+      else if (effect.kind === 'fetch') all.push(known(cursors.get(effect.name) ?? named.cursor(effect.name), 'cursor', effect.name));
+    }
+  }
+  return all;
+}
+
+function known(statement: Statement | undefined, what: string, name: string): Statement {
+  if (statement !== undefined) return statement;
+  throw new GatewayFault('unclassified', {
+    publicMessage: `${what} "${name}" is not known in this session`,
+    hint: 'Prepare or declare it through the gateway first.',
+  });
+}
+
+class Resolver {
+  readonly #sight: Sight;
+  opaque = false;
+
+  constructor(sight: Sight) {
+    this.#sight = sight;
+  }
+
+  relations(names: readonly QualifiedName[]): readonly CatalogueRelation[] {
+    const found = new Map<number, CatalogueRelation>();
+    for (const name of names) for (const relation of this.#sight.catalogue.relationsNamed(name)) found.set(relation.oid, relation);
+    return [...found.values()];
+  }
+
+  acts(statement: Statement): readonly Act[] {
+    const acts = statement.acts.flatMap((act) => this.#act(act));
+    for (const name of statement.functions) {
+      const builtIn = name.schema === undefined || name.schema === 'pg_catalog';
+      if (!builtIn || !this.#sight.catalogue.hasUserFunction(name.name) || name.schema === 'pg_catalog') continue;
+      this.opaque = true;
+      acts.push({ action: 'sql:call-function', object: functionObject(this.#sight.place, defaultSchema, name.name) });
+    }
+    return acts;
+  }
+
+  #act(act: SqlAct): readonly Act[] {
+    if (act.action === 'sql:set' && act.object.type === 'Setting' && isFreeSetting(act.object.setting)) return [];
+    return this.#objects(act.object).map((object) => ({ action: act.action, object }));
+  }
+
+  /** A name that may mean several things means all of them: the most restricted one decides. */
+  #objects(name: SqlObjectName): readonly ObjectRef[] {
+    const { place } = this.#sight;
+    switch (name.type) {
+      case 'Relation': {
+        const found = this.#sight.catalogue.relationsNamed(name.name);
+        if (found.length > 0) return found.map((relation) => relationObject(place, relation.schema, relation.name));
+        return [relationObject(place, name.name.schema ?? defaultSchema, name.name.name)];
+      }
+      case 'Function':
+        return [functionObject(place, name.name.schema ?? defaultSchema, name.name.name)];
+      case 'Schema':
+        return [schemaObject(place, name.schema)];
+      case 'Database':
+        return [databaseObject(place.target, name.database ?? place.databaseName)];
+      case 'Setting':
+        return [settingObject(place, name.setting)];
+      case 'Role':
+        return [roleObject(place, name.role)];
+    }
+  }
+}
+
+/** What no policy can allow: it would change how statements are read, or carry sensitive data out of the column that is masked. */
+function refusalOf(statements: readonly Statement[], sight: Sight, facts: MaskFacts, classes: readonly string[]): GatewayFault | undefined {
+  for (const statement of statements) {
+    for (const effect of statement.sessionEffects) {
+      if (effect.kind === 'set' && isPinnedSetting(effect.setting, effect.values)) {
+        return new GatewayFault('unsupported', {
+          publicMessage: `${effect.setting} cannot be changed through the gateway`,
+          hint: 'Leave it at its default.',
+        });
+      }
+    }
+    const { copies, copy } = statement;
+    if (copies !== undefined && statement.written.length > 0) {
+      const carried = reachedClasses(sight.masks, { ...facts, mentions: copies.mentions, mentionsAll: copies.mentionsAll });
+      if (carried.length > 0)
+        return withheld('it would copy', carried, 'Leave the sensitive columns out, or have their class revealed to you.');
+    }
+    if (copy?.direction === 'to-client') {
+      const shown = copyClasses(statement, sight, facts, classes);
+      if (shown.length > 0)
+        return withheld('COPY would show', shown, 'Use SELECT, which shows masked values, or name only columns that are not sensitive.');
+    }
+  }
+  if (facts.opaque && classes.length > 0 && (facts.mentionsAll || reachedClasses(sight.masks, { ...facts, opaque: false }).length > 0)) {
+    return withheld(
+      'code that the gateway cannot see would get',
+      touchedClasses(sight.masks, { ...facts, opaque: false }),
+      'Call the function without sensitive columns.',
+    );
+  }
+  return undefined;
+}
+
+function copyClasses(statement: Statement, sight: Sight, facts: MaskFacts, classes: readonly string[]): readonly string[] {
+  const columns = statement.copy?.columns ?? [];
+  return columns.length > 0 ? reachedClasses(sight.masks, { ...facts, mentions: columns, mentionsAll: false }) : classes;
+}
+
+function withheld(what: string, classes: readonly string[], hint: string): GatewayFault {
+  const names = classes.map((name) => `"${name}"`).join(', ');
+  return new GatewayFault('masking-refused', { publicMessage: `refused: ${what} data class ${names}, which you may not see`, hint });
+}
+
+function display(name: QualifiedName): string {
+  return name.schema === undefined ? name.name : `${name.schema}.${name.name}`;
+}
+
+const defaultSchema = 'public';
