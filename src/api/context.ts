@@ -2,6 +2,7 @@ import type { AuditPort, LiveSession } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
 import type { AuditRecord, AuditRecordType, RecordedAct } from '../core/record.ts';
 import type { Protocol } from '../core/target.ts';
+import type { Identity } from '../identity/index.ts';
 
 /**
  * What the API needs from the rest of the house, written from what it calls. Put together in `cli/gateway.ts`.
@@ -16,6 +17,8 @@ export interface ApiContext {
   /** Issuers of agents' tokens: which audience a job must ask its issuer for. */
   readonly agents: readonly { readonly issuer: string; readonly audience: string }[];
   readonly identity: ApiIdentity;
+  /** Undefined where the target has no listener or does not exist. */
+  connection(target: string): Connection | undefined;
   /** What the principal's groups allow at this API; empty for a stranger. */
   roles(principal: Principal): ReadonlySet<Role>;
   readonly sessions: ApiSessions;
@@ -45,34 +48,8 @@ export interface SignInIssuer {
   readonly resource: string | undefined;
 }
 
-export interface ApiIdentity {
-  /** An OIDC token whose audience is this gateway; never a gateway token. Throws `authentication-failed`. */
-  authenticateOidc(token: string): Promise<Principal>;
-  /**
-   * Exchanges an OIDC token for a gateway token bound to the principal and one target. Resolves when `credential.issued` is durable.
-   * Throws `authentication-failed`, `target-unknown`, `access-denied`, `audit-unavailable`.
-   */
-  exchange(request: ExchangeRequest): Promise<IssuedCredential>;
-  /** Credentials that are neither expired nor revoked. */
-  credentials(): Promise<readonly CredentialView[]>;
-  /** Resolves when `credential.revoked` is durable and its sessions are ending; false where there is no such live credential. */
-  revokeCredential(id: string, by: Principal, reason: string): Promise<boolean>;
-}
-
-export interface ExchangeRequest {
-  readonly subjectToken: string;
-  readonly target: string;
-  readonly peer: string;
-}
-
-export interface IssuedCredential {
-  /** The public id, for records and revocation. */
-  readonly id: string;
-  /** The secret handle, shown once. */
-  readonly token: string;
-  readonly expiresAtMs: number;
-  readonly connection: Connection;
-}
+/** The identity layer as it is; the API keeps the record of what is issued and revoked here. */
+export type ApiIdentity = Pick<Identity, 'authenticateOidc' | 'exchange' | 'listGatewayTokens' | 'revoke'>;
 
 /** Where a standard client finds the target's listener, and what it must name there. */
 export interface Connection {
@@ -81,14 +58,6 @@ export interface Connection {
   readonly port: number;
   /** What the client names to choose the target: a database name, a user name, a URL path. */
   readonly name: string;
-}
-
-export interface CredentialView {
-  readonly id: string;
-  readonly principal: Pick<Principal, 'issuer' | 'subject' | 'kind' | 'display'>;
-  readonly target: string;
-  readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
 }
 
 export interface ApiSessions {

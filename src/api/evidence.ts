@@ -1,6 +1,8 @@
+import { principalKey } from '../core/principal.ts';
 import type { Principal } from '../core/principal.ts';
 import { recordPrincipal } from '../core/pipeline.ts';
 import type { AuditRecord } from '../core/record.ts';
+import type { StoredGatewayToken } from '../identity/index.ts';
 import type { ApiContext } from './context.ts';
 
 interface Doer {
@@ -20,6 +22,21 @@ export async function recordAdministration(
   detail: Readonly<Record<string, string | number | boolean>>,
 ): Promise<void> {
   await record(doer.context, { type: 'administration', action, detail, ...recordPrincipal(doer.principal) });
+}
+
+/** Resolves once it is durable that this gateway token is issued: only then may it exist. Throws `audit-unavailable`. */
+export async function recordIssued(
+  context: ApiContext,
+  issued: Pick<StoredGatewayToken, 'id' | 'target' | 'principal' | 'expiresAtMs'>,
+): Promise<void> {
+  const { id, target, principal, expiresAtMs } = issued;
+  const expires = new Date(expiresAtMs).toISOString();
+  await record(context, { type: 'credential.issued', credential: id, target, expires, ...recordPrincipal(principal) });
+}
+
+/** Resolves once it is durable that this gateway token is revoked: only then is it. Throws `audit-unavailable`. */
+export async function recordRevoked(doer: Doer, credential: string, reason: string): Promise<void> {
+  await record(doer.context, { type: 'credential.revoked', credential, by: principalKey(doer.principal), reason });
 }
 
 async function record(context: ApiContext, entry: AuditRecord): Promise<void> {

@@ -50,9 +50,10 @@ export const issuedToken = z.object({
   issued_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token'),
   token_type: z.literal('Bearer'),
   expires_in: z.int(),
-  credential_id: z.string(),
+  /** The public id, for records and revocation. */
+  token_id: z.string(),
   target: z.string(),
-  connection: z.object({ protocol: z.string(), host: z.string(), port: z.int(), name: z.string() }),
+  connection: z.object({ protocol: z.string(), host: z.string(), port: z.int(), name: z.string() }).optional(),
 });
 
 export const session = z.object({

@@ -4,7 +4,7 @@ import { after, beforeEach, describe, it } from 'node:test';
 import * as schema from './schema.ts';
 import { startApi } from './server.ts';
 import type { ApiServer } from './server.ts';
-import { approval, liveSession, person, TestContext } from './testing/context.ts';
+import { approval, credential, liveSession, person, TestContext } from './testing/context.ts';
 
 let context: TestContext;
 let server: ApiServer;
@@ -19,13 +19,7 @@ beforeEach(async () => {
     liveSession('s-1', (reason) => killed.push(reason)),
   );
   context.file(approval('a-1'));
-  context.issued.set('cred-1', {
-    id: 'cred-1',
-    principal: { issuer: 'ci', subject: 'repo:7741', kind: 'agent', display: 'deploy.yml' },
-    target: 'orders',
-    issuedAtMs: Date.now(),
-    expiresAtMs: Date.now() + 1000,
-  });
+  context.issued.set('cred-1', credential('cred-1', person('repo:7741', [])));
   context.recorded.set('s-1', '{"v":1}\n');
   await server?.close();
   server = await startApi(context, { host: '127.0.0.1', port: 0, heartbeatMs: 20 });
@@ -317,19 +311,35 @@ describe('token exchange', () => {
     const response = await exchange(form);
     assert.equal(response.status, 200);
     const issued = schema.issuedToken.parse(await response.json());
-    assert.equal(issued.access_token, 'sp_secret-handle');
-    assert.equal(issued.connection.port, 5432);
+    assert.equal(issued.access_token, 'spt_secret-handle');
+    assert.equal(issued.connection?.port, 5432);
     assert.equal(context.exchanges[0]?.target, 'orders');
   });
 
+  it('issues nothing that is not on record first', async () => {
+    context.auditDown = true;
+    assert.equal((await exchange(form)).status, 503);
+    context.auditDown = false;
+    await exchange(form);
+    assert.deepEqual(context.events, ['durable credential.issued', 'exchanged']);
+  });
+
+  it('revokes nothing that is not on record first', async () => {
+    context.auditDown = true;
+    assert.equal((await ask('/api/v1/credentials/cred-1?reason=leaked', 'operator', { method: 'DELETE' })).status, 503);
+    context.auditDown = false;
+    assert.equal((await ask('/api/v1/credentials/cred-1?reason=leaked', 'operator', { method: 'DELETE' })).status, 200);
+    assert.deepEqual(context.events, ['durable credential.revoked', 'revoked cred-1']);
+  });
+
   const refusals: readonly [string, Record<string, string> | string, number, string][] = [
-    ['a token that does not verify', { ...form, subject_token: 'forged' }, 400, 'invalid_grant'],
+    ['a token that does not verify', { ...form, subject_token: 'forged' }, 400, 'invalid_request'],
     ['an unknown target', { ...form, audience: 'other' }, 400, 'invalid_target'],
     ['another grant', { ...form, grant_type: 'password' }, 400, 'unsupported_grant_type'],
     ['a missing token', { grant_type: grant, subject_token_type: form.subject_token_type, audience: 'orders' }, 400, 'invalid_request'],
     ['another token type', { ...form, subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' }, 400, 'invalid_request'],
     ['an actor token', { ...form, actor_token: 'x' }, 400, 'invalid_request'],
-    ['a repeated parameter', `${new URLSearchParams(form).toString()}&audience=orders`, 400, 'invalid_request'],
+    ['a repeated parameter', `${new URLSearchParams(form).toString()}&audience=orders`, 400, 'invalid_target'],
   ];
   for (const [name, fields, status, error] of refusals) {
     it(`refuses ${name}: ${error}`, async () => {

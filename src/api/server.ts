@@ -13,7 +13,6 @@ import { HttpRefusal, toProblem, toRefusal } from './problem.ts';
 import { nothing, ok, route } from './route.ts';
 import type { Answer, Call, Route } from './route.ts';
 import { allRoutes } from './routes/index.ts';
-import { TokenRefusal } from './routes/token.ts';
 import { FailureLimiter, signIn } from './sign-in.ts';
 
 export interface ApiOptions {
@@ -217,11 +216,7 @@ function refuse(context: ApiContext, reply: FastifyReply, error: unknown): void 
   const refusal = toRefusal(error);
   if (refusal.status >= 500) context.report('an API request failed', error);
   void reply.headers(refusal.headers).code(refusal.status);
-  if (refusal instanceof TokenRefusal) {
-    void reply.type('application/json; charset=utf-8').send(JSON.stringify({ error: refusal.error, error_description: refusal.message }));
-  } else {
-    void reply.type('application/problem+json; charset=utf-8').send(JSON.stringify(toProblem(refusal)));
-  }
+  void reply.type('application/problem+json; charset=utf-8').send(JSON.stringify(toProblem(refusal)));
 }
 
 function peerOf(request: FastifyRequest): string {

@@ -10,40 +10,25 @@ import { HttpRefusal } from './problem.ts';
  */
 export async function signIn(context: ApiContext, limiter: FailureLimiter, message: IncomingMessage, peer: string): Promise<Principal> {
   limiter.check(peer);
-  return await counted(context, limiter, peer, async () => {
-    const principal = await context.identity.authenticateOidc(bearer(message));
-    if (principal.kind !== 'user' || principal.authenticatedBy !== 'oidc-token') {
-      throw new GatewayFault('authentication-failed', {
-        publicMessage: 'this API is for people: sign in with your own identity',
-        detail: `a ${principal.kind} of issuer ${principal.issuer} with ${principal.authenticatedBy} asked for the API`,
-        hint: 'run: sallyport login',
-      });
-    }
-    return principal;
-  });
-}
-
-/** Runs one attempt to sign in; a failed one is counted against the peer and goes on record. */
-export async function counted<T>(
-  context: ApiContext,
-  limiter: FailureLimiter,
-  peer: string,
-  attempt: () => Promise<T>,
-  target = '',
-): Promise<T> {
   try {
-    return await attempt();
+    const principal = await context.identity.authenticateOidc(bearer(message));
+    if (principal.kind === 'user' && principal.authenticatedBy === 'oidc-token') return principal;
+    throw new GatewayFault('authentication-failed', {
+      publicMessage: 'this API is for people: sign in with your own identity',
+      detail: `a ${principal.kind} of issuer ${principal.issuer} with ${principal.authenticatedBy} asked for the API`,
+      hint: 'run: sallyport login',
+    });
   } catch (error) {
     if (error instanceof GatewayFault && error.code === 'authentication-failed') {
       limiter.failed(peer);
-      recordRefusal(context, { target, peer, code: error.code, detail: error.detail });
+      recordRefusal(context, { target: '', peer, code: error.code, detail: error.detail });
     }
     throw error;
   }
 }
 
 /** A refusal gives nothing away, so it is answered even where its record cannot be written. */
-function recordRefusal(context: ApiContext, refusal: { target: string; peer: string; code: string; detail: string }): void {
+export function recordRefusal(context: ApiContext, refusal: { target: string; peer: string; code: string; detail: string }): void {
   try {
     context.audit.append({ type: 'sign-in.refused', claimed_user: '', ...refusal });
   } catch (error) {

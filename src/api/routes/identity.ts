@@ -1,5 +1,9 @@
 import * as z from 'zod';
-import { recordRead } from '../evidence.ts';
+import { principalKey } from '../../core/principal.ts';
+import type { Principal } from '../../core/principal.ts';
+import type { StoredGatewayToken } from '../../identity/index.ts';
+import type { ApiContext } from '../context.ts';
+import { recordRead, recordRevoked } from '../evidence.ts';
 import { notFound } from '../problem.ts';
 import { byId, nothing, ok, route } from '../route.ts';
 import * as schema from '../schema.ts';
@@ -16,10 +20,7 @@ export const identityRoutes = [
     result: schema.whoami,
     handle: ({ principal, roles }) =>
       ok({
-        issuer: principal.issuer,
-        subject: principal.subject,
-        kind: principal.kind,
-        display: principal.display,
+        ...whoOf(principal),
         groups: [...principal.groups],
         groups_known: principal.groupsKnown,
         claims: { ...principal.claims },
@@ -37,12 +38,12 @@ export const identityRoutes = [
     body: nothing,
     result: schema.credentialList,
     async handle(call) {
-      const credentials = await call.context.identity.credentials();
+      const credentials = await liveCredentials(call.context);
       await recordRead(call, 'credentials', {}, credentials.length);
       return ok({
         credentials: credentials.map((credential) => ({
           id: credential.id,
-          principal: { ...credential.principal },
+          principal: whoOf(credential.principal),
           target: credential.target,
           issued: new Date(credential.issuedAtMs).toISOString(),
           expires: new Date(credential.expiresAtMs).toISOString(),
@@ -59,9 +60,23 @@ export const identityRoutes = [
     query: z.strictObject({ reason: z.string().trim().min(1).max(1000) }),
     body: nothing,
     result: schema.done,
-    async handle({ context, params, query, principal }) {
-      if (!(await context.identity.revokeCredential(params.id, principal, query.reason))) throw notFound('this credential');
+    async handle(call) {
+      const { context, params, query, principal } = call;
+      if (!(await liveCredentials(context)).some(({ id }) => id === params.id)) throw notFound('this credential');
+      await recordRevoked(call, params.id, query.reason);
+      if (!(await context.identity.revoke(params.id, principalKey(principal), query.reason))) throw notFound('this credential');
       return ok({ done: true as const });
     },
   }),
 ];
+
+async function liveCredentials(context: ApiContext): Promise<readonly StoredGatewayToken[]> {
+  const tokens = await context.identity.listGatewayTokens(maximumListed);
+  return tokens.filter((token) => token.revocation === undefined && token.expiresAtMs > Date.now());
+}
+
+function whoOf({ issuer, subject, kind, display }: Principal): z.output<typeof schema.who> {
+  return { issuer, subject, kind, display };
+}
+
+const maximumListed = 10_000;

@@ -2,7 +2,10 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { LiveSession } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { AuditRecord } from '../../core/record.ts';
-import type { ApiContext, ApprovalView, AuditEntry, AuditFilter, CredentialView, ExchangeRequest, Role, StoredRecord } from '../context.ts';
+import { answerExchange } from '../../identity/exchange.ts';
+import type { ExchangeRequest } from '../../identity/exchange.ts';
+import type { StoredGatewayToken } from '../../identity/index.ts';
+import type { ApiContext, ApprovalView, AuditEntry, AuditFilter, Connection, Role, StoredRecord } from '../context.ts';
 
 /**
  * An `ApiContext` in memory, for tests of the API and of the command line. Tokens are `<name>` of a person below; what happened
@@ -27,16 +30,10 @@ export class TestContext implements ApiContext {
   readonly reports: string[] = [];
   readonly live = new Map<string, LiveSession>();
   readonly filed = new Map<string, ApprovalView>();
-  readonly issued = new Map<string, CredentialView>();
+  readonly issued = new Map<string, StoredGatewayToken>();
   readonly recorded = new Map<string, string>();
   readonly people = new Map<string, Principal>();
   readonly exchanges: ExchangeRequest[] = [];
-  connection: { protocol: 'postgres'; host: string; port: number; name: string } = {
-    protocol: 'postgres',
-    host: '127.0.0.1',
-    port: 5432,
-    name: 'orders',
-  };
   auditDown = false;
   /** Set: records become durable only when it resolves. */
   disk: Promise<void> | undefined;
@@ -61,21 +58,33 @@ export class TestContext implements ApiContext {
       if (principal !== undefined) return principal;
       throw new GatewayFault('authentication-failed', { publicMessage: 'the token was not accepted', detail: 'signature' });
     },
-    exchange: async (request) => {
-      this.exchanges.push(request);
-      await this.identity.authenticateOidc(request.subjectToken);
-      if (request.target !== 'orders') throw new GatewayFault('target-unknown', { publicMessage: 'no such target for you' });
-      this.events.push('exchanged');
-      return { id: 'cred-1', token: 'sp_secret-handle', expiresAtMs: Date.now() + 600_000, connection: this.connection };
-    },
-    credentials: async () => [...this.issued.values()],
-    revokeCredential: async (id, by, reason) => {
-      if (!this.issued.delete(id)) return false;
-      this.audit.append({ type: 'credential.revoked', credential: id, by: by.subject, reason });
+    exchange: async (form, record) =>
+      await answerExchange(
+        form,
+        async (request) => {
+          this.exchanges.push(request);
+          const principal = await this.identity.authenticateOidc(request.subjectToken);
+          if (request.target !== 'orders') throw new GatewayFault('target-unknown', { publicMessage: 'no such target for you' });
+          const stored = credential('gtk_new', principal);
+          await record(stored);
+          this.events.push('exchanged');
+          this.issued.set(stored.id, stored);
+          return { credential: 'spt_secret-handle', stored };
+        },
+        Date.now,
+      ),
+    listGatewayTokens: async () => [...this.issued.values()],
+    revoke: async (id) => {
       this.events.push(`revoked ${id}`);
-      return true;
+      return this.issued.delete(id);
     },
   };
+
+  connectionOf = { protocol: 'postgres' as const, host: '127.0.0.1', port: 5432, name: 'orders' };
+
+  connection(target: string): Connection | undefined {
+    return target === 'orders' ? this.connectionOf : undefined;
+  }
 
   readonly sessions: ApiContext['sessions'] = {
     list: () => [...this.live.values()],
@@ -210,6 +219,20 @@ export function person(subject: string, groups: readonly string[]): Principal {
     tokenId: `jti-${subject}`,
     expiresAtMs: Date.now() + 3_600_000,
     authenticatedBy: 'oidc-token',
+  };
+}
+
+export function credential(id: string, principal: Principal): StoredGatewayToken {
+  const issuedAtMs = Date.now();
+  return {
+    id,
+    hash: '',
+    target: 'orders',
+    principal,
+    issuerFingerprint: '',
+    issuedAtMs,
+    expiresAtMs: issuedAtMs + 600_000,
+    revocation: undefined,
   };
 }
 
