@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import type { Batch } from '../frames.ts';
+import { BARRIER, scanSegment } from '../frames.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
+import { writeAll } from './file-system.ts';
+
+/**
+ * The journal's segments, the last of which is written. One call at a time. Any error leaves the journal unusable until `reopen`, which goes back to
+ * what was acknowledged: after a failed write or flush nothing is known of the bytes behind it, and the descriptor is not asked again.
+ */
+export class Journal {
+  readonly #disk: FileSystem;
+  readonly #folder: string;
+  readonly #segmentBytes: number;
+  /** First sequences of all segments, ascending; the last one is open. */
+  readonly #segments: number[];
+  #file: OpenFile;
+  /** Acknowledged bytes and records of the open segment. */
+  #end: number;
+  #records: number;
+  /** How much of it has been flushed. */
+  #flushed: number;
+  #slow = false;
+
+  private constructor(disk: FileSystem, folder: string, segmentBytes: number, state: JournalState, file: OpenFile) {
+    this.#disk = disk;
+    this.#folder = folder;
+    this.#segmentBytes = segmentBytes;
+    this.#segments = [...state.segments];
+    this.#end = state.end;
+    this.#records = state.records;
+    this.#flushed = state.end;
+    this.#file = file;
+  }
+
+  /** Continues behind what recovery found; everything of it is flushed first. */
+  static async open(disk: FileSystem, folder: string, segmentBytes: number, state: JournalState): Promise<Journal> {
+    const file = await disk.open(segmentPath(folder, state.segments.at(-1)!));
+    try {
+      if ((await file.stat()).size !== state.end) await file.truncate(state.end);
+      await file.datasync();
+      await disk.syncFolder(folder);
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
+    return new Journal(disk, folder, segmentBytes, state, file);
+  }
+
+  /**
+   * Appends the batch's frames with one write and, with `flush`, one fdatasync. Resolves when that much is done; the leaf hashes are computed
+   * while the disk works.
+   */
+  async write(batch: Batch, flush: boolean): Promise<void> {
+    if (this.#end >= this.#segmentBytes) await this.#rotate(batch.first);
+    batch.seal();
+    const begin = this.#end > 0 && this.#flushed === this.#end ? 0 : BARRIER.byteLength;
+    const bytes = batch.bytes.subarray(begin, batch.length);
+    await this.#put(bytes);
+    if (flush) {
+      const startedAt = performance.now();
+      const flushed = this.#file.datasync();
+      batch.hash();
+      await flushed;
+      this.#slow = performance.now() - startedAt > SLOW_MS;
+      this.#flushed = this.#end + bytes.byteLength;
+    } else {
+      batch.hash();
+    }
+    this.#end += bytes.byteLength;
+    this.#records += batch.count;
+  }
+
+  /** Flushes what was written without; fails where the file has lost its name, for then nobody will find what it holds. */
+  async flush(): Promise<void> {
+    if (this.#flushed !== this.#end) {
+      await this.#file.datasync();
+      this.#flushed = this.#end;
+    }
+    if ((await this.#file.stat()).links === 0) throw new Error('the journal was deleted while it was open');
+  }
+
+  /** Opens the segment anew, checks that all that was acknowledged is there, and cuts off the rest. */
+  async reopen(): Promise<void> {
+    await this.#file.close().catch(() => {});
+    const path = segmentPath(this.#folder, this.#segments.at(-1)!);
+    this.#file = await this.#disk.open(path);
+    const { size } = await this.#file.stat();
+    if (size < this.#end) throw new Error(`${path} holds ${size} bytes of ${this.#end} that were acknowledged`);
+    const bytes = Buffer.allocUnsafe(this.#end);
+    for (let at = 0; at < bytes.byteLength;) {
+      const read = await this.#file.read(bytes.subarray(at), at);
+      if (read === 0) throw new Error(`${path} ended while it was read`);
+      at += read;
+    }
+    const found = scanSegment(bytes, () => {});
+    if (!found.whole || found.frames !== this.#records) throw new Error(`${path} no longer holds what was acknowledged`);
+    await this.#file.truncate(this.#end);
+    await this.#file.datasync();
+    await this.#disk.syncFolder(this.#folder);
+    this.#flushed = this.#end;
+  }
+
+  /** Deletes segments all of whose records lie below `sequence`; never the open one. */
+  async deleteBelow(sequence: number): Promise<void> {
+    while (this.#segments.length > 1 && this.#segments[1]! <= sequence) {
+      await this.#disk.remove(segmentPath(this.#folder, this.#segments[0]!));
+      this.#segments.shift();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  /**
+   * A small write goes to the page cache at once: 2 µs, where the thread pool takes 20 to 40. Not so while the disk is slow, when the system may
+   * make a writer wait.
+   */
+  async #put(bytes: Uint8Array): Promise<void> {
+    const now = bytes.byteLength <= MAX_WRITE_NOW_BYTES && !this.#slow ? this.#file.writeNow(bytes, this.#end) : 0;
+    if (now < bytes.byteLength) await writeAll(this.#file, bytes.subarray(now), this.#end + now);
+  }
+
+  async #rotate(first: number): Promise<void> {
+    if (this.#flushed !== this.#end) await this.#file.datasync();
+    const next = await this.#disk.open(segmentPath(this.#folder, first));
+    try {
+      await next.truncate(0);
+      await next.datasync();
+      await this.#disk.syncFolder(this.#folder);
+    } catch (error) {
+      await next.close().catch(() => {});
+      throw error;
+    }
+    const full = this.#file;
+    this.#file = next;
+    this.#segments.push(first);
+    this.#end = 0;
+    this.#flushed = 0;
+    this.#records = 0;
+    await full.close();
+  }
+}
+
+export interface JournalState {
+  readonly segments: readonly number[];
+  /** Bytes and records of the last segment. */
+  readonly end: number;
+  readonly records: number;
+}
+
+export function segmentPath(folder: string, first: number): string {
+  return join(folder, `${String(first).padStart(SEGMENT_DIGITS, '0')}.journal`);
+}
+
+/** The first sequences of the segments in a folder, ascending. */
+export async function listSegments(disk: FileSystem, folder: string): Promise<number[]> {
+  const names = await disk.list(folder);
+  return names
+    .filter((name) => /^[0-9]{16}\.journal$/.test(name))
+    .map((name) => Number(name.slice(0, SEGMENT_DIGITS)))
+    .sort((a, b) => a - b);
+}
+
+const SEGMENT_DIGITS = 16;
+const MAX_WRITE_NOW_BYTES = 256 * 1024;
+const SLOW_MS = 100;

@@ -1,0 +1,392 @@
+import { createHash, createHmac } from 'node:crypto';
+import { GatewayFault } from '../../core/fault.ts';
+import type { AuditPort, ClockPort } from '../../core/ports.ts';
+import type { AuditRecord } from '../../core/record.ts';
+import { Batch } from '../frames.ts';
+import type { Stamp } from '../record.ts';
+import { encodeRecord, isTooLong, shortenRecord } from '../record.ts';
+import type { EntryBundles } from '../tiles.ts';
+import type { MerkleTree } from '../tree.ts';
+import type { Bodies } from './bodies.ts';
+import type { Journal } from './journal.ts';
+import type { WriterLock } from './lock.ts';
+import type { Publisher, Snapshot } from './publish.ts';
+
+export interface LogLimits {
+  /** Records and bytes that may wait for the disk before appends are refused. */
+  readonly backlogRecords: number;
+  readonly backlogBytes: number;
+  /** Records that may be durable without being under a signed checkpoint before appends are refused. */
+  readonly unsignedRecords: number;
+  /** A checkpoint is signed after so many records, or so many milliseconds, whichever comes first; */
+  readonly checkpointRecords: number;
+  readonly checkpointMs: number;
+  /** but the count alone does not make one sooner than this after the last. */
+  readonly checkpointSpacingMs: number;
+  /** A flush that takes longer counts as a failing disk until it ends. */
+  readonly stallMs: number;
+  /** How often a failed log tries to resume. */
+  readonly retryMs: number;
+  /** A journal segment is closed when it has grown to this. */
+  readonly segmentBytes: number;
+}
+
+export interface LogHealth {
+  readonly healthy: boolean;
+  /** For operators; empty while healthy. */
+  readonly reason: string;
+}
+
+export interface LogParts {
+  readonly gateway: string;
+  readonly policyVersion: () => string;
+  readonly durability: 'disk' | 'process';
+  readonly clock: ClockPort;
+  readonly limits: LogLimits;
+  readonly onHealth: (health: LogHealth) => void;
+  readonly digestKey: Buffer;
+  readonly tree: MerkleTree;
+  readonly bundles: EntryBundles;
+  readonly journal: Journal;
+  readonly bodies: Bodies;
+  readonly publisher: Publisher;
+  readonly lock: WriterLock;
+}
+
+/**
+ * The writer. Records gather in a batch until the end of the event-loop turn or of the flush before; one write and one flush then serve
+ * everyone who waits for that batch.
+ *
+ * When a write or flush fails, nothing is acknowledged, whoever waits is told, and appends are refused. The records stay in memory in their order and
+ * under their numbers, and are written when the disk is back: they were asked and decided, so the log says so. `durableCount` therefore never covers
+ * a record that is not on disk, and a grant of a failed record becomes releasable only with its record.
+ */
+export class LogWriter implements AuditPort {
+  durableCount: number;
+  readonly #parts: LogParts;
+  #next: number;
+  #filling: Batch;
+  #spare: Buffer | undefined;
+  /** Batches on their way, oldest first: one, or all that a failure left. */
+  readonly #queue: Batch[] = [];
+  #waitingBytes = 0;
+  /** Why records are refused now; undefined while the log is open. */
+  #refusing: string | undefined;
+  #failed = false;
+  /** Another process writes this log now. There is no way back. */
+  #lost = false;
+  #closed = false;
+  #publishFailure: string | undefined;
+  #reported = '';
+  #scheduled = false;
+  #busy = false;
+  #busySince = 0;
+  #snapshotWanted: PromiseWithResolvers<Snapshot> | undefined;
+  #publishing: Promise<unknown> = Promise.resolve();
+  #publishRunning = false;
+  #publishedAt = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #publishRetry: NodeJS.Timeout | undefined;
+  readonly #timers: readonly NodeJS.Timeout[];
+  readonly #listeners = new Set<() => void>();
+  #stampMs = Number.NaN;
+  #stampTime = '';
+
+  constructor(parts: LogParts) {
+    this.#parts = parts;
+    this.#next = parts.tree.size;
+    this.durableCount = this.#next;
+    this.#filling = new Batch(this.#next, undefined);
+    const { stallMs, checkpointMs } = parts.limits;
+    this.#timers = [
+      setInterval(() => this.#watch(), Math.ceil(stallMs / 3)).unref(),
+      setInterval(() => this.#publishSoon(), checkpointMs).unref(),
+    ];
+  }
+
+  append(record: AuditRecord): number {
+    if (this.#refusing !== undefined) throw unavailable(this.#refusing);
+    const { limits, publisher, tree } = this.#parts;
+    if (this.#next - this.durableCount >= limits.backlogRecords || this.#waitingBytes >= limits.backlogBytes) {
+      throw unavailable('too many records wait for the disk');
+    }
+    if (tree.size - publisher.published.size >= limits.unsignedRecords) throw unavailable('too many records wait for a signed checkpoint');
+    const batch = this.#filling;
+    const before = batch.length + batch.bodyBytes;
+    const stamp = this.#stamp();
+    const leaf = encodeRecord(record, stamp);
+    if (isTooLong(leaf)) {
+      const shortened = shortenRecord(record, stamp);
+      batch.add(shortened.leaf);
+      for (const body of shortened.bodies) batch.addBody(body);
+    } else {
+      batch.add(leaf);
+    }
+    this.#waitingBytes += batch.length + batch.bodyBytes - before;
+    this.#schedule();
+    return this.#next++;
+  }
+
+  durable(sequence: number): Promise<void> {
+    if (sequence < this.durableCount) return DONE;
+    if (sequence >= this.#next) return Promise.reject(new RangeError(`record ${sequence} was never appended`));
+    if (this.#refusing !== undefined && !this.#closed) return Promise.reject(unavailable(this.#refusing));
+    if (sequence >= this.#filling.first) return this.#filling.durable;
+    return this.#queue.findLast((batch) => batch.first <= sequence)!.durable;
+  }
+
+  digest(bytes: Uint8Array): string {
+    return createHmac('sha256', this.#parts.digestKey).update(bytes).digest('hex');
+  }
+
+  /** Stores content beside the log, durable when it resolves. */
+  async body(content: Uint8Array): Promise<{ readonly sha256: string; readonly bytes: number }> {
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    try {
+      await this.#parts.bodies.store(sha256, content);
+    } catch (error) {
+      throw unavailable(`a body could not be stored: ${messageOf(error)}`, error);
+    }
+    return { sha256, bytes: content.byteLength };
+  }
+
+  get health(): LogHealth {
+    const reason = this.#refusing ?? this.#publishFailure ?? '';
+    return { healthy: reason === '', reason };
+  }
+
+  /** Signs a checkpoint over every record appended before the call. */
+  async checkpoint(): Promise<string> {
+    if (this.#next > this.durableCount) await this.durable(this.#next - 1);
+    return this.#publish();
+  }
+
+  /** Calls back whenever `durableCount` grew, and at the end. Returns how to stop that. */
+  onDurable(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Writes what is waiting, signs a last checkpoint, gives up the lock. Throws when not every record could be made durable. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#refusing ??= 'the log is closed';
+    for (const timer of this.#timers) clearInterval(timer);
+    let failure: unknown;
+    try {
+      clearTimeout(this.#retry);
+      if (this.#lost) throw unavailable('another process has taken the audit log');
+      if (this.#failed) await this.#resume();
+      if (this.#next > this.durableCount) await this.durable(this.#next - 1);
+      await this.#publish();
+    } catch (error) {
+      failure = error;
+    }
+    clearTimeout(this.#retry);
+    clearTimeout(this.#publishRetry);
+    await this.#parts.journal.close().catch(() => {});
+    await this.#parts.lock.release();
+    for (const listener of this.#listeners) listener();
+    if (failure !== undefined) throw failure;
+  }
+
+  #stamp(): Stamp {
+    const { clock, gateway, policyVersion } = this.#parts;
+    const now = clock.now();
+    if (now !== this.#stampMs) {
+      this.#stampMs = now;
+      this.#stampTime = new Date(now).toISOString();
+    }
+    return { v: 1, time: this.#stampTime, gateway, policy_version: policyVersion() };
+  }
+
+  /** At the end of this turn, so that all that the turn brings shares the flush; or when the flush on its way has ended. */
+  #schedule(): void {
+    if (this.#scheduled || this.#busy) return;
+    this.#scheduled = true;
+    setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    this.#scheduled = false;
+    if (this.#busy || this.#failed) return;
+    this.#busy = true;
+    this.#busySince = performance.now();
+    this.#work().then(
+      () => {
+        this.#busy = false;
+        if (this.#refusing !== undefined && !this.#failed && !this.#closed) this.#refuse(undefined);
+        if (this.#filling.count > 0 || this.#snapshotWanted !== undefined) this.#schedule();
+      },
+      (error: unknown) => {
+        this.#busy = false;
+        this.#fail(error);
+      },
+    );
+  };
+
+  async #work(): Promise<void> {
+    if (this.#filling.count > 0) this.#enqueue();
+    await this.#drain();
+    if (this.#snapshotWanted === undefined) return;
+    await this.#parts.journal.flush();
+    this.#snapshotWanted.resolve(this.#parts.publisher.snapshot());
+    this.#snapshotWanted = undefined;
+  }
+
+  #enqueue(): void {
+    this.#queue.push(this.#filling);
+    this.#filling = new Batch(this.#next, this.#spare);
+    this.#spare = undefined;
+  }
+
+  async #drain(): Promise<void> {
+    const { bodies, durability, journal } = this.#parts;
+    for (let batch = this.#queue[0]; batch !== undefined; batch = this.#queue[0]) {
+      this.#busySince = performance.now();
+      for (const body of batch.bodies) await bodies.store(body.sha256, body.content);
+      await journal.write(batch, durability === 'disk');
+      this.#queue.shift();
+      this.#settle(batch);
+    }
+  }
+
+  #settle(batch: Batch): void {
+    const { bundles, limits, publisher, tree } = this.#parts;
+    for (const leaf of batch.hashes) tree.append(leaf);
+    batch.leaves((leaf) => bundles.append(leaf));
+    this.#waitingBytes -= batch.length + batch.bodyBytes - EMPTY_BATCH_BYTES;
+    this.durableCount += batch.count;
+    batch.resolve();
+    if (batch.bytes.byteLength <= MAX_SPARE_BYTES) this.#spare = batch.bytes;
+    for (const listener of this.#listeners) listener();
+    const due = tree.size - publisher.published.size >= limits.checkpointRecords;
+    if (due && performance.now() - this.#publishedAt >= limits.checkpointSpacingMs) this.#publishSoon();
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true;
+    if (this.#filling.count > 0) this.#enqueue();
+    this.#refuse(`the journal cannot be written: ${messageOf(error)}`, error);
+    if (!this.#closed && !this.#lost) this.#retry = setTimeout(() => void this.#resume().catch(() => {}), this.#parts.limits.retryMs);
+  }
+
+  /** Back to what is acknowledged, then the records that are still owed. */
+  async #resume(): Promise<void> {
+    this.#busy = true;
+    try {
+      await this.#parts.journal.reopen();
+      await this.#drain();
+    } catch (error) {
+      this.#fail(error);
+      throw unavailable(this.#refusing!, error);
+    } finally {
+      this.#busy = false;
+    }
+    this.#failed = false;
+    if (this.#closed) return;
+    this.#refuse(undefined);
+    this.#publishSoon();
+  }
+
+  /** A disk that does not answer is a failed disk to whoever waits, and a working one again when it has answered. */
+  #watch(): void {
+    if (!this.#busy || this.#refusing !== undefined) return;
+    const elapsed = performance.now() - this.#busySince;
+    if (elapsed > this.#parts.limits.stallMs) this.#refuse(`the disk has not answered for ${Math.round(elapsed)} ms`);
+  }
+
+  #refuse(reason: string | undefined, cause?: unknown): void {
+    this.#refusing = reason ?? (this.#closed ? 'the log is closed' : undefined);
+    if (reason !== undefined) {
+      const fault = unavailable(reason, cause);
+      for (const batch of this.#queue) batch.reject(fault);
+      this.#filling.reject(fault);
+      this.#snapshotWanted?.reject(fault);
+      this.#snapshotWanted = undefined;
+    }
+    this.#report();
+  }
+
+  #report(): void {
+    const health = this.health;
+    if (health.reason === this.#reported || this.#closed) return;
+    this.#reported = health.reason;
+    this.#parts.onHealth(health);
+  }
+
+  #publishSoon(): void {
+    const { publisher, tree } = this.#parts;
+    if (this.#publishRunning || this.#failed || this.#closed || tree.size === publisher.published.size) return;
+    void this.#publish().catch(() => {});
+  }
+
+  #publish(): Promise<string> {
+    const turn = this.#publishing.then(() => this.#publishNow());
+    this.#publishing = turn.catch(() => {});
+    return turn;
+  }
+
+  async #publishNow(): Promise<string> {
+    const { journal, lock, publisher } = this.#parts;
+    this.#publishRunning = true;
+    try {
+      if (!(await lock.isHeld())) throw this.#lostLock();
+      const snapshot = await this.#snapshot();
+      const note = await publisher.publish(snapshot);
+      await journal.deleteBelow(Math.floor(snapshot.size / BUNDLE_RECORDS) * BUNDLE_RECORDS);
+      this.#publishedAt = performance.now();
+      this.#publishFailure = undefined;
+      return note;
+    } catch (error) {
+      this.#publishFailure = `the checkpoint cannot be written: ${messageOf(error)}`;
+      clearTimeout(this.#publishRetry);
+      if (!this.#closed) this.#publishRetry = setTimeout(() => this.#publishSoon(), this.#parts.limits.retryMs);
+      throw error instanceof GatewayFault ? error : unavailable(this.#publishFailure, error);
+    } finally {
+      this.#publishRunning = false;
+      this.#report();
+    }
+  }
+
+  /** Taken between two batches, with everything flushed. */
+  async #snapshot(): Promise<Snapshot> {
+    if (this.#failed) throw unavailable(this.#refusing!);
+    this.#snapshotWanted = Promise.withResolvers<Snapshot>();
+    const { promise } = this.#snapshotWanted;
+    this.#schedule();
+    return promise;
+  }
+
+  /** Another process writes this log: not one more byte from here. */
+  #lostLock(): GatewayFault {
+    this.#failed = true;
+    this.#lost = true;
+    clearTimeout(this.#retry);
+    this.#refuse('another process has taken the audit log');
+    return unavailable(this.#refusing!);
+  }
+}
+
+function unavailable(detail: string, cause?: unknown): GatewayFault {
+  return new GatewayFault('audit-unavailable', {
+    publicMessage: 'the audit log cannot be written, so nothing is let through',
+    detail,
+    hint: 'Try again in a few seconds.',
+    cause,
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof GatewayFault ? error.detail : error instanceof Error ? error.message : String(error);
+}
+
+const DONE = Promise.resolve();
+const BUNDLE_RECORDS = 256;
+const EMPTY_BATCH_BYTES = 8;
+const MAX_SPARE_BYTES = 1024 * 1024;

@@ -1,0 +1,152 @@
+import { dirname, join } from 'node:path';
+import type { NoteSigner } from '../checkpoint.ts';
+import { historyEntry } from '../checkpoint.ts';
+import type { EntryBundle, EntryBundles } from '../tiles.ts';
+import { TILE_HASHES, tilePath } from '../tiles.ts';
+import type { HashTile, MerkleTree } from '../tree.ts';
+import type { FileSystem } from './file-system.ts';
+import { writeAll, writeDurably, writeWhole } from './file-system.ts';
+
+/** What a checkpoint of one size needs on disk, taken at one moment. */
+export interface Snapshot {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly tiles: readonly HashTile[];
+  readonly fullTiles: number;
+  readonly bundles: readonly EntryBundle[];
+  readonly fullBundles: number;
+}
+
+/** The newest signed note, and where the history ends. */
+export interface Published {
+  readonly note: string;
+  readonly size: number;
+  readonly historyBytes: number;
+}
+
+/**
+ * Writes what is derived from the journal, in the order that lets a crash come anywhere: bundles, tiles, history, `checkpoint`. A call that failed is
+ * repeated as a whole. One call at a time.
+ */
+export class Publisher {
+  readonly #disk: FileSystem;
+  readonly #root: string;
+  readonly #signer: NoteSigner;
+  readonly #tree: MerkleTree;
+  readonly #bundles: EntryBundles;
+  /** Folders that exist, with durable names. */
+  readonly #folders = new Set<string>();
+  /** Sizes whose partial tiles may be on disk. */
+  #sizes: number[] = [];
+  #published: Published;
+
+  constructor(disk: FileSystem, root: string, signer: NoteSigner, tree: MerkleTree, bundles: EntryBundles, published: Published) {
+    this.#disk = disk;
+    this.#root = root;
+    this.#signer = signer;
+    this.#tree = tree;
+    this.#bundles = bundles;
+    this.#published = published;
+    this.#sizes.push(published.size);
+  }
+
+  get published(): Published {
+    return this.#published;
+  }
+
+  /** Every record of the tree must be durable at this moment. */
+  snapshot(): Snapshot {
+    const { fullTiles, size } = this.#tree;
+    const { full } = this.#bundles;
+    const partial = this.#bundles.partial();
+    return {
+      size,
+      root: this.#tree.root(),
+      tiles: [...fullTiles, ...this.#tree.partialTiles()],
+      fullTiles: fullTiles.length,
+      bundles: partial === undefined ? [...full] : [...full, partial],
+      fullBundles: full.length,
+    };
+  }
+
+  /** The new checkpoint's note, durable; the last one again where nothing was added. */
+  async publish(snapshot: Snapshot): Promise<string> {
+    if (snapshot.size === this.#published.size && this.#published.note !== '') return this.#published.note;
+    this.#sizes.push(snapshot.size);
+    try {
+      await this.#writeFiles(snapshot);
+    } catch (error) {
+      this.#folders.clear();
+      throw error;
+    }
+    this.#bundles.forgetStored(snapshot.fullBundles);
+    this.#tree.forgetStored(snapshot.fullTiles);
+    const note = this.#signer.sign(snapshot.size, snapshot.root);
+    const historyBytes = await this.#appendHistory(note);
+    this.#published = { note, size: snapshot.size, historyBytes };
+    await writeDurably(this.#disk, join(this.#root, CHECKPOINT_FILE), Buffer.from(note));
+    await this.#removeReplaced(snapshot.size);
+    return note;
+  }
+
+  async #writeFiles(snapshot: Snapshot): Promise<void> {
+    const changed = new Set<string>();
+    for (const bundle of snapshot.bundles) await this.#write(tilePath('entries', bundle.index, bundle.width), bundle.bytes, changed);
+    for (const tile of snapshot.tiles) await this.#write(tilePath(tile.level, tile.index, tile.width), tile.bytes, changed);
+    for (const folder of changed) await this.#disk.syncFolder(folder);
+  }
+
+  async #write(path: string, bytes: Uint8Array, changed: Set<string>): Promise<void> {
+    const full = join(this.#root, path);
+    const folder = dirname(full);
+    await this.#ensureFolder(folder, changed);
+    await writeWhole(this.#disk, full, bytes);
+    changed.add(folder);
+  }
+
+  async #ensureFolder(folder: string, changed: Set<string>): Promise<void> {
+    if (this.#folders.has(folder)) return;
+    await this.#disk.makeFolder(folder);
+    for (let at = folder; at !== this.#root; at = dirname(at)) changed.add(dirname(at));
+    if (this.#folders.size >= MAX_KNOWN_FOLDERS) this.#folders.clear();
+    this.#folders.add(folder);
+  }
+
+  async #appendHistory(note: string): Promise<number> {
+    const bytes = Buffer.from(historyEntry(note));
+    const file = await this.#disk.open(join(this.#root, HISTORY_FILE));
+    try {
+      // What an earlier attempt may have left behind the last complete entry.
+      await file.truncate(this.#published.historyBytes);
+      await writeAll(file, bytes, this.#published.historyBytes);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await this.#disk.syncFolder(this.#root);
+    return this.#published.historyBytes + bytes.byteLength;
+  }
+
+  /** Deletes partial tiles and bundles whose full ones are published. */
+  async #removeReplaced(size: number): Promise<void> {
+    for (const earlier of this.#sizes) {
+      for (let level = 0, at = earlier; at > 0; level++, at = Math.floor(at / TILE_HASHES)) {
+        const index = Math.floor(at / TILE_HASHES);
+        if (index >= Math.floor(size / TILE_HASHES ** (level + 1))) continue;
+        await this.#removePartials(tilePath(level, index));
+        if (level === 0) await this.#removePartials(tilePath('entries', index));
+      }
+    }
+    this.#sizes = [size];
+  }
+
+  async #removePartials(path: string): Promise<void> {
+    const folder = join(this.#root, `${path}.p`);
+    this.#folders.delete(folder);
+    await this.#disk.remove(folder);
+  }
+}
+
+export const CHECKPOINT_FILE = 'checkpoint';
+export const HISTORY_FILE = 'checkpoints';
+const MAX_KNOWN_FOLDERS = 10_000;

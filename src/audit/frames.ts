@@ -1,0 +1,144 @@
+import { hash } from 'node:crypto';
+import { crc32c } from './crc32c.ts';
+import type { Body } from './record.ts';
+import { MAX_LEAF_BYTES } from './record.ts';
+
+/** A frame of the journal: u32 length of the payload, u32 CRC-32C of the payload, payload (one leaf). Big-endian. */
+export const FRAME_HEADER_BYTES = 8;
+
+/** Says that everything before it in the segment was on the disk when it was written. Cannot occur inside frames: no UTF-8 has a byte 0xFF. */
+export const BARRIER: Buffer = Buffer.from('00000000ffffffff', 'hex');
+
+export interface ScannedSegment {
+  /** Where the whole frames end. */
+  readonly end: number;
+  /** Whole frames. */
+  readonly frames: number;
+  /** False where the segment ends in anything but a whole frame or barrier. */
+  readonly whole: boolean;
+  /** Damage that a crash cannot explain: a barrier stands after it. */
+  readonly damagedBeforeBarrier: boolean;
+}
+
+/** Walks the frames of a segment; the leaf given to `visit` is a view. */
+export function scanSegment(bytes: Buffer, visit: (leaf: Uint8Array) => void): ScannedSegment {
+  let at = 0;
+  let frames = 0;
+  for (;;) {
+    if (bytes.byteLength - at < FRAME_HEADER_BYTES) break;
+    const length = bytes.readUInt32BE(at);
+    const crc = bytes.readUInt32BE(at + 4);
+    if (length === 0 && crc === 0xffffffff) {
+      at += BARRIER.byteLength;
+      continue;
+    }
+    const begin = at + FRAME_HEADER_BYTES;
+    if (length < MIN_LEAF_BYTES || length > MAX_LEAF_BYTES || length > bytes.byteLength - begin) break;
+    if (crc32c(bytes, begin, begin + length) !== crc) break;
+    visit(bytes.subarray(begin, begin + length));
+    frames++;
+    at = begin + length;
+  }
+  const whole = at === bytes.byteLength;
+  return { end: at, frames, whole, damagedBeforeBarrier: !whole && bytes.indexOf(BARRIER, at) >= 0 };
+}
+
+/**
+ * Records that go to the disk together: their frames, laid out behind room for one barrier, so that one write takes all. Sealing fills
+ * in what costs time (CRCs, leaf hashes) once.
+ */
+export class Batch {
+  /** Sequence of the first record. */
+  readonly first: number;
+  readonly bodies: Body[] = [];
+  bytes: Buffer;
+  length = BARRIER.byteLength;
+  count = 0;
+  bodyBytes = 0;
+  readonly hashes: Uint8Array[] = [];
+  #sealed = 0;
+  #waiting: PromiseWithResolvers<void> | undefined;
+
+  constructor(first: number, bytes: Buffer | undefined) {
+    this.first = first;
+    this.bytes = bytes ?? Buffer.allocUnsafe(INITIAL_BYTES);
+    BARRIER.copy(this.bytes, 0);
+  }
+
+  /** The leaf must not be longer than `MAX_LEAF_BYTES`. */
+  add(leaf: string): void {
+    const begin = this.length + FRAME_HEADER_BYTES;
+    this.#reserve(begin + leaf.length * 3);
+    const length = this.bytes.write(leaf, begin, 'utf8');
+    this.bytes.writeUInt32BE(length, this.length);
+    this.length = begin + length;
+    this.count++;
+  }
+
+  addBody(body: Body): void {
+    this.bodies.push(body);
+    this.bodyBytes += body.content.byteLength;
+  }
+
+  /** Fills in the CRCs; afterwards the bytes may be written. */
+  seal(): void {
+    if (this.#sealed === this.length) return;
+    this.#eachLeaf((begin, end) => {
+      this.bytes.writeUInt32BE(crc32c(this.bytes, begin, end), begin - 4);
+    });
+    this.#sealed = this.length;
+  }
+
+  /**
+   * Computes the leaf hashes. For a moment it puts RFC 6962's 0x00 before each leaf, in place of a byte of its CRC, to hash without a copy: the caller
+   * sees to it that no write is reading the bytes.
+   */
+  hash(): void {
+    if (this.hashes.length === this.count) return;
+    this.#eachLeaf((begin, end) => {
+      const kept = this.bytes[begin - 1]!;
+      this.bytes[begin - 1] = 0;
+      this.hashes.push(hash('sha256', this.bytes.subarray(begin - 1, end), 'buffer'));
+      this.bytes[begin - 1] = kept;
+    });
+  }
+
+  /** Each leaf as a view, in order. */
+  leaves(visit: (leaf: Uint8Array) => void): void {
+    this.#eachLeaf((begin, end) => visit(this.bytes.subarray(begin, end)));
+  }
+
+  /** One promise for everyone who waits for this batch. */
+  get durable(): Promise<void> {
+    this.#waiting ??= Promise.withResolvers<void>();
+    return this.#waiting.promise;
+  }
+
+  resolve(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+
+  reject(error: Error): void {
+    this.#waiting?.reject(error);
+    this.#waiting = undefined;
+  }
+
+  #eachLeaf(visit: (begin: number, end: number) => void): void {
+    for (let at = BARRIER.byteLength; at < this.length;) {
+      const begin = at + FRAME_HEADER_BYTES;
+      at = begin + this.bytes.readUInt32BE(at);
+      visit(begin, at);
+    }
+  }
+
+  #reserve(end: number): void {
+    if (end <= this.bytes.byteLength) return;
+    const larger = Buffer.allocUnsafe(Math.max(end, this.bytes.byteLength * 2));
+    this.bytes.copy(larger, 0, 0, this.length);
+    this.bytes = larger;
+  }
+}
+
+const MIN_LEAF_BYTES = 2;
+const INITIAL_BYTES = 64 * 1024;

@@ -1,0 +1,93 @@
+import { GatewayFault } from '../core/fault.ts';
+
+/** C2SP tlog-tiles: 256 hashes make a full tile. */
+export const TILE_HASHES = 256;
+export const HASH_BYTES = 32;
+
+/** `tile/<level>/<N>[.p/<W>]`, relative to the log's folder, with `/`. */
+export function tilePath(level: number | 'entries', index: number, width: number = TILE_HASHES): string {
+  let digits = String(index);
+  digits = digits.padStart(Math.ceil(digits.length / 3) * 3, '0');
+  let path = '';
+  for (let at = 0; at < digits.length - 3; at += 3) path += `x${digits.slice(at, at + 3)}/`;
+  path += digits.slice(-3);
+  return `tile/${level}/${path}${width === TILE_HASHES ? '' : `.p/${width}`}`;
+}
+
+/** The leaves that are not in a stored full bundle yet, gathered as entry bundles: each leaf behind its length, 16 bits, big-endian. */
+export class EntryBundles {
+  readonly #full: EntryBundle[] = [];
+  #index: number;
+  #bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  #length = 0;
+  #width = 0;
+
+  /** `index`: of the first bundle to be gathered. */
+  constructor(index = 0) {
+    this.#index = index;
+  }
+
+  /** Copies the leaf. */
+  append(leaf: Uint8Array): void {
+    const end = this.#length + 2 + leaf.byteLength;
+    if (end > this.#bytes.byteLength) {
+      const larger = Buffer.allocUnsafe(Math.max(end, this.#bytes.byteLength * 2));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    this.#bytes.writeUInt16BE(leaf.byteLength, this.#length);
+    this.#bytes.set(leaf, this.#length + 2);
+    this.#length = end;
+    if (++this.#width < TILE_HASHES) return;
+    this.#full.push({ index: this.#index, width: TILE_HASHES, bytes: Buffer.from(this.#bytes.subarray(0, this.#length)) });
+    this.#index++;
+    this.#length = 0;
+    this.#width = 0;
+  }
+
+  get full(): readonly EntryBundle[] {
+    return this.#full;
+  }
+
+  /** The oldest `count` full bundles are on disk now. */
+  forgetStored(count: number): void {
+    this.#full.splice(0, count);
+  }
+
+  /** A copy of what is gathered of the bundle that is not full, if anything. */
+  partial(): EntryBundle | undefined {
+    if (this.#width === 0) return undefined;
+    return { index: this.#index, width: this.#width, bytes: Buffer.from(this.#bytes.subarray(0, this.#length)) };
+  }
+
+  /** The bundle, as far as it is still in memory. */
+  find(index: number): EntryBundle | undefined {
+    return index === this.#index ? this.partial() : this.#full.find((bundle) => bundle.index === index);
+  }
+}
+
+export interface EntryBundle {
+  readonly index: number;
+  readonly width: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The leaves of a bundle, as views. Throws `audit-unavailable` unless the bytes are used up exactly. */
+export function bundleLeaves(bytes: Uint8Array): readonly Uint8Array[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const leaves: Uint8Array[] = [];
+  for (let at = 0; at < bytes.byteLength;) {
+    const end = at + 2 <= bytes.byteLength ? at + 2 + view.getUint16(at) : Infinity;
+    if (end > bytes.byteLength) {
+      throw new GatewayFault('audit-unavailable', {
+        publicMessage: 'the audit log cannot be read',
+        detail: 'an entry bundle is cut short',
+      });
+    }
+    leaves.push(bytes.subarray(at + 2, end));
+    at = end;
+  }
+  return leaves;
+}
+
+const INITIAL_BYTES = 64 * 1024;
