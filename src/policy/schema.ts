@@ -122,19 +122,35 @@ const parentTypes: Readonly<Record<ObjectType, readonly string[]>> = {
   Forward: ['Resource', 'Namespace', 'Target'],
 };
 
+/** Every type of object that an act may be about. */
+export const objectTypes: readonly ObjectType[] = Object.keys(parentTypes) as ObjectType[];
+
 /** The whole schema, in Cedar's own notation. */
-export const schemaText: string = [
-  'entity Group;',
-  'entity Issuer;',
-  'entity Label;',
-  'entity Agent, User in [Group, Issuer] { issuer: String, subject: String } tags String;',
-  ...Object.entries(parentTypes).map(([type, parents]) =>
-    parents.length === 0 ? `entity ${type};` : `entity ${type} in [${parents.join(', ')}];`,
-  ),
-  `type Facts = { target: Target, ${Object.entries(factTypes).map(declareFact).join(', ')} };`,
-  ...actionGroups.filter((group) => !actionsByName.has(group)).map((group) => `action ${JSON.stringify(group)};`),
-  ...[...actionsByName].map(([name, groups]) => declareAction(name, groups)),
-].join('\n');
+export const schemaText: string = declareSchema([...actionsByName.keys()]);
+
+/**
+ * A schema that judges policies which name exactly these actions as the whole schema does: besides them it holds one action of each
+ * family and set of groups, since actions that agree in both differ in nothing but their names.
+ */
+export function validationSchema(mentioned: ReadonlySet<string>): string {
+  const kinds = new Map<string, string>();
+  for (const [name, groups] of actionsByName) kinds.set(`${familyOf(name)} ${groups.join(' ')}`, name);
+  const representatives = new Set(kinds.values());
+  return declareSchema([...actionsByName.keys()].filter((name) => mentioned.has(name) || representatives.has(name)));
+}
+
+function declareSchema(actions: readonly string[]): string {
+  return [
+    'entity Group;',
+    'entity Issuer;',
+    'entity Label;',
+    'entity Agent, User in [Group, Issuer] { issuer: String, subject: String } tags String;',
+    ...Object.entries(parentTypes).map(([type, parents]) => `entity ${type}${parents.length === 0 ? '' : ` in [${parents.join(', ')}]`};`),
+    `type Facts = { target: Target, ${Object.entries(factTypes).map(declareFact).join(', ')} };`,
+    ...actionGroups.filter((group) => !actionsByName.has(group)).map((group) => `action ${JSON.stringify(group)};`),
+    ...actions.map((name) => declareAction(name, actionsByName.get(name) ?? [])),
+  ].join('\n');
+}
 
 function declareFact([name, type]: [string, FactType]): string {
   return `${name}${alwaysPresent.has(name) ? '' : '?'}: ${type}`;
@@ -142,7 +158,10 @@ function declareFact([name, type]: [string, FactType]): string {
 
 function declareAction(name: string, groups: readonly string[]): string {
   const member = groups.length === 0 ? '' : ` in [${groups.map((group) => JSON.stringify(group)).join(', ')}]`;
-  const family = name.split(':', 1)[0] ?? name;
-  const resources = objectTypesByFamily[family] ?? [];
+  const resources = objectTypesByFamily[familyOf(name)] ?? [];
   return `action ${JSON.stringify(name)}${member} appliesTo { principal: [Agent, User], resource: [${resources.join(', ')}], context: Facts };`;
+}
+
+function familyOf(name: string): string {
+  return name.split(':', 1)[0] ?? name;
 }
