@@ -1,1 +1,3 @@
-export {};
+export type { ApprovalState, ApprovalView, ExactText } from './approval.ts';
+export { ApprovalDesk, type DeskPorts } from './desk.ts';
+export { SqliteApprovalStore } from './sqlite/store.ts';
