@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Principal } from '../../core/principal.ts';
+import { migrate } from '../../store/index.ts';
 import type { GatewayTokenStore, StoredGatewayToken } from '../gateway-token.ts';
 
 /** Gateway tokens in a table of their own. The caller opens, configures and closes the database. */
 export function createSqliteGatewayTokenStore(database: DatabaseSync): GatewayTokenStore {
-  database.exec(schema);
+  migrate(database, 'gateway-tokens', migrations);
   const insert = database.prepare(
     `INSERT INTO gateway_token (id, hash, target, principal, issuer_fingerprint, issued_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
@@ -61,8 +62,9 @@ function readPrincipal(json: string): Principal {
   return { tokenId: undefined, ...(JSON.parse(json) as Omit<Principal, 'tokenId'>) };
 }
 
-const schema = `
-CREATE TABLE IF NOT EXISTS gateway_token (
+const migrations = [
+  `
+CREATE TABLE gateway_token (
   id TEXT PRIMARY KEY,
   hash TEXT NOT NULL UNIQUE,
   target TEXT NOT NULL,
@@ -74,5 +76,6 @@ CREATE TABLE IF NOT EXISTS gateway_token (
   revoked_by TEXT,
   revoked_reason TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS gateway_token_expiry ON gateway_token (expires_at_ms);
-`;
+CREATE INDEX gateway_token_expiry ON gateway_token (expires_at_ms);
+`,
+];
