@@ -1,4 +1,13 @@
-import type { DataClass } from './types.ts';
+import { assertNever } from '../core/fault.ts';
+import { digitRuns, type DigitRuns } from './digits.ts';
+import { fold } from './fold.ts';
+import { compilePattern, type Pattern } from './pattern.ts';
+import { meets, type Needs } from './prefilter.ts';
+import { findCards } from './recognise-card.ts';
+import { findEmails, findPhones } from './recognise-contact.ts';
+import { findIbans } from './recognise-iban.ts';
+import { findRoutingNumbers, findSocialSecurity } from './recognise-us.ts';
+import type { DataClass, RecogniserName } from './types.ts';
 
 /** A stretch of text, in UTF-16 units, that looks like a value of the class. */
 export interface Span {
@@ -11,11 +20,14 @@ export interface Span {
 export interface DetectorSet {
   /** Nothing is looked for. */
   readonly isEmpty: boolean;
-  /** False where no detector can match these UTF-8 bytes from `start` up to `end`; the check reads each byte once. */
+  /** Those that make sense for a plain number (an `int8` cell): no telephone numbers, of which every third 10-digit number is one. */
+  readonly forNumbers: DetectorSet;
+  /** False where no detector can match these UTF-8 bytes from `start` up to `end`; reads each byte once. JSON escapes are not seen through. */
   mayContain(bytes: Uint8Array, start: number, end: number): boolean;
   /**
    * What matches, in order, overlapping matches joined into one of the strongest class among them. `hint`: words about the value that
-   * are not in it (its column's name), for the detectors that need context.
+   * are not in it (its column's name), for the detectors that need context. A text that is too long for a user's pattern (1 Mi UTF-16
+   * units: they run at less than 1 MB/s) is one match of that pattern's class.
    */
   scan(text: string, hint?: string): readonly Span[];
   /** The same detectors save those of `classes`. */
@@ -24,11 +36,109 @@ export interface DetectorSet {
 
 /** `classes`: strongest first. Throws `RangeError` for a bad pattern, with its place in the pattern. */
 export function compileDetectors(classes: readonly Pick<DataClass, 'name' | 'detect'>[]): DetectorSet {
-  const used = classes.filter((entry) => entry.detect.length > 0);
+  const compiled = classes.flatMap((entry): Compiled[] =>
+    entry.detect.map((detector) => ({
+      class: entry.name,
+      find: detector.kind === 'recogniser' ? detector.name : compilePattern(detector.pattern),
+    })),
+  );
+  return assemble(compiled);
+}
+
+interface Compiled {
+  readonly class: string;
+  readonly find: RecogniserName | Pattern;
+}
+
+function assemble(detectors: readonly Compiled[]): DetectorSet {
+  const needs = needsOf(detectors);
+  const ranks = new Map([...new Set(detectors.map((detector) => detector.class))].map((name, rank) => [name, rank]));
   return {
-    isEmpty: used.length === 0,
-    mayContain: () => used.length > 0,
-    scan: () => [],
-    without: (hidden) => compileDetectors(used.filter((entry) => !hidden.has(entry.name))),
+    isEmpty: detectors.length === 0,
+    get forNumbers() {
+      const kept = detectors.filter(({ find }) => typeof find !== 'string' || !WORDY.has(find));
+      return kept.length === detectors.length ? this : assemble(kept);
+    },
+    mayContain: (bytes, start, end) => detectors.length > 0 && meets(needs, bytes, start, end),
+    scan(text, hint = '') {
+      const spans = detectors.length === 0 ? [] : findAll(detectors, text, hint);
+      return spans.length < 2 ? spans : join(spans, ranks);
+    },
+    without: (classes) => assemble(detectors.filter((detector) => !classes.has(detector.class))),
   };
 }
+
+function findAll(detectors: readonly Compiled[], text: string, hint: string): Span[] {
+  const folded = fold(text);
+  const runs = digitRuns(folded.text);
+  const spans: Span[] = [];
+  for (const { class: name, find } of detectors) {
+    const report = (start: number, end: number): void => {
+      spans.push({ start: folded.startOf(start), end: folded.endOf(end - 1), class: name });
+    };
+    if (typeof find === 'string') recognise(find, folded.text, runs, hint, report);
+    else if (text.length > LONGEST_FOR_PATTERNS) spans.push({ start: 0, end: text.length, class: name });
+    else {
+      find.find(folded.text, report);
+      if (folded.text !== text) find.find(text, (start, end) => spans.push({ start, end, class: name }));
+    }
+  }
+  return spans;
+}
+
+function recognise(name: RecogniserName, text: string, runs: DigitRuns, hint: string, report: (start: number, end: number) => void): void {
+  switch (name) {
+    case 'card-number':
+      return findCards(text, runs, report);
+    case 'us-ssn':
+      return findSocialSecurity(text, runs, hint, report);
+    case 'aba-routing':
+      return findRoutingNumbers(text, runs, report);
+    case 'iban':
+      return findIbans(text, report);
+    case 'email':
+      return findEmails(text, report);
+    case 'phone':
+      return findPhones(text, runs, report);
+    default:
+      return assertNever(name, 'recogniser');
+  }
+}
+
+function join(spans: Span[], ranks: ReadonlyMap<string, number>): Span[] {
+  spans.sort((a, b) => a.start - b.start || a.end - b.end);
+  const joined: Span[] = [];
+  for (const span of spans) {
+    const last = joined.at(-1);
+    if (last === undefined || span.start >= last.end) {
+      joined.push(span);
+      continue;
+    }
+    const stronger = ranks.get(span.class)! < ranks.get(last.class)! ? span.class : last.class;
+    joined[joined.length - 1] = { start: last.start, end: Math.max(last.end, span.end), class: stronger };
+  }
+  return joined;
+}
+
+function needsOf(detectors: readonly Compiled[]): Needs {
+  let digitsInRow = Infinity;
+  let digits = Infinity;
+  let at = false;
+  let country = false;
+  for (const { find } of detectors) {
+    if (typeof find !== 'string') digits = Math.min(digits, find.leastDigits);
+    else if (find === 'email') at = true;
+    else if (find === 'iban') country = true;
+    else digitsInRow = Math.min(digitsInRow, LEAST_DIGITS[find]);
+  }
+  return { digitsInRow, digits, at, country };
+}
+
+const LEAST_DIGITS: Readonly<Record<Exclude<RecogniserName, 'email' | 'iban'>, number>> = {
+  'card-number': 13,
+  'us-ssn': 9,
+  'aba-routing': 9,
+  phone: 7,
+};
+const WORDY: ReadonlySet<RecogniserName> = new Set(['phone', 'email', 'iban']);
+const LONGEST_FOR_PATTERNS = 1_048_576;

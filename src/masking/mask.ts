@@ -1,4 +1,5 @@
 import type { Crypto } from '../core/crypto.ts';
+import { assertNever } from '../core/fault.ts';
 import type { MaskKind } from './types.ts';
 
 /** A class and how its values are shown. */
@@ -44,6 +45,8 @@ export function createMasker(crypto: Crypto, key: Uint8Array): Masker {
         return `hash:${hex(crypto.hmacSha256(classKey(rule), encoder.encode(text)).subarray(0, 8))}`;
       case 'pseudonym':
         return pseudonym(crypto, classKey(rule), text);
+      default:
+        return assertNever(rule.kind, 'mask');
     }
   };
 }
@@ -54,10 +57,10 @@ export function redaction(className: string): string {
 }
 
 function keepLastFour(text: string): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   let keep = 0;
   for (const character of characters) if (isAlphanumeric(character)) keep++;
-  keep = keep >= 8 ? 4 : 0;
+  keep = keep >= LEAST_TO_KEEP ? 4 : 0;
   for (let at = characters.length - 1; at >= 0; at--) {
     const character = characters[at]!;
     if (GROUPING.has(character)) continue;
@@ -67,8 +70,29 @@ function keepLastFour(text: string): string {
   return characters.join('');
 }
 
+/**
+ * `partial-last4` on bytes, for the hot path; undefined where the text is not ASCII alone (bench/: 12 times the speed of decoding, masking
+ * and encoding it).
+ */
+export function keepLastFourOfAscii(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+  const shown = new Uint8Array(end - start);
+  let count = 0;
+  for (let at = start; at < end; at++) {
+    const kind = ASCII[bytes[at]!];
+    if (kind === undefined) return undefined;
+    if (kind === ALPHANUMERIC) count++;
+  }
+  let keep = count >= LEAST_TO_KEEP ? 4 : 0;
+  for (let at = end - 1; at >= start; at--) {
+    const byte = bytes[at]!;
+    const kind = ASCII[byte]!;
+    shown[at - start] = kind === SEPARATING || (kind === ALPHANUMERIC && keep-- > 0) ? byte : STAR;
+  }
+  return shown;
+}
+
 function pseudonym(crypto: Crypto, key: Uint8Array, text: string): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   if (!characters.some(isAlphanumeric)) return '*'.repeat(characters.length);
   for (let attempt = 0; ; attempt++) {
     const stream = keyStream(crypto, key, `${attempt}\0${text}`);
@@ -118,3 +142,13 @@ const LETTER = /^[\p{L}\p{M}]$/u;
 const UPPER = /^\p{Lu}$/u;
 /** Punctuation that groups a number or an address and says nothing of it. */
 const GROUPING = new Set(' -./()+@_,:\u00a0');
+const LEAST_TO_KEEP = 8;
+const STAR = 0x2a;
+const HIDDEN = 0;
+const ALPHANUMERIC = 1;
+const SEPARATING = 2;
+/** The same for each ASCII byte. */
+const ASCII: readonly number[] = Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  return GROUPING.has(character) ? SEPARATING : isAlphanumeric(character) ? ALPHANUMERIC : HIDDEN;
+});

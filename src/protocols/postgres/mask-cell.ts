@@ -3,7 +3,7 @@ import { maskJson } from '../../masking/json.ts';
 import { keepLastFourOfAscii, redaction, type MaskRule } from '../../masking/mask.ts';
 import { maskText, type MaskedText } from '../../masking/text.ts';
 import type { MaskContext } from './mask-context.ts';
-import { decodeBinary, integerPartOfNumeric } from './mask-decode.ts';
+import { decodeBinary } from './mask-decode.ts';
 import { typeForm, type TypeForm } from './mask-types.ts';
 
 /** What stands in place of a cell: other bytes, or null for SQL NULL. */
@@ -52,12 +52,11 @@ export function searchedCellMask(context: MaskContext, type: CellType): CellMask
   const detectors = form === 'number' ? context.detectors.forNumbers : context.detectors;
   if (detectors.isEmpty || form === 'fixed') return undefined;
   return (bytes, start, end) => {
-    const decoded = form === 'number' ? integerOf(type, bytes, start, end) : undefined;
-    if (decoded !== undefined) {
-      const found = maskText(context.classes, detectors, decoded, type.name);
+    if (form === 'number') {
+      if (type.format === 0 && !detectors.mayContain(bytes, start, end)) return undefined;
+      const found = maskText(context.classes, detectors, integerOf(type, bytes.subarray(start, end)), type.name);
       return found === undefined ? undefined : { bytes: null, classes: found.classes };
     }
-    if (form === 'number') return undefined;
     const hex = form === 'bytea' && type.format === 0 ? bytesOfHex(bytes, start, end) : undefined;
     const [source, from, to] = hex === undefined ? [bytes, start, end] : [hex, 0, hex.length];
     const escaped = (form === 'json' || form === 'jsonb') && source.subarray(from, to).includes(BACKSLASH);
@@ -139,13 +138,10 @@ function encodeName(text: string): Uint8Array {
   return bytes;
 }
 
-/** The digits of a number before its point; undefined where there are too few to be anything. */
-function integerOf(type: CellType, bytes: Uint8Array, start: number, end: number): string | undefined {
-  if (type.format === 1) {
-    const cell = bytes.subarray(start, end);
-    return type.typeOid === NUMERIC ? integerPartOfNumeric(cell) : decodeBinary(type.typeOid, cell)?.replace('-', '');
-  }
-  return end - start < LEAST_DIGITS ? undefined : decoder.decode(bytes.subarray(start, end)).replace('-', '').split('.')[0];
+/** The digits of a number before its point. */
+function integerOf(type: CellType, cell: Uint8Array): string {
+  const text = type.format === 0 ? decoder.decode(cell) : (decodeBinary(type.typeOid, cell) ?? '');
+  return text.replace('-', '').split('.')[0]!;
 }
 
 /** The bytes that `\x…` spells; undefined for the old escape format. */
@@ -181,7 +177,4 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const HOLDS_TEXT: ReadonlySet<TypeForm> = new Set<TypeForm>(['text', 'name', 'bpchar', 'json', 'jsonb', 'xml']);
 const BACKSLASH = 0x5c;
 const JSONB_VERSION = 1;
-const NUMERIC = 1700;
 const VARCHAR = 1043;
-/** The shortest number that a detector knows. */
-const LEAST_DIGITS = 9;

@@ -13,6 +13,8 @@ export interface MaskContext {
   readonly detectors: DetectorSet;
   /** Classes with columns in this database that are not revealed, strongest first: what an unknown value may belong to. */
   readonly hidden: readonly string[];
+  /** The same with nothing revealed, for what goes on record; the context itself where nothing is. */
+  readonly record: MaskContext;
 }
 
 /** What masking needs to know of the statement whose result, error or text it looks at (`sql/statement.ts`, names resolved). */
@@ -27,15 +29,27 @@ export interface MaskFacts {
   readonly opaque: boolean;
 }
 
-export function maskContext(classes: DataClasses, catalogue: Catalogue, mode: MaskingMode, revealed: ReadonlySet<string>): MaskContext {
+export function maskContext(
+  classes: DataClasses,
+  catalogue: Catalogue,
+  mode: MaskingMode,
+  revealed: ReadonlySet<string>,
+): MaskContext {
   const present = new Set(catalogue.columnClasses);
-  return {
+  const context = {
     classes,
     catalogue,
     mode,
     revealed,
     detectors: classes.detectors.without(revealed),
     hidden: classes.names.filter((name) => present.has(name) && !revealed.has(name)),
+  };
+  const record = revealed.size === 0 && mode === 'taint' ? undefined : maskContext(classes, catalogue, 'taint', new Set());
+  return {
+    ...context,
+    get record() {
+      return record ?? this;
+    },
   };
 }
 

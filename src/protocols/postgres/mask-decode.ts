@@ -1,3 +1,5 @@
+import { toHex } from './hex.ts';
+
 /**
  * A value in binary format as text, for people and detectors (PostgreSQL's `*send` functions; documentation, "Formatting of Data Values").
  * Undefined for a type that is not known here or bytes that are not of it.
@@ -36,19 +38,6 @@ export function decodeBinary(typeOid: number, bytes: Uint8Array): string | undef
   }
 }
 
-/** The digits of a numeric before its decimal point, without its sign; undefined for NaN, infinity or other bytes. */
-export function integerPartOfNumeric(bytes: Uint8Array): string | undefined {
-  const text = numeric(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
-  return text === undefined ? undefined : text.replace('-', '').split('.')[0];
-}
-
-/** `\x…`, two digits a byte. */
-export function hexText(bytes: Uint8Array): string {
-  let text = '\\x';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
-  return text;
-}
-
 /** Base-10,000 digits with a weight, a sign and a display scale (`numeric_send`). */
 function numeric(view: DataView): string | undefined {
   if (view.byteLength < 8) return undefined;
@@ -84,7 +73,7 @@ function isoText(ms: number, length: number): string {
 }
 
 function uuid(bytes: Uint8Array): string {
-  const hex = hexText(bytes).slice(2);
+  const hex = toHex(bytes);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 

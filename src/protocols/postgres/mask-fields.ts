@@ -1,26 +1,98 @@
+import { maskProse } from '../../masking/text.ts';
 import { touchedClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
 
 /**
  * Masks the fields of an ErrorResponse or NoticeResponse: field code (one character) → text (PostgreSQL documentation, "Error and Notice
  * Message Fields"). `facts`: of the statement that is running; undefined between statements, where nothing is known.
+ *
+ * Where the statement touches a hidden class (or may), detail, hint, context and the text of inner queries are withheld: they repeat rows,
+ * keys and values. The message itself stays where its SQLSTATE says that it can only carry names, and where the server raised it,
+ * not a procedural language, whose RAISE may put anything anywhere. The detectors run over all that stays.
  */
 export function maskFields(
   context: MaskContext,
   facts: MaskFacts | undefined,
   fields: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  const hidden = facts === undefined ? context.hidden : touchedClasses(context, facts);
-  return hidden.length === 0 ? fields : new Map([...fields].map(([code, text]) => [code, KEPT.has(code) ? text : 'withheld']));
+  const touches = (facts === undefined ? context.hidden : touchedClasses(context, facts)).length > 0;
+  if (!touches && context.detectors.isEmpty) return fields;
+  const fromServer = !isProcedural(fields);
+  const keepsMessage = !touches || (fromServer && carriesNamesOnly(fields, facts !== undefined));
+  const masked = new Map<string, string>();
+  for (const [code, text] of fields) masked.set(code, mask(context, fields, code, text, { touches, fromServer, keepsMessage }));
+  return masked;
 }
 
-/** Masks a NotificationResponse's payload. */
+/** Masks a NotificationResponse's payload: `pg_notify` can carry any value of any table, so it is withheld while any class is hidden. */
 export function maskNotification(context: MaskContext, payload: string): string {
-  return context.hidden.length === 0 ? payload : '[withheld]';
+  return context.hidden.length > 0 && payload !== '' ? WITHHELD : maskProse(context.classes, context.detectors, payload);
 }
 
-/** Masks a ParameterStatus value. */
-export function maskParameterStatus(context: MaskContext, name: string, value: string): string {
-  return context.detectors.isEmpty || name === '' ? value : value;
+/**
+ * Masks a ParameterStatus value. `set_config` can put any value into a setting that takes free text; it is withheld where a statement that
+ * touches hidden classes is running. Settings whose values the server itself limits pass.
+ */
+export function maskParameterStatus(context: MaskContext, name: string, value: string, facts?: MaskFacts): string {
+  if (LIMITED_SETTINGS.has(name)) return value;
+  if (facts !== undefined && touchedClasses(context, facts).length > 0) return WITHHELD;
+  return maskProse(context.classes, context.detectors, value);
 }
 
-const KEPT: ReadonlySet<string> = new Set('SVCFLRPpqnst'.split(''));
+interface Verdict {
+  readonly touches: boolean;
+  readonly fromServer: boolean;
+  readonly keepsMessage: boolean;
+}
+
+function mask(context: MaskContext, fields: ReadonlyMap<string, string>, code: string, text: string, verdict: Verdict): string {
+  if (FIXED.has(code)) return text;
+  if (verdict.touches) {
+    if (code === 'M' && !verdict.keepsMessage) return `message withheld by masking (SQLSTATE ${fields.get('C') ?? 'unknown'})`;
+    if (NAMES.has(code) ? !verdict.fromServer : code !== 'M') return WITHHELD;
+  }
+  return maskProse(context.classes, context.detectors, text);
+}
+
+/** Raised by PL/pgSQL, PL/Python, PL/Perl or PL/Tcl: their source files all begin with `pl`, and no SQL can set this field. */
+function isProcedural(fields: ReadonlyMap<string, string>): boolean {
+  const file = fields.get('F');
+  return file === undefined || file.startsWith('pl') || fields.has('q');
+}
+
+/**
+ * An error of the statement's own text points at it (field P): it repeats names that the client wrote. Raised while the statement runs, it
+ * points nowhere, and many repeat a value as if it were a name: a cast to regclass (42P01, 0A000) or tsquery (42601),
+ * `has_database_privilege` (3D000), `cursor_to_xml` (34000), dblink (08003).
+ */
+function carriesNamesOnly(fields: ReadonlyMap<string, string>, isRunning: boolean): boolean {
+  const state = fields.get('C') ?? '';
+  const stateClass = state.slice(0, 2);
+  if (NAMING_CLASSES.has(stateClass) || NAMING_STATES.has(state)) return true;
+  return fields.has('P') ? stateClass === '42' || stateClass === '0A' : !isRunning && NAMING_WHEN_IDLE.has(stateClass);
+}
+
+const WITHHELD = '[withheld by masking]';
+/** Severity, SQLSTATE, positions, source file, line and routine: set by the server alone. */
+const FIXED: ReadonlySet<string> = new Set('SVCFLRPp');
+/** Schema, table, column, data type, constraint. */
+const NAMES: ReadonlySet<string> = new Set('stcdn');
+/** PostgreSQL documentation, appendix A. Not 22 (data), P0 (PL/pgSQL), XX (internal) and 3F (a cast to regnamespace names the value). */
+const NAMING_CLASSES: ReadonlySet<string> = new Set(['00', '23', '25', '28', '2B', '40', '53', '55', '57']);
+const NAMING_WHEN_IDLE: ReadonlySet<string> = new Set(['08', '0A', '26', '34', '3D']);
+/** insufficient_privilege, duplicate_table, duplicate_object, duplicate_column, duplicate_database, duplicate_schema. */
+const NAMING_STATES: ReadonlySet<string> = new Set(['42501', '42P07', '42710', '42701', '42P04', '42P06']);
+/** Reported settings with an enumeration, a flag or a number, or that only the server sets. */
+const LIMITED_SETTINGS: ReadonlySet<string> = new Set([
+  'client_encoding',
+  'DateStyle',
+  'default_transaction_read_only',
+  'in_hot_standby',
+  'integer_datetimes',
+  'IntervalStyle',
+  'is_superuser',
+  'scram_iterations',
+  'server_encoding',
+  'server_version',
+  'session_authorization',
+  'standard_conforming_strings',
+]);

@@ -1,5 +1,6 @@
 import { assertNever, GatewayFault } from '../../core/fault.ts';
 import type { MaskRule } from '../../masking/mask.ts';
+import { createRowCells, type RowCells } from './decode-row.ts';
 import { searchedCellMask, wholeCellMask, type CellMask } from './mask-cell.ts';
 import { columnClasses, reachedClasses, reachedColumns, relationClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
 import { carriesMetadataOnly } from './mask-types.ts';
@@ -29,6 +30,12 @@ export interface ColumnPlan {
 export interface MaskPlan {
   readonly context: MaskContext;
   readonly columns: readonly ColumnPlan[];
+  /** Those of `columns` that have a mask, in order. */
+  readonly masked: readonly { readonly index: number; readonly mask: CellMask }[];
+  /** How the same rows are masked for records, where nothing is revealed to anyone; the plan itself where that is no different. */
+  readonly record: MaskPlan;
+  /** Scratch space for the row at hand. */
+  readonly cells: RowCells;
   /** No cell can need a change: rows may be forwarded unseen. */
   readonly isIdentity: boolean;
   /** `masking: strict`: the statement must be refused, and none of its rows may reach the client. */
@@ -47,10 +54,18 @@ export interface MaskPlan {
 export function planColumns(context: MaskContext, facts: MaskFacts, fields: readonly ResultField[]): MaskPlan {
   const origins = fields.map((field) => findOrigin(context, facts, field));
   const columns = fields.map((field, index) => planColumn(context, field, origins[index]!));
+  const masked = columns.flatMap(({ mask }, index) => (mask === undefined ? [] : [{ index, mask }]));
   return {
     context,
     columns,
-    isIdentity: columns.every((column) => column.mask === undefined),
+    masked,
+    get record() {
+      const record = context.record === context ? this : planColumns(context.record, facts, fields);
+      Object.defineProperty(this, 'record', { value: record });
+      return record;
+    },
+    cells: createRowCells(),
+    isIdentity: masked.length === 0,
     refusal: context.mode === 'strict' ? refuse(context, facts, fields, origins) : undefined,
   };
 }

@@ -1,4 +1,5 @@
 import { GatewayFault } from '../../core/fault.ts';
+import { walkDataRow, type RowCells } from './decode-row.ts';
 import type { MaskedCell } from './mask-cell.ts';
 import type { MaskPlan } from './mask-plan.ts';
 
@@ -8,60 +9,54 @@ import type { MaskPlan } from './mask-plan.ts';
  * it masked to `counts`, by data class. Throws `protocol-violation` for a message that is not a DataRow of this result.
  */
 export function maskRow(plan: MaskPlan, message: Uint8Array, counts: Map<string, number>): Uint8Array | undefined {
-  const { columns } = plan;
-  const length = message.length;
-  if (length < 7 || message[0] !== DATA_ROW || readInt32(message, 1) !== length - 1) throw malformed('header');
-  if (((message[5]! << 8) | message[6]!) !== columns.length) throw malformed('number of columns');
-  const changes: Change[] = [];
-  let size = length;
-  let at = 7;
-  for (let index = 0; index < columns.length; index++) {
-    if (at + 4 > length) throw malformed('cut column');
-    const cellLength = readInt32(message, at);
-    const start = at + 4;
-    if (cellLength === -1) {
-      at = start;
-      continue;
-    }
-    if (cellLength < 0 || cellLength > length - start) throw malformed('length of a column');
-    at = start + cellLength;
-    const masked = columns[index]!.mask?.(message, start, at);
-    if (masked === undefined) continue;
-    changes.push({ start, end: at, masked });
-    size += (masked.bytes?.length ?? 0) - cellLength;
-    for (const name of masked.classes) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const cells = walkRow(plan, message);
+  const { masked } = plan;
+  let changes = 0;
+  let size = message.length;
+  const replacements: (MaskedCell | undefined)[] = [];
+  for (const column of masked) {
+    const length = cells.lengths[column.index]!;
+    const start = cells.offsets[column.index]!;
+    const replaced = length < 0 ? undefined : column.mask(message, start, start + length);
+    replacements.push(replaced);
+    if (replaced === undefined) continue;
+    changes++;
+    size += (replaced.bytes?.length ?? 0) - length;
+    for (const name of replaced.classes) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  if (at !== length) throw malformed('bytes after the last column');
-  return changes.length === 0 ? undefined : splice(message, changes, size);
-}
-
-interface Change {
-  readonly start: number;
-  readonly end: number;
-  readonly masked: MaskedCell;
-}
-
-function splice(message: Uint8Array, changes: readonly Change[], size: number): Uint8Array {
+  if (changes === 0) return undefined;
   const out = new Uint8Array(size);
   let from = 0;
   let to = 0;
-  for (const { start, end, masked } of changes) {
-    out.set(message.subarray(from, start), to);
-    to += start - from;
-    writeInt32(out, to - 4, masked.bytes === null ? -1 : masked.bytes.length);
-    if (masked.bytes !== null) {
-      out.set(masked.bytes, to);
-      to += masked.bytes.length;
-    }
-    from = end;
+  for (let index = 0; index < masked.length; index++) {
+    const replaced = replacements[index];
+    if (replaced === undefined) continue;
+    const column = masked[index]!.index;
+    const start = cells.offsets[column]!;
+    to = copy(message, from, start, out, to);
+    from = start + cells.lengths[column]!;
+    writeInt32(out, to - 4, replaced.bytes === null ? -1 : replaced.bytes.length);
+    if (replaced.bytes !== null) to = copy(replaced.bytes, 0, replaced.bytes.length, out, to);
   }
-  out.set(message.subarray(from), to);
+  copy(message, from, message.length, out, to);
   writeInt32(out, 1, size - 1);
   return out;
 }
 
-function readInt32(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+/** Where the cells of a whole DataRow of this result lie; valid until the next call for the same plan. Throws `protocol-violation`. */
+export function walkRow(plan: MaskPlan, message: Uint8Array): RowCells {
+  const announced = message.length < 7 ? -1 : (message[1]! << 24) | (message[2]! << 16) | (message[3]! << 8) | message[4]!;
+  if (message[0] !== DATA_ROW || announced !== message.length - 1) throw malformed('is not one whole message');
+  walkDataRow(message, 0, message.length, plan.cells);
+  if (plan.cells.count !== plan.columns.length) throw malformed(`has ${plan.cells.count} columns where ${plan.columns.length} were described`);
+  return plan.cells;
+}
+
+/** Returns where the next byte goes. Short stretches byte by byte: `set` on a fresh view costs more than 32 of them. */
+function copy(source: Uint8Array, from: number, end: number, into: Uint8Array, at: number): number {
+  if (end - from > 32) into.set(source.subarray(from, end), at);
+  else for (let index = from; index < end; index++) into[at + index - from] = source[index]!;
+  return at + end - from;
 }
 
 function writeInt32(bytes: Uint8Array, at: number, value: number): void {
@@ -71,11 +66,8 @@ function writeInt32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-function malformed(what: string): GatewayFault {
-  return new GatewayFault('protocol-violation', {
-    publicMessage: 'the target sent a result row that cannot be read',
-    detail: `DataRow: ${what}`,
-  });
+function malformed(problem: string): GatewayFault {
+  return new GatewayFault('protocol-violation', { publicMessage: `malformed DataRow: it ${problem}` });
 }
 
 const DATA_ROW = 0x44;

@@ -1,4 +1,7 @@
-import { touchedClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
+import { maskProse } from '../../masking/text.ts';
+import { reachedClasses, relationClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
+import { lexSql, type SqlToken } from './mask-lexer.ts';
+import { displayValue } from './mask-sample.ts';
 
 export interface RedactedText {
   readonly text: string;
@@ -14,18 +17,69 @@ export interface BoundParameter {
   readonly typeOid: number;
 }
 
-/** The statement as it may go on record: literals that could hold a hidden value or a credential replaced by `…`. */
+/**
+ * The statement as it may go on record, whoever asked. Every constant and comment is replaced where one could hold a value of a data
+ * class (the statement names such a column, writes to such a table, or cannot be seen through) or a credential (passwords of roles,
+ * connection strings, keys handed to encryption functions); elsewhere only what the detectors find is masked. Identifiers stay.
+ */
 export function redactStatement(context: MaskContext, facts: MaskFacts, sql: string): RedactedText {
-  return touchedClasses(context, facts).length === 0 ? { text: sql, exact: true } : { text: '…', exact: false };
+  const withheld = holdsValues(context.record, facts) || holdsCredential(sql);
+  const text = maskProse(context.classes, context.record.detectors, withheld ? withoutConstants(sql) : sql);
+  return { text, exact: text === sql };
 }
 
-/** Bound parameters as they may go on record, cut to 256 characters. `sql`: the statement that they are bound to. */
+/** Bound parameters as they may go on record, by the same rule, cut to 256 characters. `sql`: the statement that they are bound to. */
 export function redactParameters(
   context: MaskContext,
   facts: MaskFacts,
   sql: string,
   parameters: readonly BoundParameter[],
 ): (string | null)[] {
-  const withheld = sql === '' || touchedClasses(context, facts).length > 0;
-  return parameters.map((parameter) => (parameter.bytes === null ? null : withheld ? '…' : '…'));
+  const withheld = holdsValues(context.record, facts) || holdsCredential(sql);
+  return parameters.map((parameter) => {
+    if (parameter.bytes === null) return null;
+    return withheld ? WITHHELD : displayValue(context.record, parameter, parameter.bytes);
+  });
 }
+
+function holdsValues(record: MaskContext, facts: MaskFacts): boolean {
+  if (record.hidden.length === 0) return false;
+  return reachedClasses(record, facts).length > 0 || facts.written.some((relation) => relationClasses(record, relation).length > 0);
+}
+
+/**
+ * One look at the whole text first, so that a plain statement costs no lexing. The words may stand anywhere in it: to withhold a constant
+ * too many costs the record a detail (the digest of the exact bytes stays), to keep one too many costs a secret.
+ */
+function holdsCredential(sql: string): boolean {
+  return CREDENTIAL.test(sql) || (DEFINES_SERVER.test(sql) && OPTIONS.test(sql)) || SPELLED_OTHERWISE.test(sql);
+}
+
+function withoutConstants(sql: string): string {
+  return lexSql(sql)
+    .map((token) => shown(sql, token))
+    .join('');
+}
+
+function shown(sql: string, token: SqlToken): string {
+  switch (token.kind) {
+    case 'string':
+      return `'${WITHHELD}'`;
+    case 'number':
+    case 'doubt':
+      return WITHHELD;
+    case 'comment':
+      return sql[token.start] === '-' ? `--${WITHHELD}` : `/*${WITHHELD}*/`;
+    default:
+      return sql.slice(token.start, token.end);
+  }
+}
+
+const WITHHELD = '…';
+/** Words of statements, settings, functions and connection strings that carry secrets; no repetition, so a single pass. */
+const CREDENTIAL =
+  /passw|passphrase|secret|token|credential|conninfo|api_?key|access_?key|private_?key|dblink|create\s{1,8}subscription|alter\s{1,8}subscription|pgp_|crypt|hmac|:\/\/[^\s/@]{0,256}@/i;
+const DEFINES_SERVER = /\b(?:server|mapping|wrapper|subscription)\b/i;
+const OPTIONS = /options|connection/i;
+/** Key words cannot be spelled with escapes, but quoted identifiers (names of settings and functions) can. */
+const SPELLED_OTHERWISE = /u&"/i;

@@ -1,0 +1,61 @@
+import { isDigit, isLetter } from './digits.ts';
+
+/**
+ * International bank account numbers (ISO 13616): a country of the registry, its length, and the remainder 1 modulo 97. Either case;
+ * after the first four characters one space, hyphen or dot may stand between any two.
+ */
+export function findIbans(text: string, report: (start: number, end: number) => void): void {
+  for (let at = 0; at + SHORTEST <= text.length; at++) {
+    if (!isDigit(text.charCodeAt(at + 2)) || !isDigit(text.charCodeAt(at + 3))) continue;
+    if (!isLetter(text.charCodeAt(at)) || !isLetter(text.charCodeAt(at + 1))) continue;
+    if (at > 0 && isAlphanumeric(text.charCodeAt(at - 1))) continue;
+    const length = LENGTHS.get(text.slice(at, at + 2).toUpperCase());
+    if (length === undefined) continue;
+    const end = endOfCharacters(text, at, length);
+    if (end < 0 || !isRemainderOne(text, at, end)) continue;
+    report(at, end);
+    at = end - 1;
+  }
+}
+
+/** The end of the `length` letters and digits that start at `start`, or -1 where there are fewer or more. */
+function endOfCharacters(text: string, start: number, length: number): number {
+  let at = start;
+  for (let count = 0; count < length; count++) {
+    if (count >= 4 && SEPARATORS.includes(text[at] ?? 'none')) at++;
+    if (at >= text.length || !isAlphanumeric(text.charCodeAt(at))) return -1;
+    at++;
+  }
+  return at < text.length && isAlphanumeric(text.charCodeAt(at)) ? -1 : at;
+}
+
+/** The first four characters count last; letters are 10 to 35. */
+function isRemainderOne(text: string, start: number, end: number): boolean {
+  let remainder = 0;
+  const add = (from: number, to: number): void => {
+    for (let at = from; at < to; at++) {
+      const code = text.charCodeAt(at);
+      if (isDigit(code)) remainder = (remainder * 10 + code - 0x30) % 97;
+      else if (isLetter(code)) remainder = (remainder * 100 + (code & 0x1f) + 9) % 97;
+    }
+  };
+  add(start + 4, end);
+  add(start, start + 4);
+  return remainder === 1;
+}
+
+function isAlphanumeric(code: number): boolean {
+  return isDigit(code) || isLetter(code);
+}
+
+const SEPARATORS = ' -.';
+const SHORTEST = 15;
+/** Country → length, from the IBAN registry. */
+const REGISTRY =
+  'AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 ' +
+  'FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 ' +
+  'MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 ' +
+  'SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30';
+const LENGTHS: ReadonlyMap<string, number> = new Map(
+  REGISTRY.split(' ').map((entry) => [entry.slice(0, 2), Number(entry.slice(2))] as const),
+);
