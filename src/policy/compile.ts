@@ -88,7 +88,7 @@ function compileFile(source: Source, names: KnownNames, problems: PolicyProblem[
   }
   const parsed = policies.map((text) => ({ text, start: source.find(text), json: parsePolicy(text) })).sort((a, b) => a.start - b.start);
   const mentioned = parsed.flatMap(({ json }) => entityLiterals(json)).filter((literal) => literal.type === 'Action');
-  validate(source, new Set(mentioned.map((literal) => literal.id)), problems, warnings);
+  if (templates.length === 0) validate(source, new Set(mentioned.map((literal) => literal.id)), problems, warnings);
   return parsed.flatMap(({ text, start, json }) => {
     if (json === undefined) return [];
     for (const unknown of unknownNames(json, names)) {
@@ -124,14 +124,20 @@ function compileFile(source: Source, names: KnownNames, problems: PolicyProblem[
 function validate(source: Source, actions: ReadonlySet<string>, problems: PolicyProblem[], warnings: PolicyProblem[]): void {
   const { text } = source.file;
   const quick = validateText(validationSchema(actions), text);
-  const { errors, warnings: remarks } = quick.errors.length === 0 ? quick : validateText(schemaText, text);
+  const misnamed = quick.errors.some((remark) => remark.message.includes('unrecognized action'));
+  const { errors, warnings: remarks } = misnamed ? validateText(schemaText, text) : quick;
   const broken = new Set(errors.map((remark) => remark.policy));
-  for (const remark of errors) problems.push(source.remark(remark));
   const told = new Set<string | undefined>();
+  for (const remark of errors) {
+    const problem = source.remark(remark);
+    const said = problemText(problem);
+    if (!told.has(said)) problems.push(problem);
+    told.add(said);
+  }
   for (const remark of remarks) {
     const never = /policy is impossible|unable to find an applicable action/.test(remark.message);
-    if (never && (broken.has(remark.policy) || told.has(remark.policy))) continue;
-    if (never) told.add(remark.policy);
+    if (never && broken.has(remark.policy)) continue;
+    if (never) broken.add(remark.policy);
     const refused = never || /bidi|confusable/i.test(remark.message);
     (refused ? problems : warnings).push(source.remark(never ? { ...remark, ...neverApplies } : remark));
   }
@@ -183,7 +189,10 @@ class Source {
 
   remark(remark: Remark): PolicyProblem {
     const bytes = remark.start === undefined ? new Uint8Array() : new TextEncoder().encode(this.file.text).subarray(0, remark.start);
-    const message = remark.message.replace(/^for policy `policy\d+`, /, '').replace(/^failed to parse policies from string: /, '');
+    const message = remark.message
+      .replace(/^for policy `policy\d+`, /, '')
+      .replace(/^failed to parse policies from string: /, '')
+      .replace(/ for Action::"[^"]*"/, '');
     return this.problem(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).length, message, remark.help);
   }
 

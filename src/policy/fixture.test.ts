@@ -3,7 +3,7 @@ import type { Act, ActionName, ObjectRef } from '../core/operation.ts';
 import type { PolicyQuestion } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Target } from '../core/target.ts';
-import { compilePolicies, type PolicySet } from './compile.ts';
+import { compilePolicies, type KnownNames, type PolicySet } from './compile.ts';
 import { createPolicyEngine } from './engine.ts';
 
 // What the tests of this folder share: a target with labels, objects of it, an agent, and policies made of a text.
@@ -48,10 +48,11 @@ export function question(acts: readonly Act[], changes: Partial<PolicyQuestion> 
 }
 
 export function compile(text: string): PolicySet {
-  return compilePolicies({
-    files: [{ name: 'test.cedar', text }],
-    crypto: { sha256: (data) => createHash('sha256').update(data).digest() },
-  });
+  return compileFiles([{ name: 'test.cedar', text }]);
+}
+
+export function compileFiles(files: readonly { readonly name: string; readonly text: string }[], names: KnownNames = {}): PolicySet {
+  return compilePolicies({ files, ...names, crypto: { sha256: (data) => createHash('sha256').update(data).digest() } });
 }
 
 export function engineFor(text: string): ReturnType<typeof createPolicyEngine> {
