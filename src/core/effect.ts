@@ -50,6 +50,8 @@ export interface SignInRequest {
   /** Acts of connecting beyond `connect` on the target (a database, settings), for the session's first decision. */
   readonly acts: (targetName: string) => readonly Act[];
   readonly facts: Facts;
+  /** The part of the target that the client named (a database), where it is not the target's own. */
+  readonly part: string | undefined;
   /** The user name that the client claims: recorded, never believed. */
   readonly claimedUser: string;
 }

@@ -24,6 +24,8 @@ export interface DriveOptions {
   readonly serverTls: (() => SecureContext) | undefined;
   readonly alpn: readonly string[];
   readonly upstreamOf: (targetName: string) => UpstreamAddress;
+  /** What the protocol has to know of a target before its first byte is forwarded. Throws `upstream-unavailable`. */
+  readonly prepare: (targetName: string, part: string | undefined) => Promise<void>;
   readonly cancels: CancelRegistry;
   readonly sessions: SessionRegistry;
   /** For the operator's log. */
@@ -264,6 +266,7 @@ class Drive {
       }
       sessions.add(this.#live(session));
       this.#endAt(session.endsAtMs);
+      await this.#options.prepare(session.target.name, signIn.part);
       this.#notify({ kind: 'signed-in', session });
     } catch (error) {
       const fault = toFault(error);

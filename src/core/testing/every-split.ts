@@ -1,5 +1,5 @@
 /**
- * Runs `check` on `bytes` cut into chunks in every way that matters: whole, byte by byte, at each one position and, for up to 120 bytes,
+ * Runs `check` on `bytes` cut into chunks in every way that matters: whole, byte by byte, at each one position and, for up to 160 bytes,
  * at each two positions. Some chunks are empty. Each chunk lies at an odd offset of a larger buffer of its own, which is overwritten
  * when the next one is asked for: so code that forgets `byteOffset`, or keeps a view for too long, is found out. A failure names the cuts.
  */
@@ -37,5 +37,5 @@ function* chunksOf(bytes: Uint8Array, cuts: readonly number[]): Generator<Uint8A
   }
 }
 
-const PAIRS_UP_TO_BYTES = 120;
+const PAIRS_UP_TO_BYTES = 160;
 const MARGIN_BYTES = 3;

@@ -78,6 +78,7 @@ export class Conversation {
     const kept = this.#understood.get(analysis);
     if (kept !== undefined) return kept;
     const understanding = understand(analysis, sight, this.names);
+    if (understanding.namesUnknown) this.target.catalogueMissed(this.#place.databaseName);
     const byName = analysis.statements.some((one) =>
       one.sessionEffects.some((effect) => effect.kind === 'execute' || effect.kind === 'fetch'),
     );

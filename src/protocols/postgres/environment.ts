@@ -36,6 +36,8 @@ export interface PostgresTarget {
   readonly classes: DataClasses;
   /** The newest snapshot of a database of this target. Throws `upstream-unavailable` where there is none yet. */
   catalogue(database: string): SchemaCatalogue;
-  /** Something of the catalogue was changed through this session, or was not found in it: read it again soon. */
+  /** Something of the catalogue was changed through a session: it is not believed until it was read again. */
   catalogueStale(database: string): void;
+  /** A name was not found in it: it may be newer. */
+  catalogueMissed(database: string): void;
 }

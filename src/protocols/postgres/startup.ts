@@ -185,6 +185,7 @@ export class Startup {
     return {
       credential,
       targetName: this.#target,
+      part: database,
       claimedUser: user,
       facts: { protocol: 'postgres' },
       acts: (targetName) => connectActs(targetName, database, settings),

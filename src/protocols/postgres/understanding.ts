@@ -24,6 +24,8 @@ export interface Understanding {
   readonly refusal: GatewayFault | undefined;
   /** `masking: strict`, and hidden classes are in reach: the result's columns must be known before anything runs. */
   readonly needsFields: boolean;
+  /** It names a relation that the catalogue does not have: newer than the snapshot, or none at all. */
+  readonly namesUnknown: boolean;
   /** It defines something: the catalogue is read again afterwards. */
   readonly changesCatalogue: boolean;
 }
@@ -55,7 +57,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     mentionsAll: statements.some((statement) => statement.mentionsAll),
     relations,
     written: resolver.relations(statements.flatMap((statement) => statement.written)),
-    opaque,
+    opaque: opaque || resolver.unknown,
   };
   const classes = reachedClasses(sight.masks, maskFacts);
   const functions = [...new Set(statements.flatMap((statement) => statement.functions.map(display)))];
@@ -75,6 +77,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
       !opaque && statements.every((statement) => statement.pureRead) && !relations.some((relation) => sight.catalogue.runsCode(relation)),
     refusal: refusalOf(statements, sight, maskFacts, classes),
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
+    namesUnknown: resolver.unknown,
     changesCatalogue: [...acts.values()].some((act) => /^sql:(create|alter|drop|rename|refresh|comment)/.test(act.action)),
   };
 }
@@ -108,6 +111,7 @@ function known(statement: Statement | undefined, what: string, name: string): St
 class Resolver {
   readonly #sight: Sight;
   opaque = false;
+  unknown = false;
 
   constructor(sight: Sight) {
     this.#sight = sight;
@@ -115,7 +119,11 @@ class Resolver {
 
   relations(names: readonly QualifiedName[]): readonly CatalogueRelation[] {
     const found = new Map<number, CatalogueRelation>();
-    for (const name of names) for (const relation of this.#sight.catalogue.relationsNamed(name)) found.set(relation.oid, relation);
+    for (const name of names) {
+      const meant = this.#sight.catalogue.relationsNamed(name);
+      if (meant.length === 0) this.unknown = true;
+      for (const relation of meant) found.set(relation.oid, relation);
+    }
     return [...found.values()];
   }
 

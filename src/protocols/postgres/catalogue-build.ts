@@ -1,0 +1,229 @@
+import type { ColumnRule, DataClasses } from '../../masking/classes.ts';
+import type { Analysis, QualifiedName, Statement } from '../../sql/statement.ts';
+import type { CatalogueRelation, RelationKind } from './catalogue.ts';
+import type { Place } from './objects.ts';
+import type { SchemaCatalogue } from './schema-catalogue.ts';
+
+/** One database's catalogue as rows, read in one snapshot. Oids are numbers; `kind` is `pg_class.relkind`. */
+export interface CatalogueRows {
+  readonly relations: readonly { oid: number; schema: string; name: string; kind: string; rowSecurity: boolean }[];
+  readonly columns: readonly { relation: number; number: number; name: string }[];
+  readonly views: readonly ViewRow[];
+  readonly inheritance: readonly { child: number; parent: number }[];
+  /** Stored generated columns and the columns that they are computed from. */
+  readonly generated: readonly { relation: number; number: number; from: number }[];
+  readonly userFunctions: readonly string[];
+  readonly textTypes: readonly number[];
+}
+
+export interface ViewRow {
+  readonly oid: number;
+  /** `pg_get_viewdef` under an empty search path: every name qualified. */
+  readonly definition: string;
+  /** Where the server says that each output column comes from, in order; relation 0: computed. Undefined: could not be found out. */
+  readonly origins: readonly { relation: number; column: number }[] | undefined;
+}
+
+export interface BuildOptions {
+  readonly rows: CatalogueRows;
+  readonly place: Place;
+  readonly classes: DataClasses;
+  readonly analyse: (sql: string) => Analysis;
+  /** A column that ever had a class keeps it, whatever it is called now: renaming does not unmask. */
+  readonly previous: SchemaCatalogue | undefined;
+}
+
+interface MutableRelation extends CatalogueRelation {
+  readonly columns: Map<number, string>;
+  readonly rules: Map<string, readonly ColumnRule[]>;
+  readonly columnTaint: Map<string, readonly string[]>;
+  tainted: readonly string[];
+}
+
+export function buildCatalogue(options: BuildOptions): SchemaCatalogue {
+  return new Builder(options).build();
+}
+
+class Builder {
+  readonly #options: BuildOptions;
+  readonly #byOid = new Map<number, MutableRelation>();
+  readonly #byName = new Map<string, MutableRelation[]>();
+  readonly #runsCode = new Set<number>();
+  readonly #userFunctions: ReadonlySet<string>;
+
+  constructor(options: BuildOptions) {
+    this.#options = options;
+    this.#userFunctions = new Set(options.rows.userFunctions);
+  }
+
+  build(): SchemaCatalogue {
+    this.#relations();
+    this.#columnRules();
+    this.#shareRules();
+    this.#generatedColumns();
+    this.#views();
+    const { classes, place, rows } = this.#options;
+    return {
+      columnClasses: classes.columnClasses(place.target),
+      textTypes: new Set(rows.textTypes),
+      relationByOid: (oid) => this.#byOid.get(oid),
+      relationsNamed: (name) => this.#named(name),
+      hasUserFunction: (name) => this.#userFunctions.has(name),
+      runsCode: (relation) => this.#runsCode.has(relation.oid),
+    };
+  }
+
+  #relations(): void {
+    const { rows } = this.#options;
+    for (const { oid, schema, name, kind, rowSecurity } of rows.relations) {
+      const relation: MutableRelation = {
+        oid,
+        schema,
+        name,
+        kind: relationKinds.get(kind) ?? 'other',
+        columns: new Map(),
+        rules: new Map(),
+        columnTaint: new Map(),
+        tainted: [],
+      };
+      this.#byOid.set(oid, relation);
+      const same = this.#byName.get(name);
+      if (same === undefined) this.#byName.set(name, [relation]);
+      else same.push(relation);
+      if (rowSecurity || kind === 'f') this.#runsCode.add(oid);
+    }
+    for (const { relation, number, name } of rows.columns) this.#byOid.get(relation)?.columns.set(number, name);
+  }
+
+  #columnRules(): void {
+    const { classes, place, previous } = this.#options;
+    for (const relation of this.#byOid.values()) {
+      const before = previous?.relationByOid(relation.oid);
+      for (const [number, column] of relation.columns) {
+        const { target, database } = place;
+        const rules = [...classes.rulesOf({ target, database, schema: relation.schema, relation: relation.name, column })];
+        const oldName = before?.columns.get(number);
+        if (oldName !== undefined && oldName !== column) rules.push(...(before?.rules.get(oldName) ?? []));
+        if (rules.length > 0) relation.rules.set(column, distinct(rules));
+      }
+    }
+  }
+
+  /** A partition or child shows its parent's rows and the other way round: column names are the same on both. */
+  #shareRules(): void {
+    const families = this.#options.rows.inheritance;
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const { child, parent } of families) {
+        const a = this.#byOid.get(child);
+        const b = this.#byOid.get(parent);
+        if (a === undefined || b === undefined) continue;
+        changed = addRules(a, b.rules) || changed;
+        changed = addRules(b, a.rules) || changed;
+      }
+    }
+  }
+
+  #generatedColumns(): void {
+    for (const { relation: oid, number, from } of this.#options.rows.generated) {
+      const relation = this.#byOid.get(oid);
+      const column = relation?.columns.get(number);
+      const source = relation?.rules.get(relation.columns.get(from) ?? '');
+      if (relation === undefined || column === undefined || source === undefined) continue;
+      relation.rules.set(column, distinct([...(relation.rules.get(column) ?? []), ...source]));
+    }
+  }
+
+  /** Views on views: repeated until nothing changes; taints only grow. */
+  #views(): void {
+    const views = this.#options.rows.views.map((view) => ({ view, statement: this.#viewStatement(view) }));
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const { view, statement } of views) changed = this.#taint(view, statement) || changed;
+    }
+    for (const { view } of views) this.#columnTaints(view);
+  }
+
+  #viewStatement(view: ViewRow): Statement | undefined {
+    try {
+      return this.#options.analyse(view.definition).statements[0];
+    } catch {
+      return undefined;
+    }
+  }
+
+  #taint(view: ViewRow, statement: Statement | undefined): boolean {
+    const relation = this.#byOid.get(view.oid);
+    if (relation === undefined) return false;
+    const classes = this.#reached(relation, statement);
+    if (classes.size === relation.tainted.length) return false;
+    relation.tainted = [...classes];
+    return true;
+  }
+
+  #reached(view: MutableRelation, statement: Statement | undefined): ReadonlySet<string> {
+    const { classes, place } = this.#options;
+    const callsUser = statement?.functions.some((name) => name.schema !== 'pg_catalog' && this.#userFunctions.has(name.name));
+    if (statement === undefined || statement.opaque || callsUser === true) {
+      this.#runsCode.add(view.oid);
+      return view.schema === 'pg_catalog' || view.schema === 'information_schema'
+        ? new Set()
+        : new Set(classes.columnClasses(place.target));
+    }
+    const reached = new Set<string>();
+    for (const relation of statement.relations.flatMap((name) => this.#named(name))) {
+      if (this.#runsCode.has(relation.oid)) this.#runsCode.add(view.oid);
+      for (const [column, rules] of relation.rules) {
+        if (statement.mentionsAll || statement.mentions.includes(column)) for (const rule of rules) reached.add(rule.class);
+      }
+      for (const name of relation.tainted) reached.add(name);
+    }
+    return reached;
+  }
+
+  #columnTaints(view: ViewRow): void {
+    const relation = this.#byOid.get(view.oid);
+    if (relation === undefined || relation.tainted.length === 0 || view.origins === undefined) return;
+    const columns = [...relation.columns].sort(([a], [b]) => a - b).map(([, name]) => name);
+    for (const [index, origin] of view.origins.entries()) {
+      const name = columns[index];
+      const source = this.#byOid.get(origin.relation);
+      const column = source?.columns.get(origin.column);
+      if (name === undefined || source === undefined || column === undefined || source.kind === 'view') continue;
+      relation.columnTaint.set(
+        name,
+        (source.rules.get(column) ?? []).map((rule) => rule.class),
+      );
+    }
+  }
+
+  #named(name: QualifiedName): readonly MutableRelation[] {
+    const same = this.#byName.get(name.name) ?? [];
+    return name.schema === undefined ? same : same.filter((relation) => relation.schema === name.schema);
+  }
+}
+
+function addRules(to: MutableRelation, rules: ReadonlyMap<string, readonly ColumnRule[]>): boolean {
+  let changed = false;
+  for (const [column, added] of rules) {
+    const before = to.rules.get(column) ?? [];
+    const after = distinct([...before, ...added]);
+    if (after.length === before.length) continue;
+    to.rules.set(column, after);
+    changed = true;
+  }
+  return changed;
+}
+
+function distinct(rules: readonly ColumnRule[]): readonly ColumnRule[] {
+  return [...new Map(rules.map((rule) => [`${rule.class} ${rule.path ?? ''}`, rule])).values()];
+}
+
+const relationKinds = new Map<string, RelationKind>([
+  ['r', 'table'],
+  ['p', 'partitioned-table'],
+  ['v', 'view'],
+  ['m', 'materialized-view'],
+  ['f', 'foreign-table'],
+  ['c', 'composite-type'],
+]);
