@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { it } from 'node:test';
 import { GatewayFault } from '../../core/fault.ts';
 import { createRowCells, decodeServer, rowsOf, walkDataRow } from './decode.ts';
 import * as encode from './encode.ts';
@@ -154,14 +154,14 @@ const open: typeof vectors = [
   },
 ];
 
-test('server messages decode to what the manual says, and encode to the same bytes', () => {
+it('server messages decode to what the manual says, and encode to the same bytes', () => {
   for (const vector of [...vectors, ...open]) {
     assert.deepEqual(decodeServer(vector.wire[0]!, vector.wire.subarray(5)), vector.message);
     if (vector.encoded !== undefined) assert.deepEqual(vector.encoded, vector.wire, vector.message.kind);
   }
 });
 
-test('a server message that is cut or too long is a violation, at every byte', () => {
+it('a server message that is cut or too long is a violation, at every byte', () => {
   for (const {
     wire,
     message: { kind },
@@ -176,7 +176,7 @@ test('a server message that is cut or too long is a violation, at every byte', (
   }
 });
 
-test('server messages that lie are violations', () => {
+it('server messages that lie are violations', () => {
   const lies: [wire: Uint8Array, why: string][] = [
     [message('R', [0, 0, 0, 99]), 'an unknown kind of authentication'],
     [message('R', [0, 0, 0, 10], 'SCRAM', [0]), 'a mechanism list without end'],
@@ -205,7 +205,7 @@ test('server messages that lie are violations', () => {
   for (const [wire, why] of lies) assert.throws(() => decodeServer(wire[0]!, wire.subarray(5)), isViolation, why);
 });
 
-test('a row is walked in place, wherever it lies', () => {
+it('a row is walked in place, wherever it lies', () => {
   const row = encode.dataRow([view('one'), null, view(''), view('four')]);
   const around = new Uint8Array(row.length + 20).fill(0xff);
   around.set(row, 10);
@@ -225,7 +225,7 @@ test('a row is walked in place, wherever it lies', () => {
   assert.equal(cells.count, 65_535);
 });
 
-test('a row that is cut, too long or impossible is a violation', () => {
+it('a row that is cut, too long or impossible is a violation', () => {
   const row = encode.dataRow([view('one'), null, view('three')]);
   const cells = createRowCells();
   for (let end = 5; end < row.length; end += 1) {
@@ -240,7 +240,7 @@ test('a row that is cut, too long or impossible is a violation', () => {
   }
 });
 
-test('rows are counted from the tags that count', () => {
+it('rows are counted from the tags that count', () => {
   const counts: [tag: string, rows: number][] = [
     ['SELECT 12', 12],
     ['INSERT 0 5', 5],

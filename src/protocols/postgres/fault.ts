@@ -32,7 +32,7 @@ export function faultFields(fault: GatewayFault, context: FaultContext): Map<str
     ['S', severity],
     ['V', severity],
     ['C', isSyntaxError(fault) ? '42601' : wording.sqlState],
-    ['M', printable(named(fault.publicMessage, context.operationId))],
+    ['M', named(printable(fault.publicMessage), context.operationId)],
   ]);
   if (wording.neverSent && context.phase === 'operation') fields.set('D', 'Nothing of this operation reached the target.');
   fields.set('H', printable(fault.hint ?? wording.hint));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { it } from 'node:test';
 import * as fc from 'fast-check';
 import { GatewayFault } from '../../core/fault.ts';
 import { everySplit } from '../../core/testing/every-split.ts';
@@ -80,7 +80,7 @@ function read(chunks: Iterable<Uint8Array>, table: TagTable): Seen {
   return { bytes: join(...parts), opened, counted };
 }
 
-test('a server’s answer is the same however it is cut', () => {
+it('a server’s answer is the same however it is cut', () => {
   const whole = read([serverStream], fromServer);
   assert.deepEqual(whole.bytes, serverStream);
   assert.equal(whole.counted, 3);
@@ -91,7 +91,7 @@ test('a server’s answer is the same however it is cut', () => {
   everySplit(serverStream, (chunks) => assert.deepEqual(read(chunks, fromServer), whole));
 });
 
-test('a client’s pipeline is the same however it is cut', () => {
+it('a client’s pipeline is the same however it is cut', () => {
   const whole = read([clientStream], fromClient);
   assert.deepEqual(whole.bytes, clientStream);
   assert.deepEqual(
@@ -102,7 +102,7 @@ test('a client’s pipeline is the same however it is cut', () => {
   everySplit(clientStream, (chunks) => assert.deepEqual(read(chunks, fromClient), whole));
 });
 
-test('neighbours are handed out as one view of the pushed chunk', () => {
+it('neighbours are handed out as one view of the pushed chunk', () => {
   const rows = join(encode.dataRow([text('a')]), encode.dataRow([text('bb')]), encode.dataRow([null]));
   const framer = createFramer();
   framer.push(rows);
@@ -113,7 +113,7 @@ test('neighbours are handed out as one view of the pushed chunk', () => {
   assert.equal(framer.next(fromServer), undefined);
 });
 
-test('the table may change between two frames of one chunk', () => {
+it('the table may change between two frames of one chunk', () => {
   const row = encode.dataRow([text('secret')]);
   const framer = createFramer();
   framer.push(join(encode.commandComplete('x'), row, row));
@@ -125,7 +125,7 @@ test('the table may change between two frames of one chunk', () => {
   assert.equal(framer.counted, 1);
 });
 
-test('random streams, tables and cuts: nothing is lost, doubled or reordered', () => {
+it('random streams, tables and cuts: nothing is lost, doubled or reordered', () => {
   const message = fc.record({
     tag: fc.constantFrom(SERVER_TAG.DataRow, SERVER_TAG.CopyData, SERVER_TAG.CommandComplete),
     size: fc.oneof(fc.nat(40), fc.integer({ min: 8_000, max: 9_000 }), fc.nat(40_000)),
@@ -151,7 +151,7 @@ test('random streams, tables and cuts: nothing is lost, doubled or reordered', (
   );
 });
 
-test('a long forwarded frame passes as it comes and is never assembled', () => {
+it('a long forwarded frame passes as it comes and is never assembled', () => {
   const framer = createFramer();
   const whole = frame(SERVER_TAG.DataRow, new Uint8Array(100_000).fill(7));
   framer.push(join(encode.dataRow([]), whole.subarray(0, 10)));
@@ -171,7 +171,7 @@ test('a long forwarded frame passes as it comes and is never assembled', () => {
   assert.equal(framer.next(fromServer), 'frame');
 });
 
-test('a short forwarded frame is kept until it is whole, so that the stream stays at a boundary', () => {
+it('a short forwarded frame is kept until it is whole, so that the stream stays at a boundary', () => {
   const framer = createFramer();
   const row = encode.dataRow([text('x'.repeat(8_000))]);
   framer.push(join(encode.dataRow([]), row.subarray(0, 7_000)));
@@ -185,7 +185,7 @@ test('a short forwarded frame is kept until it is whole, so that the stream stay
   assert.deepEqual(framer.view(), row);
 });
 
-test('an announced length takes no memory before its bytes have come', () => {
+it('an announced length takes no memory before its bytes have come', () => {
   const framer = createFramer();
   const header = frame(CLIENT_TAG.Query, new Uint8Array(0));
   new DataView(header.buffer).setUint32(1, LIMIT_BYTES.query);
@@ -200,7 +200,7 @@ test('an announced length takes no memory before its bytes have come', () => {
   assert.equal(framer.unreadBytes, 1_005);
 });
 
-test('views stay as they are while later chunks come', () => {
+it('views stay as they are while later chunks come', () => {
   const framer = createFramer();
   const rows = ['first', 'second', 'third'].map((value) => encode.dataRow([text(value)]));
   const stream = join(...rows);
@@ -212,7 +212,7 @@ test('views stay as they are while later chunks come', () => {
   assert.deepEqual(join(...kept), stream);
 });
 
-test('what waits unread is safe after retain, and in order', () => {
+it('what waits unread is safe after retain, and in order', () => {
   const framer = createFramer();
   const chunk = join(encode.query('one'), encode.query('two'), encode.query('three').subarray(0, 4));
   framer.push(chunk);
@@ -226,7 +226,7 @@ test('what waits unread is safe after retain, and in order', () => {
   assert.deepEqual(seen, ['two\0', 'three\0', 'four\0']);
 });
 
-test('untagged packets: one at a time, and what follows is left for TLS', () => {
+it('untagged packets: one at a time, and what follows is left for TLS', () => {
   const hello = encode.startupMessage(0, [{ name: 'user', value: 'alice' }]);
   everySplit(hello, (chunks) => {
     const framer = createFramer();
@@ -252,7 +252,7 @@ test('untagged packets: one at a time, and what follows is left for TLS', () => 
   assert.equal(framer.peek(), undefined);
 });
 
-test('one byte can be looked at and passed over', () => {
+it('one byte can be looked at and passed over', () => {
   const framer = createFramer();
   assert.equal(framer.peek(), undefined);
   assert.throws(() => framer.skip(), RangeError);
@@ -264,7 +264,7 @@ test('one byte can be looked at and passed over', () => {
   assert.equal(framer.next(fromServer), 'frame');
 });
 
-test('impossible and excessive lengths end the stream before anything is taken for them', () => {
+it('impossible and excessive lengths end the stream before anything is taken for them', () => {
   const cases: [length: number, code: string][] = [
     [0, 'protocol-violation'],
     [1, 'protocol-violation'],
@@ -303,7 +303,7 @@ test('impossible and excessive lengths end the stream before anything is taken f
   }
 });
 
-test('a limit is reached exactly', () => {
+it('a limit is reached exactly', () => {
   const table = tagTable({ expecting: 'x', open: [[CLIENT_TAG.Query, 10]], forward: [CLIENT_TAG.CopyData], forwardLimitBytes: 6 });
   const framer = createFramer();
   framer.push(join(frame(CLIENT_TAG.Query, new Uint8Array(6)), frame(CLIENT_TAG.CopyData, new Uint8Array(2))));
@@ -313,7 +313,7 @@ test('a limit is reached exactly', () => {
   assert.throws(() => framer.next(table), isFault('limit-exceeded'));
 });
 
-test('a message type that the state does not expect is one fault that names both', () => {
+it('a message type that the state does not expect is one fault that names both', () => {
   const framer = createFramer();
   framer.push(join(encode.dataRow([]), encode.backendKeyData(1, new Uint8Array(4))));
   assert.equal(framer.next(fromServer), 'run', 'what came before it still counts');
@@ -328,11 +328,11 @@ test('a message type that the state does not expect is one fault that names both
   );
 });
 
-test('a tag cannot have two rules', () => {
+it('a tag cannot have two rules', () => {
   assert.throws(() => tagTable({ expecting: 'x', forward: [0x44], count: [0x44] }), RangeError);
 });
 
-test('any bytes: the framer faults or goes on, and hands out what it was given', () => {
+it('any bytes: the framer faults or goes on, and hands out what it was given', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 8 }), (chunks) => {
       const framer = createFramer();

@@ -54,7 +54,24 @@ export function md5Password(crypto: Crypto, user: string, password: string, salt
   return `md5${toHex(crypto.md5(concat(inner, salt)))}`;
 }
 
-type Step = 'first' | 'continue' | 'verify' | 'done';
+/** ClientProof and ServerSignature of RFC 5802 section 3, for an AuthMessage. */
+export function scramProof(crypto: Crypto, saltedPassword: Uint8Array, authMessage: string): ScramProof {
+  const message = utf8.encode(authMessage);
+  const clientKey = crypto.hmacSha256(saltedPassword, utf8.encode('Client Key'));
+  const serverKey = crypto.hmacSha256(saltedPassword, utf8.encode('Server Key'));
+  const clientSignature = crypto.hmacSha256(crypto.sha256(clientKey), message);
+  return {
+    proof: clientKey.map((byte, index) => byte ^ clientSignature[index]!),
+    serverSignature: crypto.hmacSha256(serverKey, message),
+  };
+}
+
+interface ScramProof {
+  readonly proof: Uint8Array;
+  readonly serverSignature: Uint8Array;
+}
+
+type Step = 'first' | 'continue' | 'verify' | 'nothing';
 
 class Exchange implements ScramClient {
   readonly mechanism: ScramMechanism;
@@ -76,29 +93,27 @@ class Exchange implements ScramClient {
   }
 
   first(): Uint8Array {
-    this.#step('first', 'continue');
+    this.#take('first');
+    this.#expected = 'continue';
     return utf8.encode(this.#gs2Header + this.#firstBare());
   }
 
   continue(serverFirst: Uint8Array): Uint8Array {
-    this.#step('continue', 'verify');
+    this.#take('continue');
     const text = decodeText(serverFirst);
     const { nonce, salt, iterations } = parseServerFirst(text, this.#clientNonce);
     const crypto = this.#crypto;
 
     const saltedPassword = crypto.pbkdf2Sha256(preparedPassword(this.#password), salt, iterations);
-    const clientKey = crypto.hmacSha256(saltedPassword, utf8.encode('Client Key'));
-    const serverKey = crypto.hmacSha256(saltedPassword, utf8.encode('Server Key'));
     const withoutProof = `c=${toBase64(concat(utf8.encode(this.#gs2Header), this.#channelBinding))},r=${nonce}`;
-    const authMessage = utf8.encode(`${this.#firstBare()},${text},${withoutProof}`);
-    this.#serverSignature = crypto.hmacSha256(serverKey, authMessage);
-    const clientSignature = crypto.hmacSha256(crypto.sha256(clientKey), authMessage);
-    const proof = clientKey.map((byte, index) => byte ^ clientSignature[index]!);
+    const { proof, serverSignature } = scramProof(crypto, saltedPassword, `${this.#firstBare()},${text},${withoutProof}`);
+    this.#serverSignature = serverSignature;
+    this.#expected = 'verify';
     return utf8.encode(`${withoutProof},p=${toBase64(proof)}`);
   }
 
   verify(serverFinal: Uint8Array): void {
-    this.#step('verify', 'done');
+    this.#take('verify');
     const [attribute = ''] = decodeText(serverFinal).split(',');
     if (attribute.startsWith('e=')) throw refused('the target refused the gateway’s credential', attribute.slice(2));
     const signature = attribute.startsWith('v=') ? fromBase64(attribute.slice(2)) : undefined;
@@ -112,9 +127,11 @@ class Exchange implements ScramClient {
     return `n=,r=${this.#clientNonce}`;
   }
 
-  #step(called: Step, next: Step): void {
-    if (this.#expected !== called) throw malformed(`SASL message for step "${called}" where "${this.#expected}" was due`);
-    this.#expected = next;
+  /** A step that fails leaves nothing to go on with: there is no signature then that a server could be measured by. */
+  #take(step: Step): void {
+    const expected = this.#expected;
+    this.#expected = 'nothing';
+    if (expected !== step) throw malformed(`SASL message for step "${step}" where "${expected}" was due`);
   }
 }
 
