@@ -1,5 +1,6 @@
 import type { Crypto } from '../core/crypto.ts';
 import { compileDetectors, type DetectorSet } from './detect.ts';
+import { compileJsonPath } from './json-path.ts';
 import { createMasker, type MaskRule } from './mask.ts';
 import type { ColumnPath, DataClass, MaskKind } from './types.ts';
 
@@ -27,7 +28,7 @@ export interface DataClasses {
 
 /**
  * `key`: at least 32 secret bytes, from which one key a class is derived for `hash` and `pseudonym`. Whoever changes it changes
- * every pseudonym. Throws `RangeError` for a bad pattern (with its place), for a class named twice and for a short key.
+ * every pseudonym. Throws `RangeError` for a bad pattern or path (with its place), for a class named twice and for a short key.
  */
 export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Crypto, key: Uint8Array): DataClasses {
   if (key.length < 32) throw new RangeError('the masking key must have at least 32 bytes');
@@ -40,6 +41,7 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
     ranks.set(dataClass.name, rank);
     const places = [...dataClass.columns.map((column) => ({ column, path: undefined })), ...dataClass.paths];
     for (const { column, path } of places) {
+      if (path !== undefined) compileJsonPath(path);
       append(columns, columnKey(column), { class: dataClass.name, path });
       const classes = targets.get(column.target) ?? new Set();
       targets.set(column.target, classes.add(dataClass.name));

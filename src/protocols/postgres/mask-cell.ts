@@ -1,4 +1,5 @@
 import { assertNever } from '../../core/fault.ts';
+import { compileJsonPath, maskPaths } from '../../masking/json-path.ts';
 import { maskJson } from '../../masking/json.ts';
 import { keepLastFourOfAscii, redaction, type MaskRule } from '../../masking/mask.ts';
 import { maskText, type MaskedText } from '../../masking/text.ts';
@@ -67,6 +68,35 @@ export function searchedCellMask(context: MaskContext, type: CellType): CellMask
         ? maskJson(context.classes, detectors, text, type.name)
         : maskText(context.classes, detectors, text, type.name);
     return found === undefined ? undefined : { bytes: replacement(context, form, type, text, found), classes: found.classes };
+  };
+}
+
+/**
+ * How the cells of a document column are masked of which only some places are sensitive; what is left is searched. A value that is no
+ * document, or a type that cannot hold one, is masked whole.
+ */
+export function documentCellMask(
+  context: MaskContext,
+  type: CellType,
+  rules: readonly { readonly class: string; readonly path: string | undefined }[],
+): CellMask {
+  const form = typeForm(type.typeOid, context.catalogue.textTypes);
+  const places = rules.flatMap(({ class: name, path }) => {
+    const rule = context.classes.strongest([name]);
+    return rule === undefined || path === undefined ? [] : [{ rule, path: compileJsonPath(path) }];
+  });
+  const whole = wholeCellMask(context, type, context.classes.strongest(rules.map((rule) => rule.class)) ?? UNKNOWN_RULE);
+  if (places.length < rules.length || (!isJson(form) && form !== 'text')) return whole;
+  const search = searchedCellMask(context, type);
+  return (bytes, start, end) => {
+    const masked = maskPaths(context.classes, places, decodeCell(form, type, bytes, start, end));
+    if (masked === undefined) return search?.(bytes, start, end);
+    if (masked === null) return whole(bytes, start, end);
+    const found = maskJson(context.classes, context.detectors, masked.text, type.name);
+    const text = found === undefined ? masked.text : found.text;
+    const classes = [...new Set([...masked.classes, ...(found?.classes ?? [])])];
+    if (form === 'text') return { bytes: encodeCell(form, type, text), classes };
+    return { bytes: text === null ? null : encodeJson(form, type, text), classes };
   };
 }
 
@@ -174,6 +204,7 @@ function isDocument(form: TypeForm): boolean {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const UNKNOWN_RULE: MaskRule = { class: 'unknown', kind: 'null' };
 const HOLDS_TEXT: ReadonlySet<TypeForm> = new Set<TypeForm>(['text', 'name', 'bpchar', 'json', 'jsonb', 'xml']);
 const BACKSLASH = 0x5c;
 const JSONB_VERSION = 1;

@@ -29,12 +29,7 @@ export interface MaskFacts {
   readonly opaque: boolean;
 }
 
-export function maskContext(
-  classes: DataClasses,
-  catalogue: Catalogue,
-  mode: MaskingMode,
-  revealed: ReadonlySet<string>,
-): MaskContext {
+export function maskContext(classes: DataClasses, catalogue: Catalogue, mode: MaskingMode, revealed: ReadonlySet<string>): MaskContext {
   const present = new Set(catalogue.columnClasses);
   const context = {
     classes,
@@ -101,11 +96,6 @@ export function reachedColumns(context: MaskContext, facts: Pick<MaskFacts, 'men
     }
   }
   return reached;
-}
-
-/** A relation of the server itself, to which no data class can be given. */
-export function isSystem(relation: CatalogueRelation): boolean {
-  return relation.schema === 'pg_catalog' || relation.schema === 'information_schema';
 }
 
 function hasColumn(relation: CatalogueRelation, name: string): boolean {

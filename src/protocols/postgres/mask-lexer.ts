@@ -15,7 +15,7 @@ export interface SqlToken {
  */
 export function lexSql(sql: string): readonly SqlToken[] {
   const tokens: SqlToken[] = [];
-  for (let at = 0; at < sql.length; ) {
+  for (let at = 0; at < sql.length;) {
     const token = nextToken(sql, at);
     tokens.push(token);
     at = token.end;
@@ -69,7 +69,7 @@ function endOfString(sql: string, quote: number, hasEscapes: boolean): number {
 /** Where the constant that ended at `end` goes on with another quote, or -1. */
 function continuation(sql: string, end: number): number {
   let sawBreak = false;
-  for (let at = end; at < sql.length; ) {
+  for (let at = end; at < sql.length;) {
     const character = sql[at]!;
     if (character === "'") return sawBreak ? at : -1;
     if (character === '-' && sql[at + 1] === '-') at = endOfLine(sql, at);
@@ -102,7 +102,7 @@ function endOfLine(sql: string, start: number): number {
 /** Block comments nest. */
 function endOfBlockComment(sql: string, start: number): number {
   let depth = 1;
-  for (let at = start + 2; at < sql.length; ) {
+  for (let at = start + 2; at < sql.length;) {
     const pair = sql.slice(at, at + 2);
     if (pair === '/*') depth++;
     if (pair === '*/') depth--;

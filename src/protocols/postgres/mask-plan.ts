@@ -1,7 +1,7 @@
 import { assertNever, GatewayFault } from '../../core/fault.ts';
 import type { MaskRule } from '../../masking/mask.ts';
 import { createRowCells, type RowCells } from './decode-row.ts';
-import { searchedCellMask, wholeCellMask, type CellMask } from './mask-cell.ts';
+import { documentCellMask, searchedCellMask, wholeCellMask, type CellMask } from './mask-cell.ts';
 import { columnClasses, reachedClasses, reachedColumns, relationClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
 import { carriesMetadataOnly } from './mask-types.ts';
 
@@ -106,25 +106,28 @@ function findOrigin(context: MaskContext, facts: MaskFacts, field: ResultField):
 }
 
 function planColumn(context: MaskContext, field: ResultField, origin: Origin): ColumnPlan {
-  const rule = ruleFor(context, origin);
-  return { field, rule, mask: rule === undefined ? searchedCellMask(context, field) : wholeCellMask(context, field, rule) };
-}
-
-function ruleFor(context: MaskContext, origin: Origin): MaskRule | undefined {
   switch (origin.kind) {
     case 'clean':
-      return undefined;
-    case 'column':
-      return context.classes.strongest(origin.rules.map((rule) => rule.class));
-    case 'mixed':
-      return redacting(context.classes.strongest(origin.classes));
+      return { field, rule: undefined, mask: searchedCellMask(context, field) };
+    case 'column': {
+      const whole = origin.rules.filter((rule) => rule.path === undefined);
+      const rule = context.classes.strongest(whole.map((each) => each.class));
+      if (rule === undefined) return { field, rule, mask: documentCellMask(context, field, origin.rules) };
+      return { field, rule, mask: wholeCellMask(context, field, rule) };
+    }
+    case 'mixed': {
+      const rule = redacting(context, origin.classes);
+      return { field, rule, mask: wholeCellMask(context, field, rule) };
+    }
     default:
       return assertNever(origin, 'origin');
   }
 }
 
-function redacting(rule: MaskRule | undefined): MaskRule | undefined {
-  return rule === undefined || rule.kind === 'null' ? rule : { class: rule.class, kind: 'redact' };
+/** By the strongest rule of `classes`, but never in a way that depends on the value. */
+function redacting(context: MaskContext, classes: readonly string[]): MaskRule {
+  const rule = context.classes.strongest(classes);
+  return rule?.kind === 'null' ? rule : { class: rule?.class ?? classes[0]!, kind: 'redact' };
 }
 
 function mixed(from: string, classes: readonly string[]): Origin {

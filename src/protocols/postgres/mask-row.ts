@@ -48,7 +48,8 @@ export function walkRow(plan: MaskPlan, message: Uint8Array): RowCells {
   const announced = message.length < 7 ? -1 : (message[1]! << 24) | (message[2]! << 16) | (message[3]! << 8) | message[4]!;
   if (message[0] !== DATA_ROW || announced !== message.length - 1) throw malformed('is not one whole message');
   walkDataRow(message, 0, message.length, plan.cells);
-  if (plan.cells.count !== plan.columns.length) throw malformed(`has ${plan.cells.count} columns where ${plan.columns.length} were described`);
+  if (plan.cells.count !== plan.columns.length)
+    throw malformed(`has ${plan.cells.count} columns where ${plan.columns.length} were described`);
   return plan.cells;
 }
 

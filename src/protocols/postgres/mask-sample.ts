@@ -1,3 +1,4 @@
+import { assertNever } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
 import type { MaskContext } from './mask-context.ts';
 import { decodeBinary } from './mask-decode.ts';
@@ -17,7 +18,7 @@ export function sampleRow(plan: MaskPlan, row: Uint8Array): (string | null)[] {
     const length = lengths[index]!;
     if (length < 0) return null;
     const start = offsets[index]!;
-    const masked = rule === undefined ? plan.record.columns[index]!.mask?.(row, start, start + length) : undefined;
+    const masked = rule === undefined && plan.record !== plan ? plan.record.columns[index]!.mask?.(row, start, start + length) : undefined;
     const cell = masked === undefined ? row.subarray(start, start + length) : masked.bytes;
     return cell === null ? null : displayValue(plan.context.record, field, cell);
   });
@@ -31,7 +32,8 @@ export function displayValue(context: MaskContext, type: Pick<ResultField, 'type
 function textOf(context: MaskContext, { typeOid, format }: Pick<ResultField, 'typeOid' | 'format'>, cell: Uint8Array): string {
   const seen = cell.subarray(0, MOST_BYTES);
   if (format === 0) return decoder.decode(seen);
-  switch (typeForm(typeOid, context.catalogue.textTypes)) {
+  const form = typeForm(typeOid, context.catalogue.textTypes);
+  switch (form) {
     case 'text':
     case 'name':
     case 'bpchar':
@@ -40,8 +42,13 @@ function textOf(context: MaskContext, { typeOid, format }: Pick<ResultField, 'ty
       return decoder.decode(seen);
     case 'jsonb':
       return decoder.decode(seen.subarray(1));
-    default:
+    case 'number':
+    case 'bytea':
+    case 'fixed':
+    case 'other':
       return decodeBinary(typeOid, cell) ?? hexValue(context, seen);
+    default:
+      return assertNever(form, 'type form');
   }
 }
 

@@ -1,3 +1,4 @@
+import { assertNever } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
 import { reachedClasses, relationClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
 import { lexSql, type SqlToken } from './mask-lexer.ts';
@@ -70,15 +71,19 @@ function shown(sql: string, token: SqlToken): string {
       return WITHHELD;
     case 'comment':
       return sql[token.start] === '-' ? `--${WITHHELD}` : `/*${WITHHELD}*/`;
-    default:
+    case 'word':
+    case 'parameter':
+    case 'other':
       return sql.slice(token.start, token.end);
+    default:
+      return assertNever(token.kind, 'token');
   }
 }
 
 const WITHHELD = '…';
 /** Words of statements, settings, functions and connection strings that carry secrets; no repetition, so a single pass. */
 const CREDENTIAL =
-  /passw|passphrase|secret|token|credential|conninfo|api_?key|access_?key|private_?key|dblink|create\s{1,8}subscription|alter\s{1,8}subscription|pgp_|crypt|hmac|:\/\/[^\s/@]{0,256}@/i;
+  /passw|passphrase|secret|token|credential|conninfo|api_?key|access_?key|private_?key|dblink|pgp_|crypt|hmac|:\/\/[^\s/@]{0,256}@/i;
 const DEFINES_SERVER = /\b(?:server|mapping|wrapper|subscription)\b/i;
 const OPTIONS = /options|connection/i;
 /** Key words cannot be spelled with escapes, but quoted identifiers (names of settings and functions) can. */
