@@ -10,7 +10,7 @@ export interface FileSystem {
   readFile(path: string): Promise<Buffer>;
   /** Names in a folder; none where it is missing. */
   list(folder: string): Promise<string[]>;
-  /** With its parents, 0700. */
+  /** With its parents, 0700; the names of those it created are durable. */
   makeFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** A file or a whole folder; nothing where it is missing. */
@@ -49,7 +49,12 @@ export const localDisk: FileSystem = {
     }
   },
   async makeFolder(path) {
-    await fs.promises.mkdir(path, { recursive: true, mode: FOLDER_MODE });
+    const first = await fs.promises.mkdir(path, { recursive: true, mode: FOLDER_MODE });
+    if (first === undefined) return;
+    for (let created = path; ; created = dirname(created)) {
+      await localDisk.syncFolder(dirname(created));
+      if (created === first) return;
+    }
   },
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.rm(path, { recursive: true, force: true }),
