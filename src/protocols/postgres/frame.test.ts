@@ -212,6 +212,16 @@ it('views stay as they are while later chunks come', () => {
   assert.deepEqual(join(...kept), stream);
 });
 
+it('a kept copy is a copy, also where the socket gave a Buffer', () => {
+  const framer = createFramer();
+  const chunk = Buffer.from(encode.query('SELECT 1'));
+  framer.push(chunk);
+  assert.equal(framer.next(fromClient), 'frame');
+  const kept = framer.body().slice();
+  chunk.fill(0);
+  assert.equal(new TextDecoder().decode(kept), 'SELECT 1\0');
+});
+
 it('what waits unread is safe after retain, and in order', () => {
   const framer = createFramer();
   const chunk = join(encode.query('one'), encode.query('two'), encode.query('three').subarray(0, 4));

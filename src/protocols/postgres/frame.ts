@@ -97,9 +97,11 @@ class StreamFramer implements Framer {
 
   push(bytes: Uint8Array): void {
     this.retain();
-    if (this.#at === this.#until) this.#enter(bytes, 0);
+    // A plain view, once a chunk: on Node's `Buffer`, `slice` would not copy, and callers that keep something would keep a view.
+    const chunk = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    if (this.#at === this.#until) this.#enter(chunk, 0);
     else {
-      this.#chunk = bytes;
+      this.#chunk = chunk;
       this.#chunkAt = 0;
     }
   }
