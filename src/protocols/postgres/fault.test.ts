@@ -69,11 +69,12 @@ it('nobody can tell an unknown target from a forbidden one before sign-in', () =
 
 it('a syntax error keeps PostgreSQL’s SQLSTATE, and its position where there is one', () => {
   const cases: [detail: string, sqlState: string, position: string | undefined][] = [
-    ['syntax error at position 15: near "FORM"', '42601', '15'],
-    ['syntax error at position 15', '42601', '15'],
-    ['syntax error', '42601', undefined],
-    ['syntax error at position 0', '42601', undefined],
-    ['syntax error at position 99999999999', '42601', undefined],
+    ['syntax error: syntax error at or near "FORM" at character 15', '42601', '15'],
+    ['syntax error: unterminated quoted string at character 3', '42601', '3'],
+    ['syntax error: syntax error at end of input', '42601', undefined],
+    ['syntax error: x at character 0', '42601', undefined],
+    ['syntax error: x at character 99999999999', '42601', undefined],
+    ['syntax error: near "at character 5" at character 7', '42601', '7'],
     ['dynamic SQL', '42501', undefined],
   ];
   for (const [detail, sqlState, position] of cases) {
@@ -81,7 +82,7 @@ it('a syntax error keeps PostgreSQL’s SQLSTATE, and its position where there i
     assert.equal(fields.get('C'), sqlState, detail);
     assert.equal(fields.get('P'), position, detail);
   }
-  const other = new GatewayFault('policy-denied', { publicMessage: 'x', detail: 'syntax error at position 3' });
+  const other = new GatewayFault('policy-denied', { publicMessage: 'x', detail: 'syntax error: x at character 3' });
   assert.equal(faultFields(other, { phase: 'operation' }).get('P'), undefined);
 });
 

@@ -124,7 +124,7 @@ function named(text: string, operationId: string | undefined): string {
   return operationId === undefined ? text : `${text} (operation ${operationId})`;
 }
 
-/** The statement layer says so at the start of `detail`, with the position where PostgreSQL's own grammar gave one. */
+/** `sql/postgres/parser.ts` says so at the start of `detail`, and at its end the position where the grammar gave one. */
 function isSyntaxError(fault: GatewayFault): boolean {
   return fault.code === 'unclassified' && fault.detail.startsWith('syntax error');
 }
@@ -132,7 +132,7 @@ function isSyntaxError(fault: GatewayFault): boolean {
 /** Field P: the place in the query string, in characters, from 1. */
 function syntaxErrorPosition(fault: GatewayFault): number | undefined {
   if (!isSyntaxError(fault)) return undefined;
-  const digits = /^syntax error at position ([0-9]{1,9})(?![0-9])/.exec(fault.detail)?.[1];
+  const digits = / at character ([0-9]{1,9})$/.exec(fault.detail)?.[1];
   const position = Number(digits ?? 0);
   return position > 0 ? position : undefined;
 }
