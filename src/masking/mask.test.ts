@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { nodeCrypto } from '../net/crypto.ts';
+import { createMasker, keepLastFourOfAscii } from './mask.ts';
+
+const mask = createMasker(nodeCrypto, new Uint8Array(32).fill(7));
+const other = createMasker(nodeCrypto, new Uint8Array(32).fill(8));
+
+describe('partial-last4', () => {
+  const shown = (text: string) => mask({ class: 'x', kind: 'partial-last4' }, text);
+
+  it('keeps four and the grouping', () => {
+    assert.equal(shown('4111 1111 1111 1234'), '**** **** **** 1234');
+    assert.equal(shown('123-45-6789'), '***-**-6789');
+    assert.equal(shown('(212) 555-1234'), '(***) ***-1234');
+    assert.equal(shown('DE89370400440532013000'), '******************3000');
+    assert.equal(shown('müller-straße'), '******-**raße');
+  });
+
+  it('keeps nothing of short values', () => {
+    assert.equal(shown('1234567'), '*******');
+    assert.equal(shown('12-34'), '**-**');
+    assert.equal(shown(''), '');
+  });
+
+  it('shows no other character', () => {
+    assert.equal(shown('<a>"x";\n12345678'), '************5678');
+  });
+
+  it('does the same on bytes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary-ascii' }), (text) => {
+        const bytes = Buffer.from(`ab${text}cd`);
+        const fast = keepLastFourOfAscii(bytes, 2, bytes.length - 2);
+        assert.equal(Buffer.from(fast!).toString(), shown(text));
+      }),
+    );
+    const beyond = Buffer.from('12345678é');
+    assert.equal(keepLastFourOfAscii(beyond, 0, beyond.length), undefined);
+  });
+});
+
+describe('hash', () => {
+  const shown = (text: string, name = 'x') => mask({ class: name, kind: 'hash' }, text)!;
+
+  it('is keyed by key and class, and stable', () => {
+    assert.match(shown('a'), /^hash:[0-9a-f]{16}$/);
+    assert.equal(shown('a'), shown('a'));
+    assert.notEqual(shown('a'), shown('b'));
+    assert.notEqual(shown('a'), shown('a', 'y'));
+    assert.notEqual(shown('a'), other({ class: 'x', kind: 'hash' }, 'a'));
+  });
+});
+
+describe('pseudonym', () => {
+  const shown = (text: string, name = 'x') => mask({ class: name, kind: 'pseudonym' }, text)!;
+
+  it('keeps the shape, never the value', () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 1, maxLength: 80 }), (text) => {
+        const masked = shown(text);
+        assert.equal(masked, shown(text));
+        assert.notEqual(masked, text === '*'.repeat(text.length) ? undefined : text);
+        assert.equal(masked.length, text.length);
+        if (!/[\p{L}\p{N}]/u.test(text)) return;
+        const shape = (value: string) => value.replace(/[0-9]/g, '9').replace(/[a-z]/g, 'a').replace(/[A-Z]/g, 'A');
+        assert.equal(shape(masked), shape(text));
+      }),
+    );
+  });
+
+  it('writes letters of other scripts as Latin ones', () => {
+    assert.match(shown('Müller 12'), /^[A-Z][a-z]{5} \d\d$/);
+  });
+
+  it('differs by class and key', () => {
+    assert.notEqual(shown('1234567890'), shown('1234567890', 'y'));
+    assert.notEqual(shown('1234567890'), other({ class: 'x', kind: 'pseudonym' }, '1234567890'));
+  });
+
+  it('spreads evenly', () => {
+    const counts = new Array<number>(10).fill(0);
+    for (let value = 0; value < 2000; value++) for (const digit of shown(String(100_000 + value))) counts[Number(digit)]!++;
+    for (const count of counts) assert.ok(count > 1050 && count < 1350, String(counts));
+  });
+
+  it('goes on past one block of the stream', () => {
+    assert.match(shown('1'.repeat(100)), /^\d{100}$/);
+    assert.ok(new Set(shown('1'.repeat(100)).match(/.{20}/g)).size === 5);
+  });
+});
+
+describe('redact and null', () => {
+  it('do not depend on the value', () => {
+    assert.equal(mask({ class: 'ssn', kind: 'redact' }, 'anything'), '[redacted:ssn]');
+    assert.equal(mask({ class: 'ssn', kind: 'null' }, 'anything'), null);
+  });
+});
