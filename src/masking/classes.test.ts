@@ -22,6 +22,11 @@ const dataClass = (name: string, mask: DataClass['mask'], more: Partial<DataClas
 });
 const key = new Uint8Array(32).fill(1);
 
+const compile =
+  (list: DataClass[], useKey = key) =>
+  (): unknown =>
+    compileDataClasses(list, nodeCrypto, useKey);
+
 describe('compileDataClasses', () => {
   const classes = compileDataClasses(
     [

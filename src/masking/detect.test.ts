@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { compileDetectors, type DetectorSet } from './detect.ts';
 import { fold } from './fold.ts';
 import type { Detector, RecogniserName } from './types.ts';
@@ -9,6 +9,9 @@ const recogniser = (name: RecogniserName): Detector => ({ kind: 'recogniser', na
 const pattern = (source: string): Detector => ({ kind: 'pattern', pattern: source });
 const names: readonly RecogniserName[] = ['card-number', 'us-ssn', 'aba-routing', 'iban', 'email', 'phone'];
 const everything = compileDetectors(names.map((name) => ({ name, detect: [recogniser(name)] })));
+
+const only = (source: string): DetectorSet => compileDetectors([{ name: 'x', detect: [pattern(source)] }]);
+const compiling = (source: string) => (): unknown => only(source);
 
 function mayContain(set: DetectorSet, text: string): boolean {
   const bytes = Buffer.from(`\0\0${text}\0`);
@@ -47,12 +50,11 @@ describe('detector sets', () => {
   });
 
   it('says where a bad pattern is bad', () => {
-    const compile = (source: string) => () => compileDetectors([{ name: 'x', detect: [pattern(source)] }]);
-    assert.throws(compile('ab[z-a]'), { name: 'RangeError', message: /invalid character class range at character 4/ });
-    assert.throws(compile('a(b'), { name: 'RangeError', message: /missing closing \)/ });
-    assert.throws(compile('(a)\\1'), { name: 'RangeError', message: /invalid escape sequence at character 4/ });
-    assert.throws(compile('a(?=b)'), RangeError);
-    assert.throws(compile('\\d*'), { name: 'RangeError', message: /empty text/ });
+    assert.throws(compiling('ab[z-a]'), { name: 'RangeError', message: /invalid character class range at character 4/ });
+    assert.throws(compiling('a(b'), { name: 'RangeError', message: /missing closing \)/ });
+    assert.throws(compiling('(a)\\1'), { name: 'RangeError', message: /invalid escape sequence at character 4/ });
+    assert.throws(compiling('a(?=b)'), RangeError);
+    assert.throws(compiling('\\d*'), { name: 'RangeError', message: /empty text/ });
   });
 
   it('runs a pattern that would stall a backtracking engine', () => {
@@ -81,14 +83,13 @@ describe('the prefilter', () => {
   });
 
   it('reads the number of digits off a plain pattern', () => {
-    const set = (source: string) => compileDetectors([{ name: 'x', detect: [pattern(source)] }]);
-    assert.equal(mayContain(set('\\b\\d{3}-\\d{2}-\\d{4}\\b'), 'abc 12-34-567'), false);
-    assert.equal(mayContain(set('\\b\\d{3}-\\d{2}-\\d{4}\\b'), 'abc 123-45-6789'), true);
-    assert.equal(mayContain(set('ACC[0-9]{2,}1?'), 'ACC1'), false);
-    assert.equal(mayContain(set('ACC[0-9]{2,}1?'), 'ACC12'), true);
-    assert.equal(mayContain(set('\\d{3}|x'), 'x'), true, 'an alternative: nothing can be ruled out');
-    assert.equal(mayContain(set('secret'), 'a secret'), true);
-    assert.equal(mayContain(set('(?i)\\d{9}|k'), 'K'), true);
+    assert.equal(mayContain(only('\\b\\d{3}-\\d{2}-\\d{4}\\b'), 'abc 12-34-567'), false);
+    assert.equal(mayContain(only('\\b\\d{3}-\\d{2}-\\d{4}\\b'), 'abc 123-45-6789'), true);
+    assert.equal(mayContain(only('ACC[0-9]{2,}1?'), 'ACC1'), false);
+    assert.equal(mayContain(only('ACC[0-9]{2,}1?'), 'ACC12'), true);
+    assert.equal(mayContain(only('\\d{3}|x'), 'x'), true, 'an alternative: nothing can be ruled out');
+    assert.equal(mayContain(only('secret'), 'a secret'), true);
+    assert.equal(mayContain(only('(?i)\\d{9}|k'), 'K'), true);
   });
 
   it('never rules out what a scan would find', () => {

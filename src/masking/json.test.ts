@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { nodeCrypto } from '../net/crypto.ts';
 import { compileDataClasses } from './classes.ts';
 import { compileJsonPath, maskPaths } from './json-path.ts';
