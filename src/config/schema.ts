@@ -205,11 +205,10 @@ export const refusedKeys: ReadonlyMap<string, string> = new Map([
   ['targets.*.limits', notInThisRelease()],
 ]);
 
-/** The published JSON Schema (draft 2020-12), as text: what `docs/reference/sallyport.schema.json` holds. */
-export function publishedSchema(): string {
+/** The published JSON Schema, draft 2020-12: what `docs/reference/sallyport.schema.json` holds. */
+export function publishedSchema(): Readonly<Record<string, unknown>> {
   const schema = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12' });
-  const titled = { ...schema, title: 'sallyport.yaml', description: 'Configuration of the Sallyport gateway.' };
-  return `${JSON.stringify(titled, undefined, 2)}\n`;
+  return { ...schema, title: 'sallyport.yaml', description: 'Configuration of the Sallyport gateway.' };
 }
 
 function strict<T extends z.ZodRawShape>(shape: T) {

@@ -100,7 +100,7 @@ function wording(code: ErrorCode): string {
 
 const wordings: ReadonlyMap<ErrorCode, string> = new Map([
   ['BAD_DQ_ESCAPE', 'expected a valid escape in double quotes (use single quotes for text with backslashes)'],
-  ['BAD_INDENT', 'expected consistent indentation'],
+  ['BAD_INDENT', 'expected consistent indentation, or a closing bracket before this line'],
   ['BAD_SCALAR_START', 'expected a value; text that starts with this character needs quotes'],
   ['BLOCK_AS_IMPLICIT_KEY', 'expected a key and a value on one line'],
   ['DUPLICATE_KEY', 'expected each key once'],
