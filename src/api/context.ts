@@ -1,8 +1,10 @@
-import type { AuditPort, LiveSession } from '../core/ports.ts';
+import type { ApprovalDesk } from '../approvals/index.ts';
+import type { AuditLog } from '../audit/index.ts';
+import type { LiveSession } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
-import type { AuditRecord, AuditRecordType, RecordedAct } from '../core/record.ts';
 import type { Protocol } from '../core/target.ts';
 import type { Identity } from '../identity/index.ts';
+import type { Explanation as PolicyExplanation } from '../policy/index.ts';
 
 /**
  * What the API needs from the rest of the house, written from what it calls. Put together in `cli/gateway.ts`.
@@ -65,96 +67,11 @@ export interface ApiSessions {
   find(id: string): LiveSession | undefined;
 }
 
-export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled' | 'used';
+/** The desk as it is; it appends `approval.answered` itself, durable before `answer` resolves. Texts of its views are safe to print. */
+export type ApiApprovals = Pick<ApprovalDesk, 'list' | 'find' | 'exactText' | 'answer' | 'subscribe'>;
 
-export interface ApprovalView {
-  readonly id: string;
-  readonly state: ApprovalState;
-  readonly session: string;
-  readonly operation: string;
-  readonly target: string;
-  readonly principal: Pick<Principal, 'issuer' | 'subject' | 'kind' | 'display' | 'claims'>;
-  readonly acts: readonly RecordedAct[];
-  /** Masked: safe for everyone who may see that the request exists. */
-  readonly text: string;
-  readonly reviews: readonly ReviewView[];
-  readonly requestedAtMs: number;
-  readonly expiresAtMs: number;
-}
-
-export interface ReviewView {
-  readonly policy: string;
-  readonly group: string;
-  /** How many different people must approve. */
-  readonly approvals: number;
-  readonly message: string;
-  readonly answers: readonly AnswerView[];
-}
-
-export interface AnswerView {
-  readonly by: string;
-  readonly answer: 'approved' | 'denied';
-  readonly reason: string;
-  readonly atMs: number;
-}
-
-export interface ApiApprovals {
-  list(filter: { readonly state: ApprovalState | undefined }): Promise<readonly ApprovalView[]>;
-  find(id: string): Promise<ApprovalView | undefined>;
-  /** What exactly will run, nothing masked, while the request is pending on this gateway; undefined afterwards. */
-  exactText(id: string): Promise<ExactText | undefined>;
-  /**
-   * One person's answer for every review of theirs. Resolves when `approval.answered` is durable. Throws `access-denied` (own request,
-   * not in the group), `approval-cancelled`/`approval-expired` (nobody can answer any more), `audit-unavailable`.
-   */
-  answer(id: string, by: Principal, answer: 'approve' | 'deny', reason: string): Promise<ApprovalView>;
-  /** Every change of every approval from now on; returns how to stop. The listener must not throw. */
-  subscribe(listener: (approval: ApprovalView) => void): () => void;
-}
-
-export interface ExactText {
-  readonly text: string;
-  readonly parameters: readonly (string | null)[];
-}
-
-export interface ApiAudit extends Pick<AuditPort, 'append' | 'durable' | 'durableCount'> {
-  /** Durable records in the order of the log, or newest first. Reads no more than the caller takes. */
-  query(filter: AuditFilter): AsyncIterable<AuditEntry>;
-  /** Durable records from this sequence on, as they come, until the signal. */
-  tail(fromSequence: number, signal: AbortSignal): AsyncIterable<AuditEntry>;
-  /** The newest signed checkpoint, a C2SP signed note. */
-  checkpoint(): Promise<string>;
-  /** C2SP note verifier key: `name+hash+base64`. */
-  readonly verifierKey: string;
-}
-
-export interface AuditFilter {
-  readonly types?: readonly AuditRecordType[] | undefined;
-  readonly session?: string | undefined;
-  readonly operation?: string | undefined;
-  readonly target?: string | undefined;
-  /** `issuer|subject`. */
-  readonly principal?: string | undefined;
-  readonly fromMs?: number | undefined;
-  readonly toMs?: number | undefined;
-  /** First sequence to look at, or, newest first, the last one. */
-  readonly sequence?: number | undefined;
-  readonly newestFirst?: boolean | undefined;
-}
-
-export interface AuditEntry {
-  readonly sequence: number;
-  readonly record: StoredRecord;
-}
-
-/** A record as it stands in the log. */
-export type StoredRecord = AuditRecord & {
-  readonly v: number;
-  /** RFC 3339, UTC, milliseconds. */
-  readonly time: string;
-  readonly gateway: string;
-  readonly policy_version: string;
-};
+/** The audit log as it is. */
+export type ApiAudit = Pick<AuditLog, 'append' | 'durable' | 'durableCount' | 'query' | 'tail' | 'checkpoint' | 'verifierKey'>;
 
 export interface ApiRecordings {
   /** The recording of a session, sealed or still growing, as it is stored (JSON lines); undefined where there is none. */
@@ -167,21 +84,17 @@ export interface ApiPolicy {
   explain(question: ExplainQuestion): Promise<Explanation>;
 }
 
+/** What policy answers, and what would be masked. An operation that is refused before policy is asked: a `deny` with its code, no acts. */
+export interface Explanation extends PolicyExplanation {
+  /** Data classes that the operation touches and the principal would see masked. */
+  readonly masked: readonly string[];
+}
+
 export interface ExplainQuestion {
   readonly target: string;
   /** The statement, for SQL targets. Absent: may the principal connect? */
   readonly statement: string | undefined;
   readonly principal: Pick<Principal, 'issuer' | 'subject' | 'kind' | 'groups' | 'claims'>;
-}
-
-export interface Explanation {
-  readonly decision: 'allow' | 'deny' | 'hold';
-  readonly policies: readonly string[];
-  readonly message: string;
-  readonly acts: readonly RecordedAct[];
-  readonly reviews: readonly { readonly policy: string; readonly group: string; readonly approvals: number }[];
-  /** Data classes that the operation touches and the principal would see masked. */
-  readonly masked: readonly string[];
 }
 
 export interface Health {

@@ -109,13 +109,18 @@ export const approval = z.object({
   session: z.string(),
   operation: z.string(),
   target: z.string(),
+  /** What the client does meanwhile: it waits, or was refused and runs the very same operation again. */
+  hold: z.enum(['wait', 'refuse-and-retry']),
   principal: who.extend({ claims }),
   acts: z.array(act),
+  data_classes: z.array(z.string()),
   /** Masked. */
   text: z.string(),
   reviews: z.array(z.object({ policy: z.string(), group: z.string(), approvals: z.int(), message: z.string(), answers: z.array(answer) })),
   requested: time,
   expires: time,
+  /** Why it ended, where that is more than its state says. */
+  end_reason: z.string(),
 });
 
 export const approvalList = z.object({ approvals: z.array(approval) });
@@ -142,14 +147,31 @@ export const credential = z.object({ id: z.string(), principal: who, target: z.s
 
 export const credentialList = z.object({ credentials: z.array(credential) });
 
+const decisionKind = z.enum(['allow', 'deny', 'hold', 'unavailable']);
+
 export const explanation = z.object({
-  decision: z.enum(['allow', 'deny', 'hold']),
-  policies: z.array(z.string()),
+  /** `unavailable`: policy could not be evaluated, and the gateway denies. */
+  decision: decisionKind,
   message: z.string(),
-  acts: z.array(act),
+  acts: z.array(
+    act.extend({
+      decision: decisionKind,
+      message: z.string(),
+      policies: z.array(
+        z.object({
+          id: z.string(),
+          effect: z.enum(['permit', 'forbid']),
+          review: z.string().nullable(),
+          file: z.string(),
+          line: z.int(),
+          outcome: z.enum(['applies', 'conditions-unmet', 'elsewhere', 'failed']),
+        }),
+      ),
+    }),
+  ),
   reviews: z.array(z.object({ policy: z.string(), group: z.string(), approvals: z.int() })),
-  masked: z.array(z.string()),
-  policy_version: z.string(),
+  /** Data classes that the principal would see masked; `null` where that was not looked at. */
+  masked: z.array(z.string()).nullable(),
 });
 
 export const done = z.object({ done: z.literal(true) });

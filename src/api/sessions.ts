@@ -1,6 +1,7 @@
 import type { LiveSession } from '../core/ports.ts';
 import type { AuditRecord } from '../core/record.ts';
-import type { ApiContext, AuditEntry } from './context.ts';
+import type { LoggedRecord } from '../audit/index.ts';
+import type { ApiContext } from './context.ts';
 import type { OperationSummary, SessionDetail, SessionSummary } from './schema.ts';
 
 export interface SessionQuery {
@@ -17,7 +18,7 @@ export async function listSessions(context: ApiContext, query: SessionQuery, gon
   const found = query.state === 'recent' ? [] : live.map(liveSummary).slice(0, query.limit);
   if (query.state === 'live') return found;
   const closed = new Map<string, Closed>();
-  for await (const { record } of context.audit.query({ types: ['session.opened', 'session.closed'], newestFirst: true })) {
+  for await (const { record } of context.audit.query({ types: ['session.opened', 'session.closed'], order: 'newest' })) {
     if (found.length >= query.limit || gone()) break;
     if (record.type === 'session.closed') closed.set(record.session, record);
     if (record.type !== 'session.opened' || liveIds.has(record.session) || !matches(record.target)) continue;
@@ -34,7 +35,7 @@ export async function findSession(context: ApiContext, id: string, gone: () => b
   let closed: Closed | undefined;
   let truncated = false;
   const operations = new Map<string, OperationSummary>();
-  for await (const entry of context.audit.query({ session: id })) {
+  for await (const entry of context.audit.query({ session: id, order: 'oldest' })) {
     if (gone()) break;
     const { record } = entry;
     if (record.type === 'session.opened') opened = record;
@@ -48,7 +49,7 @@ export async function findSession(context: ApiContext, id: string, gone: () => b
 }
 
 /** False where there is no room for one more. */
-function addOperation(operations: Map<string, OperationSummary>, { record }: AuditEntry): boolean {
+function addOperation(operations: Map<string, OperationSummary>, { record }: LoggedRecord): boolean {
   if (record.type === 'operation.completed') {
     const decided = operations.get(record.operation);
     if (decided === undefined) return true;
@@ -69,12 +70,23 @@ function addOperation(operations: Map<string, OperationSummary>, { record }: Aud
     time: record.time,
     decision: record.decision,
     code: record.code ?? null,
-    policies: [...record.policies],
-    acts: [...record.acts],
-    text: record.text,
+    policies: listOf(record.policies),
+    acts: listOf(record.acts),
+    text: textOf(record.text),
     completed: null,
   });
   return true;
+}
+
+/** A member too large for its record is stored beside the log, and `{ sha256, bytes }` stands in its place. */
+function textOf(member: unknown): string {
+  if (typeof member === 'string') return member;
+  const { sha256, bytes } = (member ?? {}) as { sha256?: unknown; bytes?: unknown };
+  return `(${String(bytes)} bytes beside the log, sha256 ${String(sha256)})`;
+}
+
+function listOf<T>(member: readonly T[]): T[] {
+  return Array.isArray(member) ? [...member] : [];
 }
 
 function liveSummary(session: LiveSession): SessionSummary {
@@ -124,7 +136,7 @@ function pastSummary(opened: Opened, closed: Closed | undefined): SessionSummary
   };
 }
 
-type Stored<T extends AuditRecord['type']> = Extract<AuditEntry['record'], { readonly type: T }>;
+type Stored<T extends AuditRecord['type']> = Extract<LoggedRecord['record'], { readonly type: T }>;
 type Opened = Stored<'session.opened'>;
 type Closed = Stored<'session.closed'>;
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import type { ApiContext, ApprovalView, Role } from '../context.ts';
+import type { ApprovalView } from '../../approvals/index.ts';
+import type { ApiContext, Role } from '../context.ts';
 import { recordRead } from '../evidence.ts';
 import { HttpRefusal, notFound } from '../problem.ts';
 import { byId, nothing, ok, route } from '../route.ts';
@@ -128,6 +129,8 @@ function view(approval: ApprovalView): z.output<typeof schema.approval> {
     session: approval.session,
     operation: approval.operation,
     target: approval.target,
+    hold: approval.hold,
+    data_classes: [...approval.dataClasses],
     principal: { issuer, subject, kind, display, claims: { ...claims } },
     acts: [...approval.acts],
     text: approval.text,
@@ -140,6 +143,7 @@ function view(approval: ApprovalView): z.output<typeof schema.approval> {
     })),
     requested: new Date(approval.requestedAtMs).toISOString(),
     expires: new Date(approval.expiresAtMs).toISOString(),
+    end_reason: approval.endReason,
   };
 }
 

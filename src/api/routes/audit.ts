@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { AuditRecordType } from '../../core/record.ts';
-import type { AuditEntry } from '../context.ts';
+import type { LoggedRecord } from '../../audit/index.ts';
 import { recordRead } from '../evidence.ts';
 import { HttpRefusal } from '../problem.ts';
 import { identifier, nothing, ok, route } from '../route.ts';
@@ -19,6 +19,8 @@ export const auditRoutes = [
       type: z.string().max(500).optional(),
       session: identifier.optional(),
       operation: identifier.optional(),
+      approval: identifier.optional(),
+      text: z.string().min(1).max(200).optional(),
       target: z.string().max(200).optional(),
       principal: z.string().max(1000).optional(),
       from: z.iso.datetime({ offset: true }).optional(),
@@ -34,18 +36,20 @@ export const auditRoutes = [
       const newestFirst = query.order === 'newest';
       const records: schema.AuditRow[] = [];
       let next: number | null = null;
-      const filter = {
+      const filter = given({
         types: query.type === undefined ? undefined : recordTypes(query.type),
         session: query.session,
         operation: query.operation,
+        approval: query.approval,
         target: query.target,
         principal: query.principal,
+        text: query.text,
         fromMs: query.from === undefined ? undefined : Date.parse(query.from),
         toMs: query.to === undefined ? undefined : Date.parse(query.to),
-        sequence: query.sequence,
-        newestFirst,
-      };
-      for await (const entry of call.context.audit.query(filter)) {
+        first: newestFirst ? undefined : query.sequence,
+        end: newestFirst && query.sequence !== undefined ? query.sequence + 1 : undefined,
+      });
+      for await (const entry of call.context.audit.query({ ...filter, order: query.order })) {
         if (call.gone()) break;
         if (records.length >= query.limit) {
           next = entry.sequence;
@@ -73,7 +77,7 @@ export const auditRoutes = [
       return {
         kind: 'events',
         async run(stream) {
-          for await (const { sequence, record } of call.context.audit.tail(from, stream.signal)) {
+          for await (const { sequence, record } of call.context.audit.tail({ first: from, signal: stream.signal })) {
             stream.send({ event: 'record', id: sequence, data: row({ sequence, record }) });
             await stream.drained();
             if (stream.signal.aborted) break;
@@ -100,8 +104,15 @@ export const auditRoutes = [
   }),
 ];
 
-function row({ sequence, record }: AuditEntry): schema.AuditRow {
+function row({ sequence, record }: LoggedRecord): schema.AuditRow {
   return { sequence, record: { ...record } };
+}
+
+/** Without the members that are undefined. */
+function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }
 
 function recordTypes(list: string): readonly AuditRecordType[] {

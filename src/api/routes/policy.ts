@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { explanationView } from '../explanation.ts';
 import { nothing, ok, route } from '../route.ts';
 import * as schema from '../schema.ts';
 
@@ -25,15 +26,7 @@ export const policyRoutes = [
     async handle({ context, body }) {
       const { target, statement, principal } = body;
       const explained = await context.policy.explain({ target, statement, principal });
-      return ok({
-        decision: explained.decision,
-        policies: [...explained.policies],
-        message: explained.message,
-        acts: [...explained.acts],
-        reviews: explained.reviews.map(({ policy, group, approvals }) => ({ policy, group, approvals })),
-        masked: [...explained.masked],
-        policy_version: context.policy.version,
-      });
+      return ok(explanationView(explained, explained.masked));
     },
   }),
 ];

@@ -1,11 +1,14 @@
+import type { ApprovalView } from '../../approvals/index.ts';
+import type { Decision } from '../../core/decision.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { LiveSession } from '../../core/ports.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { AuditRecord } from '../../core/record.ts';
 import { answerExchange } from '../../identity/exchange.ts';
 import type { ExchangeRequest } from '../../identity/exchange.ts';
+import type { LoggedRecord, RecordQuery } from '../../audit/index.ts';
 import type { StoredGatewayToken } from '../../identity/index.ts';
-import type { ApiContext, ApprovalView, AuditEntry, AuditFilter, Connection, Role, StoredRecord } from '../context.ts';
+import type { ApiContext, Connection, Role } from '../context.ts';
 
 /**
  * An `ApiContext` in memory, for tests of the API and of the command line. Tokens are `<name>` of a person below; what happened
@@ -26,7 +29,7 @@ export class TestContext implements ApiContext {
   ];
   agents: ApiContext['agents'] = [{ issuer: 'https://ci.example', audience: 'https://gw.example' }];
   readonly events: string[] = [];
-  readonly entries: AuditEntry[] = [];
+  readonly entries: LoggedRecord[] = [];
   readonly reports: string[] = [];
   readonly live = new Map<string, LiveSession>();
   readonly filed = new Map<string, ApprovalView>();
@@ -135,14 +138,24 @@ export class TestContext implements ApiContext {
 
   readonly policy: ApiContext['policy'] = {
     version: 'policy-1',
-    explain: async (question) => ({
-      decision: question.principal.groups.includes('deployers') ? ('hold' as const) : ('deny' as const),
-      policies: ['schema changes wait'],
-      message: 'Schema changes need a DBA.',
-      acts: [{ action: 'sql:drop-table', object: 'Relation::"orders/public.t"' }],
-      reviews: [{ policy: 'schema changes wait', group: 'dba', approvals: 1 }],
-      masked: ['ssn'],
-    }),
+    explain: async ({ principal }) => {
+      const held = principal.groups.includes('deployers');
+      const policy = {
+        id: 'schema changes wait',
+        effect: 'forbid' as const,
+        review: 'dba',
+        file: 'production.cedar',
+        line: 7,
+        outcome: 'applies' as const,
+      };
+      const message = 'Schema changes need a DBA.';
+      const review = { policy: policy.id, group: 'dba', approvals: 1, expiresMs: 900_000, message };
+      const decision: Decision = held
+        ? { kind: 'hold', policies: [policy.id], reviews: [review], message }
+        : { kind: 'deny', code: 'policy-denied', policies: [], message: 'nothing permits this' };
+      const act = { action: 'sql:drop-table', object: 'Relation::"orders/public.t"', decision, failure: undefined, policies: [policy] };
+      return { decision, failure: undefined, acts: [act], masked: ['ssn'] };
+    },
   };
 
   health(): { ready: boolean; problems: readonly string[] } {
@@ -177,16 +190,16 @@ export class TestContext implements ApiContext {
         events.push(`durable ${entries[sequence]?.record.type}`);
       },
       query: async function* (filter) {
-        const list = filter.newestFirst === true ? entries.toReversed() : entries;
+        const list = filter.order === 'newest' ? entries.toReversed() : entries;
         yield* [...list].filter((entry) => matches(filter, entry));
       },
-      tail: (from, signal) => this.#tail(from, signal),
+      tail: (options) => this.#tail(options?.first ?? entries.length, options?.signal ?? new AbortController().signal),
       checkpoint: async () => 'gw-test\n1\nAAAA\n\n— gw-test sig\n',
       verifierKey: 'gw-test+00000000+AAAA',
     };
   }
 
-  async *#tail(from: number, signal: AbortSignal): AsyncGenerator<AuditEntry> {
+  async *#tail(from: number, signal: AbortSignal): AsyncGenerator<LoggedRecord> {
     for (let next = from; !signal.aborted;) {
       const entry = this.entries[next];
       if (entry !== undefined) {
@@ -240,6 +253,9 @@ export function approval(id: string, changes: Partial<ApprovalView> = {}): Appro
   return {
     id,
     state: 'pending',
+    hold: 'wait',
+    dataClasses: ['ssn'],
+    endReason: '',
     session: 's-1',
     operation: 's-1.4',
     target: 'orders',
@@ -266,14 +282,13 @@ export function liveSession(id: string, ended: (reason: string) => void): LiveSe
   };
 }
 
-function stored(record: AuditRecord): StoredRecord {
+function stored(record: AuditRecord): LoggedRecord['record'] {
   return { ...record, v: 1, time: new Date().toISOString(), gateway: 'gw-test', policy_version: 'policy-1' };
 }
 
-function matches(filter: AuditFilter, { sequence, record }: AuditEntry): boolean {
+function matches(filter: RecordQuery, { sequence, record }: LoggedRecord): boolean {
   if (filter.types !== undefined && !filter.types.includes(record.type)) return false;
   if (filter.session !== undefined && (record as { session?: string }).session !== filter.session) return false;
   if (filter.target !== undefined && (record as { target?: string }).target !== filter.target) return false;
-  if (filter.sequence === undefined) return true;
-  return filter.newestFirst === true ? sequence <= filter.sequence : sequence >= filter.sequence;
+  return sequence >= (filter.first ?? 0) && sequence < (filter.end ?? Infinity);
 }

@@ -1,0 +1,96 @@
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import type { Config, PostgresUpstream } from '../../config/index.ts';
+import { createIdentity, IssuerConfigError } from '../../identity/index.ts';
+import type { GatewayTokenStore } from '../../identity/index.ts';
+import { dial } from '../../net/upstream.ts';
+import { count, policyLine, readConfiguration, readPolicies } from '../configuration.ts';
+import { Failure, messageOf } from '../failure.ts';
+import { example, withJson } from '../options.ts';
+import type { JsonOption } from '../options.ts';
+import { note, print, printable, printableLines, printJson } from '../terminal.ts';
+
+interface CheckOptions extends JsonOption {
+  readonly config: string;
+  readonly offline?: boolean;
+}
+
+interface Reach {
+  readonly what: string;
+  readonly failure: string | undefined;
+}
+
+export function configure(command: Command): void {
+  example(withJson(command), 'sallyport check -c sallyport.yaml', 'sallyport check --offline')
+    .option('-c, --config <file>', 'the configuration', 'sallyport.yaml')
+    .option('--offline', 'do not ask whether issuers and targets can be reached')
+    .action(check);
+}
+
+async function check(options: CheckOptions): Promise<void> {
+  const config = await readConfiguration(options.config);
+  const policies = readPolicies(config);
+  const warnings = policies.warnings.map((problem) => policyLine(config, problem));
+  for (const line of warnings) note(printable(`warning: ${line}`));
+  for (const setting of config.unsafe) note(printable(`warning: unsafe: ${setting}`));
+  const reached = options.offline === true ? [] : [...(await reachIssuers(config)), ...(await reachTargets(config))];
+  const failed = reached.filter(({ failure }) => failure !== undefined);
+  if (options.json === true) {
+    printJson({
+      config: config.resolved,
+      digest: config.digest,
+      policies: policies.policies.map(({ id, file, line }) => ({ id, file, line })),
+      policy_version: policies.version,
+      unsafe: config.unsafe,
+      warnings,
+      reached: reached.map(({ what, failure }) => ({ what, failure: failure ?? null })),
+    });
+  } else {
+    for (const line of printableLines(stringify(config.resolved).trimEnd())) print(line);
+    print(
+      `\n${count(policies.policies.length, 'policy').replace('policys', 'policies')}, version ${policies.version.slice(0, 12)}; configuration ${config.digest.slice(0, 12)}`,
+    );
+    for (const { what, failure } of reached) print(printable(`${what}: ${failure ?? 'reached'}`));
+  }
+  if (failed.length > 0)
+    throw new Failure(`cannot reach ${failed.map(({ what }) => what).join(', ')}`, { hint: 'the configuration itself is good' });
+}
+
+async function reachIssuers(config: Config): Promise<Reach[]> {
+  try {
+    const identity = createIdentity({
+      issuers: config.issuers,
+      tokenStore: noTokens,
+      clock: { now: Date.now, monotonic: () => performance.now() },
+      isTarget: () => false,
+    });
+    return (await identity.probeIssuers()).map(({ issuer, failure }) => ({ what: `issuer ${issuer}`, failure }));
+  } catch (error) {
+    if (error instanceof IssuerConfigError) throw new Failure(`issuers: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+async function reachTargets(config: Config): Promise<Reach[]> {
+  return await Promise.all(config.targets.map(async ({ name, upstream }) => ({ what: `target ${name}`, failure: await reach(upstream) })));
+}
+
+/** Only that something listens: the gateway's credential is used by the gateway alone. */
+async function reach({ host, port }: PostgresUpstream): Promise<string | undefined> {
+  try {
+    (await dial({ host, port, tls: undefined })).destroy();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Asking issuers for their keys needs no gateway tokens. */
+const noTokens: GatewayTokenStore = {
+  put: async () => await Promise.reject(new Error('check issues no token')),
+  findByHash: async () => undefined,
+  findById: async () => undefined,
+  revoke: async () => false,
+  list: async () => [],
+  deleteExpired: async () => 0,
+};

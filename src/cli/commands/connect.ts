@@ -1,0 +1,69 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { IssuedToken } from '../../api/schema.ts';
+import { Failure } from '../failure.ts';
+import { example, withGateway } from '../options.ts';
+import { runClient } from '../run-client.ts';
+import { targetToken } from '../target-token.ts';
+import type { TargetTokenOptions } from '../target-token.ts';
+
+interface ConnectOptions extends TargetTokenOptions {
+  readonly ca?: string;
+  readonly user?: string;
+}
+
+export function configure(command: Command): void {
+  example(
+    withGateway(command),
+    'sallyport connect orders',
+    'sallyport connect orders -- psql -c "select count(*) from customers"',
+    'sallyport connect orders -- ./migrate.sh',
+  )
+    .argument('<target>', 'name of the target')
+    .argument('[command...]', 'what to run (default: the target’s own client)')
+    .option('--token-file <file>', 'a file that holds the job’s OIDC token')
+    .option('--audience <audience>', 'the audience to ask the job’s issuer for (default: what the gateway says)')
+    .option('--ca <file>', 'PEM file of the authority that signed the gateway’s certificate')
+    .option('--user <name>', 'user name to give; it is recorded and grants nothing')
+    .passThroughOptions()
+    .action(async (target: string, words: string[], options: ConnectOptions) => {
+      const { variables, client } = clientOf(await targetToken(target, options), target, options);
+      process.exitCode = await runClient(words.length === 0 ? client : words, variables);
+    });
+}
+
+interface Client {
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly client: readonly string[];
+}
+
+function clientOf(issued: IssuedToken, target: string, options: ConnectOptions): Client {
+  const { connection } = issued;
+  if (connection === undefined) throw new Failure(`the gateway has no listener for ${target}`, { hint: 'ask its operator' });
+  if (connection.protocol === 'postgres') return postgres(connection, issued.access_token, options);
+  throw new Failure(`this version of sallyport cannot run a client for ${connection.protocol}`, {
+    hint: `use: sallyport token --target ${target}`,
+  });
+}
+
+/** libpq's environment variables (PostgreSQL manual, "Environment Variables"); the ones that would lead elsewhere are removed. */
+function postgres(connection: NonNullable<IssuedToken['connection']>, token: string, options: ConnectOptions): Client {
+  const ca = options.ca ?? process.env['PGSSLROOTCERT'] ?? process.env['SALLYPORT_CA'];
+  return {
+    client: ['psql'],
+    variables: {
+      PGHOST: connection.host,
+      PGPORT: String(connection.port),
+      PGDATABASE: connection.name,
+      PGUSER: options.user ?? process.env['PGUSER'] ?? 'sallyport',
+      PGPASSWORD: token,
+      PGSSLMODE: 'verify-full',
+      PGGSSENCMODE: 'disable',
+      ...(ca === undefined || ca === '' ? {} : { PGSSLROOTCERT: ca === 'system' ? ca : resolve(ca) }),
+      PGHOSTADDR: undefined,
+      PGPASSFILE: undefined,
+      PGSERVICE: undefined,
+      PGSERVICEFILE: undefined,
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { LineCounter, parseDocument } from 'yaml';
+import { explanationView } from '../../api/explanation.ts';
+import type { Explained } from '../../api/schema.ts';
+import { CaseFileError, explain, runCases } from '../../policy/index.ts';
+import type { CaseResult } from '../../policy/index.ts';
+import { count, readConfiguration, readPolicies } from '../configuration.ts';
+import { Failure, messageOf, usage } from '../failure.ts';
+import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
+import type { GatewayOptions, JsonOption } from '../options.ts';
+import { print, printable, printJson } from '../terminal.ts';
+import { offlineUnderstanding } from '../understand.ts';
+
+interface ExplainOptions extends GatewayOptions, JsonOption {
+  readonly config?: string;
+  readonly target: string;
+  readonly statement?: string;
+  readonly action?: string;
+  readonly object?: string;
+  readonly group: readonly string[];
+  readonly claim: readonly string[];
+  readonly issuer?: string;
+  readonly subject?: string;
+  readonly kind: string;
+}
+
+export function configure(command: Command): void {
+  example(command, 'sallyport policy test cases.yaml');
+  example(
+    withJson(subcommand(command, 'test <cases>', 'run cases (what must be allowed, denied, held) against the policies')),
+    'sallyport policy test policies/cases.yaml -c sallyport.yaml',
+  )
+    .option('-c, --config <file>', 'the configuration that names policies and targets', 'sallyport.yaml')
+    .action(test);
+  const explaining = withJson(withGateway(subcommand(command, 'explain', 'what policy says to one operation, and which policies say it')));
+  example(
+    explaining,
+    'sallyport policy explain -c sallyport.yaml --target orders --group deployers --statement "drop table t"',
+    'sallyport policy explain -c sallyport.yaml --target orders --group deployers --action sql:delete --object \'Relation::"orders/public.t"\'',
+    'sallyport policy explain --target orders --group deployers --statement "drop table t"',
+  )
+    .option('-c, --config <file>', 'ask this configuration instead of a running gateway')
+    .requiredOption('--target <name>', 'the target')
+    .option('--statement <text>', 'the statement')
+    .option('--action <action>', 'instead of a statement: one action')
+    .option('--object <object>', 'instead of a statement: the object of the action')
+    .option('--group <name>', 'a group of the principal; may be repeated', collect, [])
+    .option('--claim <name=value>', 'a claim of the principal; may be repeated', collect, [])
+    .option('--issuer <name>', 'the principal’s issuer')
+    .option('--subject <subject>', 'the principal’s subject')
+    .option('--kind <kind>', 'agent or user', 'agent')
+    .action(explainOne);
+}
+
+async function test(file: string, options: JsonOption & { config: string }): Promise<void> {
+  const config = await readConfiguration(options.config);
+  const content = await readYaml(file);
+  const set = readPolicies(config);
+  const results = await run(file, async () =>
+    runCases(set, content, { targets: config.targets, understand: await offlineUnderstanding(config) }),
+  );
+  const failed = results.filter(({ passed }) => !passed);
+  if (options.json === true) {
+    printJson(results.map(({ name, passed, differences, decision }) => ({ name, passed, differences, decision: decision?.kind ?? null })));
+  } else {
+    for (const result of results) printResult(result);
+    print(`${results.length - failed.length} of ${count(results.length, 'case')} passed`);
+  }
+  if (failed.length > 0)
+    throw new Failure(`${count(failed.length, 'case')} failed`, { hint: 'sallyport policy explain shows why policy answers as it does' });
+}
+
+async function explainOne(options: ExplainOptions): Promise<void> {
+  const explained = options.config === undefined ? await explainThere(options) : await explainHere(options, options.config);
+  if (options.json === true) printJson(explained);
+  else printExplained(explained);
+}
+
+/** By the policies of a running gateway, which knows its targets' catalogues. */
+async function explainThere(options: ExplainOptions): Promise<Explained> {
+  if (options.action !== undefined || options.object !== undefined) {
+    throw usage('a running gateway explains statements, not single actions', 'give --statement, or -c with the configuration');
+  }
+  const client = await signedInClient(options);
+  const { target, statement } = options;
+  return await client.post<Explained>('/api/v1/policy/explain', { target, statement, principal: principalOf(options) });
+}
+
+async function explainHere(options: ExplainOptions, file: string): Promise<Explained> {
+  const { target, statement, action, object } = options;
+  if ((statement === undefined) === (action === undefined) || (action === undefined) !== (object === undefined)) {
+    throw usage('explain what?', 'give --statement, or --action and --object');
+  }
+  const config = await readConfiguration(file);
+  const set = readPolicies(config);
+  const asked = statement === undefined ? { acts: [{ action, object }] } : { statement };
+  const content = { cases: [{ name: 'asked', principal: principalOf(options), target, ...asked, at: new Date(), expect: 'allow' }] };
+  const [result] = await run('the question', async () =>
+    runCases(set, content, { targets: config.targets, understand: await offlineUnderstanding(config) }),
+  );
+  if (result?.question === undefined) throw new Failure(`refused before policy is asked: ${result?.differences.join('; ') ?? ''}`);
+  return explanationView(explain(set, result.question, result.now), undefined);
+}
+
+function principalOf(options: ExplainOptions): Record<string, unknown> {
+  const claims = options.claim.map((claim) => {
+    const [name, ...value] = claim.split('=');
+    if (name === undefined || name === '' || value.length === 0) throw usage(`not a claim: ${claim}`, 'write --claim ref=refs/heads/main');
+    return [name, value.join('=')] as const;
+  });
+  const { issuer, subject, kind, group } = options;
+  return {
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(subject === undefined ? {} : { subject }),
+    kind,
+    groups: group,
+    claims: Object.fromEntries(claims),
+  };
+}
+
+function printResult({ name, passed, differences }: CaseResult): void {
+  print(`${passed ? 'ok  ' : 'FAIL'}  ${printable(name)}`);
+  for (const difference of differences) print(`        ${printable(difference)}`);
+}
+
+function printExplained({ decision, message, acts, reviews, masked }: Explained): void {
+  print(`${decision}${message === '' ? '' : `: ${printable(message)}`}`);
+  for (const { group, approvals, policy } of reviews) print(printable(`  waits for ${approvals} of ${group} (${policy})`));
+  if (masked !== null && masked.length > 0) print(printable(`  masked: ${masked.join(', ')}`));
+  for (const act of acts) {
+    print(printable(`\n${act.action} on ${act.object}: ${act.decision}`));
+    for (const policy of act.policies) {
+      const effect = policy.review === null ? policy.effect : `review by ${policy.review}`;
+      print(printable(`  ${policy.outcome.padEnd(16)}  ${effect.padEnd(8)}  ${policy.id} (${policy.file}:${policy.line})`));
+    }
+    if (act.policies.length === 0) print('  no policy is about this');
+  }
+}
+
+async function readYaml(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw usage(`cannot read ${file}: ${messageOf(cause)}`);
+  }
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  if (document.errors.length === 0) return document.toJS({ maxAliasCount: 100 });
+  const lines = document.errors.map(({ pos, message }) => {
+    const { line, col } = lineCounter.linePos(pos[0]);
+    return `${file}:${line}:${col}: ${message}`;
+  });
+  throw new Failure(`${file} is not YAML`, { lines });
+}
+
+async function run(file: string, cases: () => Promise<readonly CaseResult[]>): Promise<readonly CaseResult[]> {
+  try {
+    return await cases();
+  } catch (error) {
+    if (error instanceof CaseFileError) throw usage(`${file}: ${error.message}`, 'docs/reference/policy.md describes the format');
+    throw error;
+  }
+}
+
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value];
+}

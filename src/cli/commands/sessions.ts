@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { SessionDetail, SessionList, SessionSummary } from '../../api/schema.ts';
+import { segment } from '../client.ts';
+import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
+import type { GatewayOptions, JsonOption } from '../options.ts';
+import { replayLine } from '../replay.ts';
+import { oneLine, print, printable, printFields, printJson, printTable, relativeTime } from '../terminal.ts';
+
+type Options = GatewayOptions & JsonOption;
+
+export function configure(command: Command): void {
+  example(command, 'sallyport sessions list');
+  const add = (name: string, summary: string): Command => withJson(withGateway(subcommand(command, name, summary)));
+  example(add('list', 'live sessions, then the most recent ones on record'), 'sallyport sessions list --state live')
+    .addOption(new Option('--state <state>', 'which ones').choices(['live', 'recent', 'all']).default('all'))
+    .option('--target <name>', 'only sessions to this target')
+    .option('--limit <n>', 'at most so many', '50')
+    .action(list);
+  example(add('show <id>', 'one session and its operations, as they are on record'), 'sallyport sessions show 01JD2V').action(show);
+  example(add('replay <id>', 'what happened in the session, sensitive values masked'), 'sallyport sessions replay 01JD2V').action(replay);
+  example(add('kill <id>', 'end a live session'), 'sallyport sessions kill 01JD2V --reason "runaway job"')
+    .requiredOption('--reason <text>', 'why; the client is told')
+    .action(kill);
+}
+
+async function list(options: Options & { state: string; target?: string; limit: string }): Promise<void> {
+  const client = await signedInClient(options);
+  const { state, target, limit } = options;
+  const { sessions } = await client.get<SessionList>('/api/v1/sessions', { state, target, limit });
+  if (options.json === true) return printJson(sessions);
+  if (sessions.length === 0) return print('none');
+  printTable(
+    ['ID', 'STATE', 'TARGET', 'BY', 'FROM', 'STARTED', 'OPERATIONS'],
+    sessions.map((session) => [
+      session.id,
+      session.state,
+      session.target,
+      oneLine(session.principal.display, 40),
+      session.peer,
+      relativeTime(session.started),
+      String(session.operations ?? '?'),
+    ]),
+  );
+}
+
+async function show(id: string, options: Options): Promise<void> {
+  const detail = await (await signedInClient(options)).get<SessionDetail>(`/api/v1/sessions/${segment(id)}`);
+  if (options.json === true) return printJson(detail);
+  printFields(fieldsOf(detail.session));
+  print();
+  printTable(
+    ['OPERATION', 'DECISION', 'OUTCOME', 'ROWS', 'MASKED', 'STATEMENT'],
+    detail.operations.map(({ id, decision, code, completed, text }) => [
+      id,
+      code ?? decision,
+      completed?.outcome ?? (decision === 'deny' ? '-' : 'unknown'),
+      String(completed?.rows ?? '-'),
+      String(Object.values(completed?.masked ?? {}).reduce((sum, cells) => sum + cells, 0)),
+      oneLine(text, 80),
+    ]),
+  );
+  if (detail.truncated) print('(more are on record: use sallyport audit query)');
+}
+
+function fieldsOf(session: SessionSummary): readonly (readonly [string, string])[] {
+  const { principal } = session;
+  return [
+    ['session', `${session.id} (${session.state})`],
+    ['target', `${session.target} (${session.protocol})`],
+    ['by', `${principal.display} (${principal.kind}, ${principal.issuer}, ${principal.subject})`],
+    ['groups', principal.groups.join(', ') || 'none'],
+    ['from', session.peer],
+    ['started', session.started],
+    ['ended', session.ended === null ? '-' : `${session.ended}: ${session.reason ?? ''}`],
+    ['recording', session.recording === null ? '-' : `sha256 ${session.recording.sha256}, ${session.recording.bytes} bytes`],
+  ];
+}
+
+async function replay(id: string, options: Options): Promise<void> {
+  const client = await signedInClient(options);
+  for await (const line of client.lines(`/api/v1/sessions/${segment(id)}/recording`)) {
+    if (options.json === true) printJson(JSON.parse(line), 0);
+    else for (const text of replayLine(line)) print(text);
+  }
+}
+
+async function kill(id: string, options: Options & { reason: string }): Promise<void> {
+  const answer = await (await signedInClient(options)).delete(`/api/v1/sessions/${segment(id)}`, { reason: options.reason });
+  if (options.json === true) printJson(answer);
+  else print(`${printable(id)} is ending`);
+}

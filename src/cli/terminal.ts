@@ -1,0 +1,81 @@
+import { Failure } from './failure.ts';
+
+/**
+ * The only way of the command line to the terminal. Everything that came from elsewhere is escaped here: a statement may hold bytes
+ * that move the cursor, set the title or reorder what a reviewer reads (terminal controls, bidirectional and invisible characters).
+ */
+export function printable(text: string): string {
+  return text.replaceAll(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16).padStart(2, '0')}}`);
+}
+
+/** As `printable`, but line breaks stay and tabs become spaces: for text shown as a block. */
+export function printableLines(text: string): string[] {
+  return text.split('\n').map((line) => printable(line.replaceAll('\t', '    ').replace(/\r$/, '')));
+}
+
+/** One line, at most `width` characters. */
+export function oneLine(text: string, width: number): string {
+  const line = printable(text.replaceAll(/\s+/g, ' ').trim());
+  return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`;
+}
+
+export function print(line = ''): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** For people while they wait; keeps standard output for data. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** JSON escapes every control character below 0x20 by itself; the rest is escaped the JSON way. */
+export function printJson(value: unknown, indent = 2): void {
+  const text = JSON.stringify(value, undefined, indent);
+  print(text.replaceAll(unprintableInJson, (character) => escapeUnits(character)));
+}
+
+/** Columns aligned with spaces; cells are escaped. The last column is not padded. */
+export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
+  const cells = [header, ...rows.map((row) => row.map((cell) => printable(cell)))];
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
+  for (const row of cells) {
+    print(
+      row
+        .map((cell, column) => (column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    );
+  }
+}
+
+/** `Name   value` pairs, one a line. */
+export function printFields(fields: readonly (readonly [name: string, value: string])[]): void {
+  const width = Math.max(...fields.map(([name]) => name.length));
+  for (const [name, value] of fields) print(`${name.padEnd(width)}  ${printable(value)}`);
+}
+
+/** One line on standard error and a line that says what to do next; returns the exit code. */
+export function printFailure(error: unknown): 1 | 2 {
+  const failure = error instanceof Failure ? error : new Failure(String((error as Error | undefined)?.message ?? error));
+  for (const line of failure.lines) note(printable(line));
+  note(`sallyport: ${oneLine(failure.message, 1000)}`);
+  if (failure.hint !== undefined) note(`hint: ${oneLine(failure.hint, 1000)}`);
+  return failure.exitCode;
+}
+
+/** `in 4 min`, `12 s ago`. */
+export function relativeTime(iso: string, nowMs = Date.now()): string {
+  const seconds = Math.round((Date.parse(iso) - nowMs) / 1000);
+  const size = Math.abs(seconds);
+  const text = size < 90 ? `${size} s` : size < 5400 ? `${Math.round(size / 60)} min` : `${Math.round(size / 3600)} h`;
+  return seconds >= 0 ? `in ${text}` : `${text} ago`;
+}
+
+function escapeUnits(character: string): string {
+  return Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join('');
+}
+
+/** Controls, formats (bidirectional, zero-width), surrogates, private and unassigned characters, separators other than the space, and what Unicode draws as nothing. */
+const unprintable = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+/** As above, but JSON's own line breaks stay: those inside strings are escaped already. */
+const unprintableInJson = /(?![ \n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;

@@ -1,0 +1,69 @@
+import type { Config } from '../config/index.ts';
+import type { Act, Facts } from '../core/operation.ts';
+import type { Target } from '../core/target.ts';
+import { compileDataClasses } from '../masking/classes.ts';
+import { nodeCrypto } from '../net/crypto.ts';
+import type { CatalogueRelation } from '../protocols/postgres/catalogue.ts';
+import { explainPostgres } from '../protocols/postgres/explain.ts';
+import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
+import type { QualifiedName } from '../sql/statement.ts';
+import { createAnalyser, loadParser } from '../sql/postgres/index.ts';
+
+/**
+ * What a statement asks for, told from its text alone: for `policy test` and `policy explain` without a gateway. No catalogue is
+ * asked, so every relation that is named is taken for a plain table, one without a schema for one in `public`, and functions for the
+ * server's own. What would be refused before policy is asked is thrown.
+ */
+export async function offlineUnderstanding(
+  config: Config,
+): Promise<(statement: string, target: Target) => { acts: readonly Act[]; facts: Facts }> {
+  await loadParser();
+  const analyse = createAnalyser({});
+  // Nothing is masked here: any key will do.
+  const classes = compileDataClasses(config.dataClasses, nodeCrypto, nodeCrypto.randomBytes(32));
+  return (statement, { name, masking }) => {
+    const { upstream } = config.targets.find((target) => target.name === name) ?? { upstream: { user: '', database: name } };
+    const { acts, facts, refusal } = explainPostgres({
+      statement,
+      target: {
+        name,
+        user: upstream.user,
+        password: undefined,
+        database: upstream.database,
+        tls: true,
+        classes,
+        catalogue: () => asWritten,
+        catalogueStale: () => undefined,
+        catalogueMissed: () => undefined,
+      },
+      masking,
+      revealed: new Set(classes.names),
+      analyse,
+    });
+    if (refusal !== undefined) throw refusal;
+    return { acts, facts };
+  };
+}
+
+/** A database in which every name is the table that it looks like. */
+const asWritten: SchemaCatalogue = {
+  columnClasses: [],
+  textTypes: new Set(),
+  relationByOid: () => undefined,
+  relationsNamed: (name) => [tableNamed(name)],
+  hasUserFunction: () => false,
+  runsCode: () => false,
+};
+
+function tableNamed({ schema, name }: QualifiedName): CatalogueRelation {
+  return {
+    oid: 0,
+    schema: schema ?? 'public',
+    name,
+    kind: 'table',
+    columns: new Map(),
+    rules: new Map(),
+    columnTaint: new Map(),
+    tainted: [],
+  };
+}

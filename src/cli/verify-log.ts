@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { Failure, messageOf, usage } from './failure.ts';
+import { print, printable, printJson } from './terminal.ts';
+
+export interface VerifyOptions {
+  readonly publicKey?: string;
+  readonly checkpoint?: string;
+  readonly json?: boolean;
+}
+
+/** Runs the independent verifier on a folder and prints what it found; 0 where the log is whole, else 1. */
+export async function verifyFolder(folder: string, options: VerifyOptions): Promise<0 | 1> {
+  const publicKey = options.publicKey === undefined ? undefined : await readKey(options.publicKey);
+  const knownCheckpoint = options.checkpoint === undefined ? undefined : await readText(options.checkpoint, 'the checkpoint');
+  const { verifyLog } = await loadVerifier();
+  const report = await verifyLog({
+    folder,
+    ...(publicKey === undefined ? {} : { publicKey }),
+    ...(knownCheckpoint === undefined ? {} : { knownCheckpoint }),
+  });
+  if (options.json === true) printJson(report);
+  else for (const line of describe(report)) print(line);
+  return report.ok ? 0 : 1;
+}
+
+/**
+ * The verifier shares no code with the gateway and is no part of its build: it is found by place, next to `src/` in a checkout and
+ * in `dist/`, in the language that this file is in.
+ */
+async function loadVerifier(): Promise<Verifier> {
+  const place = new URL(`../../verifier/index${extname(import.meta.url)}`, import.meta.url).href;
+  try {
+    return (await import(place)) as Verifier;
+  } catch (cause) {
+    throw new Failure(`the verifier cannot be loaded: ${messageOf(cause)}`, { cause });
+  }
+}
+
+interface Verifier {
+  verifyLog(options: { folder: string; publicKey?: string; knownCheckpoint?: string }): Promise<Report>;
+}
+
+/** What we need of the verifier's answer; the rest is shown as it is. */
+type Report = { readonly ok: boolean } & Readonly<Record<string, unknown>>;
+
+function describe(report: Report): string[] {
+  const lines = [report.ok ? 'verified: complete and unaltered' : 'NOT VERIFIED'];
+  for (const [name, value] of Object.entries(report)) {
+    if (name === 'ok') continue;
+    const items = Array.isArray(value) ? value : [value];
+    for (const item of items) lines.push(`  ${printable(`${name}: ${typeof item === 'string' ? item : JSON.stringify(item)}`)}`);
+  }
+  return lines;
+}
+
+/** A verifier key (`name+hash+base64`) as it is, else a file that holds one. */
+async function readKey(keyOrFile: string): Promise<string> {
+  if (/^[^\s/+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/.test(keyOrFile)) return keyOrFile;
+  return (await readText(keyOrFile, 'the public key')).trim();
+}
+
+async function readText(file: string, what: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw usage(`cannot read ${what} ${file}: ${messageOf(cause)}`);
+  }
+}
