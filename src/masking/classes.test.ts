@@ -70,10 +70,6 @@ describe('compileDataClasses', () => {
   });
 
   it('refuses what cannot be meant', () => {
-    const compile =
-      (list: DataClass[], useKey = key) =>
-      () =>
-        compileDataClasses(list, nodeCrypto, useKey);
     assert.throws(compile([dataClass('a', 'null'), dataClass('a', 'redact')]), /defined twice/);
     assert.throws(compile([dataClass('a', 'null')], new Uint8Array(31)), /32 bytes/);
     assert.throws(compile([dataClass('a', 'null', { paths: [{ column: column('t', 'a'), path: '$..x' }] })]), /path/);
