@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { GatewayFault } from '../core/fault.ts';
 import {
   assertRefused,
@@ -191,7 +191,7 @@ const requirements: readonly (readonly [require: NonNullable<IssuerConfig['requi
   [{ environment: 'undefined' }, {}, 'environment'],
   [{ environment: '[object Object]' }, { environment: {} }, 'environment'],
   [{ ref_protected: 'true' }, { ref_protected: 1 }, 'ref_protected'],
-  [{ id: '9007199254740992' }, { id: 9_007_199_254_740_993 }, 'id'],
+  [{ id: '9007199254740992' }, { id: 2 ** 53 }, 'id'],
   [{ id: '1e+21' }, { id: 1e21 }, 'id'],
   [{ a: '1', b: '2' }, { a: '1', b: '3' }, 'b'],
   [{ a: '1', b: '2' }, { b: '2' }, 'a'],
@@ -207,7 +207,7 @@ for (const [require, claims, missing] of requirements) {
     const one = testIdentity({ keys: [key], issuers: [{ ...testIssuer, require }] });
     const authentication = one.authenticateOidc(signToken(key, validClaims(claims)));
     if (missing === undefined) await authentication;
-    else assert.match((await assertRefused(authentication, 'claim-required')).detail, new RegExp(`note="${RegExp.escape(missing)}"`));
+    else assert.ok((await assertRefused(authentication, 'claim-required')).detail.includes(`note="${missing}"`));
   });
 }
 

@@ -35,7 +35,7 @@ export function memoryAdapter(): AdapterFactory {
       entries.delete(`${model}:${id}`);
     },
     async revokeByGrantId(grantId) {
-      for (const [key, entry] of entries) if (entry.payload.grantId === grantId) entries.delete(key);
+      for (const [key, entry] of entries) if (entry.model === model && entry.payload.grantId === grantId) entries.delete(key);
     },
   });
 }
