@@ -1,0 +1,139 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { RecordingDisk } from './disk.ts';
+import { recordingUnavailable, type RecordingEvent, type RecordingHeader } from './format.ts';
+
+export interface Sealed {
+  /** Lower-case hex, of the whole file. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/**
+ * Appends lines to one file without ever waiting for it: lines collect in memory and go out every 200 ms, or sooner when 64 KiB have
+ * come together, one write at a time. The digest is taken on the way. An event that finds 8 MiB waiting is refused, and a `gap` line
+ * says so once there is room again. After an error of the disk everything is refused for good: what the file then holds is unknown.
+ */
+export class RecordingWriter {
+  readonly #disk: RecordingDisk;
+  readonly #path: string;
+  readonly #finalPath: string;
+  readonly #descriptor: number;
+  readonly #hash: Hash = createHash('sha256');
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #writtenBytes = 0;
+  #beingWrittenBytes = 0;
+  #dropped = 0;
+  #writing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: Error | undefined;
+  #sealing: Promise<Sealed> | undefined;
+
+  /** Creates `path`; `seal` renames it to `finalPath`. Throws `recording-unavailable`. */
+  constructor(disk: RecordingDisk, path: string, finalPath: string, header: RecordingHeader) {
+    this.#disk = disk;
+    this.#path = path;
+    this.#finalPath = finalPath;
+    try {
+      this.#descriptor = disk.create(path, finalPath);
+    } catch (error) {
+      throw recordingUnavailable(`cannot create ${path}: ${String(error)}`, error);
+    }
+    this.#take(header);
+  }
+
+  /** Throws `recording-unavailable` where the event was not taken. */
+  append(event: RecordingEvent): void {
+    if (this.#failure !== undefined) throw recordingUnavailable(`cannot write ${this.#path}: ${this.#failure.message}`, this.#failure);
+    if (this.#sealing !== undefined) throw recordingUnavailable(`${this.#path} is sealed`);
+    if (this.#waitingBytes + this.#beingWrittenBytes > maxWaitingBytes) {
+      this.#dropped++;
+      throw recordingUnavailable(`the disk does not keep up with ${this.#path}`);
+    }
+    if (this.#dropped > 0) {
+      this.#take({ at: event.at, event: 'gap', dropped: this.#dropped });
+      this.#dropped = 0;
+    }
+    this.#take(event);
+  }
+
+  /** Writes everything and the last line, makes it durable and gives the file its final name. Rejects with `recording-unavailable`. */
+  seal(last: RecordingEvent): Promise<Sealed> {
+    this.#sealing ??= this.#seal(last);
+    return this.#sealing;
+  }
+
+  async #seal(last: RecordingEvent): Promise<Sealed> {
+    if (this.#dropped > 0) this.#take({ at: last.at, event: 'gap', dropped: this.#dropped });
+    this.#take(last);
+    try {
+      while (this.#failure === undefined && (this.#waiting.length > 0 || this.#writing !== undefined)) await this.#flush();
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#disk.sync(this.#descriptor);
+    } catch (error) {
+      this.#fail(error);
+      await this.#disk.close(this.#descriptor).catch(() => undefined);
+      throw recordingUnavailable(`cannot write ${this.#path}: ${String(error)}`, error);
+    }
+    try {
+      await this.#disk.close(this.#descriptor);
+      await this.#disk.rename(this.#path, this.#finalPath);
+    } catch (error) {
+      throw recordingUnavailable(`cannot seal ${this.#path}: ${String(error)}`, error);
+    }
+    return { sha256: this.#hash.digest('hex'), bytes: this.#writtenBytes };
+  }
+
+  /** Nothing is written after a failure: the descriptor may soon be another file's. */
+  #take(line: RecordingHeader | RecordingEvent): void {
+    if (this.#failure !== undefined) return;
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes >= flushBytes) void this.#flush();
+    else this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref();
+  }
+
+  /** Resolves when what waited at the call is written or has failed; never rejects. */
+  #flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing ??= this.#writeWaiting().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #writeWaiting(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const bytes = Buffer.concat(this.#waiting, this.#waitingBytes);
+        this.#waiting = [];
+        this.#waitingBytes = 0;
+        this.#beingWrittenBytes = bytes.length;
+        this.#hash.update(bytes);
+        for (let done = 0; done < bytes.length;) {
+          const count = await this.#disk.write(this.#descriptor, bytes.subarray(done));
+          if (count <= 0) throw new Error('nothing could be written');
+          done += count;
+        }
+        this.#writtenBytes += bytes.length;
+        this.#beingWrittenBytes = 0;
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    clearTimeout(this.#timer);
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#beingWrittenBytes = 0;
+  }
+}
+
+const flushAfterMs = 200;
+const flushBytes = 65_536;
+const maxWaitingBytes = 8 * 1024 * 1024;
