@@ -49,19 +49,45 @@ export interface Statement {
   readonly relations: readonly QualifiedName[];
   /** Relations of `relations` that it writes rows to (INSERT, UPDATE, DELETE, MERGE, COPY FROM, TRUNCATE, SELECT INTO, CREATE TABLE AS). */
   readonly written: readonly QualifiedName[];
-  readonly functions: readonly QualifiedName[];
   /**
-   * Every way in which a column's value could be reached: the last part of every column reference (`ssn` of `c.ssn`), every name that
-   * could be a whole-row reference or attribute notation, JOIN USING names, INSERT/UPDATE target columns excluded.
+   * Every function called, as written. Without a schema, a user's function of the same name may be meant (an exact match of argument
+   * types wins over search order): who has the catalogue checks.
+   */
+  readonly functions: readonly QualifiedName[];
+  /** Every operator used, for the same check; those that the server does not bring along make the statement `opaque`. */
+  readonly operators: readonly QualifiedName[];
+  /** Types named that are not the server's own: casting to one may run its input function or a domain's CHECK. */
+  readonly types: readonly QualifiedName[];
+  /**
+   * Every way in which a column's value could be reached: the last part of every column reference (`ssn` of `c.ssn`), attribute
+   * notation (`(c).ssn`, `ssn(c)`), JOIN USING and ON CONFLICT names, columns that DDL reads or renames. INSERT/UPDATE target columns
+   * excluded. Derived columns are here under their new name as well as their origin under its own.
    */
   readonly mentions: readonly string[];
-  /** A `*` in a target list or RETURNING (`count(*)` is none), TABLE t, a whole row, NATURAL JOIN, a column alias list on a relation: any column may be meant. */
+  /**
+   * Any column of any relation may be meant: a `*` that covers a relation (`count(*)` is none, nor a `*` over sub-selects only, whose
+   * own lists are in `mentions`), TABLE t, a whole row (`c`, `c.to_json`), NATURAL JOIN, a column alias list on a relation, a rename of
+   * what holds columns.
+   */
   readonly mentionsAll: boolean;
-  /** Same, for what is stored by a write (SET expressions, INSERT … SELECT, CREATE TABLE AS): can data be copied out of its column? */
+  /**
+   * Names in attribute position (`c.x`, `(c).x`), a subset of `mentions`. Where no such column exists, the server calls the function
+   * `x` with the row: who has the catalogue treats one that names a user's function as a call of it on the whole row.
+   */
+  readonly attributes: readonly string[];
+  /**
+   * Same, for what is stored by a write (SET expressions, INSERT … SELECT, CREATE TABLE AS, a view, an argument of a function that is not
+   * known to be harmless): can data be copied out of its column? Undefined: nothing is stored.
+   */
   readonly copies: { readonly mentions: readonly string[]; readonly mentionsAll: boolean } | undefined;
-  /** UPDATE or DELETE (at any depth) with no WHERE, or with a WHERE that names no column; TRUNCATE. */
+  /**
+   * UPDATE or DELETE (at any depth) with no WHERE, or with a WHERE that holds for every row whatever its literals are: no column named,
+   * a column compared with itself, an OR with such a branch. TRUNCATE. False under EXPLAIN without ANALYZE.
+   */
   readonly unbounded: boolean;
-  /** Nothing can change: plain reads with safe, non-volatile built-in functions only. */
+  /** DROP, TRUNCATE or REVOKE … CASCADE: reaches objects that the statement does not name. */
+  readonly cascade: boolean;
+  /** Nothing can change: plain reads with safe, non-volatile built-in functions only. EXECUTE and FETCH: false; the named statement's own counts. */
   readonly pureRead: boolean;
   /** A column of a result can be shown: SELECT, RETURNING, EXECUTE, FETCH, SHOW, EXPLAIN … */
   readonly returnsRows: boolean;
@@ -69,7 +95,14 @@ export interface Statement {
   readonly opaque: boolean;
   /** COPY, where it is one. */
   readonly copy:
-    | { readonly direction: 'to-client' | 'from-client'; readonly relation: QualifiedName | undefined; readonly columns: readonly string[] }
+    | {
+        readonly direction: 'to-client' | 'from-client';
+        readonly relation: QualifiedName | undefined;
+        readonly columns: readonly string[];
+        readonly format: 'text' | 'csv' | 'binary';
+        /** The ENCODING option; undefined: the session's client_encoding. */
+        readonly encoding: string | undefined;
+      }
     | undefined;
   readonly sessionEffects: readonly SessionEffect[];
 }
