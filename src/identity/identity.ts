@@ -46,8 +46,10 @@ export interface Identity extends IdentityPort {
   /** Revokes a gateway token by its public id. False where there is none, or it was revoked before. */
   revoke(tokenId: string, by: string, reason: string): Promise<boolean>;
   /**
-   * Whether this principal could still be authenticated by what it was authenticated with: not expired, not revoked, its issuer still
-   * configured. Asked every few seconds for open sessions. Rejects when the store cannot be read: the session must end then, too.
+   * Whether this principal could still be authenticated by what it was authenticated with: not expired, not revoked, its issuer's
+   * rules still the ones that it was judged by (a tightened `require` or another group ends what came before it; claims are not kept
+   * whole, so nothing can be judged again). Ask every few seconds for open sessions, with the very object that was returned. Rejects
+   * when the store cannot be read: the session must end then, too.
    */
   stillValid(principal: Principal): Promise<boolean>;
   /** Newest first. */
@@ -70,6 +72,8 @@ export function createIdentity(options: IdentityOptions): Identity {
   let issuers = checkIssuers(options.issuers);
   let limits = options.gatewayTokens ?? {};
   let keySources = new Map<string, KeySource>();
+  /** The rules that each principal was judged by. */
+  const judgedBy = new WeakMap<Principal, string | undefined>();
 
   function keysOf(issuer: Issuer): KeySource {
     const place = JSON.stringify(issuer.location);
@@ -82,7 +86,9 @@ export function createIdentity(options: IdentityOptions): Identity {
     for (;;) {
       const current = issuers;
       const principal = await verifyToken(token, current, keysOf, () => clock.now());
-      if (current === issuers) return principal;
+      if (current !== issuers) continue;
+      judgedBy.set(principal, current.get(principal.issuerUrl)?.fingerprint);
+      return principal;
     }
   }
 
@@ -134,7 +140,10 @@ export function createIdentity(options: IdentityOptions): Identity {
     revoke: (tokenId, by, reason) => tokenStore.revoke(tokenId, { atMs: clock.now(), by, reason }),
     async stillValid(principal) {
       if (principal.expiresAtMs <= clock.now()) return false;
-      if (principal.authenticatedBy === 'oidc-token') return issuers.get(principal.issuerUrl)?.name === principal.issuer;
+      if (principal.authenticatedBy === 'oidc-token') {
+        const issuer = issuers.get(principal.issuerUrl);
+        return issuer !== undefined && issuer.fingerprint === judgedBy.get(principal);
+      }
       const token = principal.tokenId === undefined ? undefined : await tokenStore.findById(principal.tokenId);
       return token !== undefined && token.revocation === undefined && token.expiresAtMs > clock.now() && issuerUnchanged(token);
     },

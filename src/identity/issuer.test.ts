@@ -71,9 +71,28 @@ it('refuses two issuers of one name and one issuer under two names', () => {
   assert.throws(() => checkIssuers([sound, { ...sound, name: 'other' }]), { name: 'IssuerConfigError', key: 'issuer' });
 });
 
-it('two configurations that differ in anything have different fingerprints', () => {
-  assert.equal(fingerprint(sound), fingerprint({ ...sound }));
-  assert.notEqual(fingerprint(sound), fingerprint({ ...sound, require: { a: 'b' } }));
+it('the fingerprint changes with every rule and with nothing else', () => {
+  assert.equal(fingerprint(sound), fingerprint({ ...sound, algorithms: ['RS256', 'ES256', 'ES384', 'PS256', 'EdDSA'], require: {} }));
+  assert.equal(fingerprint(sound), fingerprint({ ...sound, sign_in: { client_id: 'x' } } as IssuerConfig));
+  const changes: readonly Partial<IssuerConfig>[] = [
+    { name: 'other' },
+    { audience: 'other' },
+    { kind: 'agent' },
+    { require: { a: 'b' } },
+    { groups: [{ group: 'g', when: { a: 'b' } }] },
+    { groups_claim: 'groups' },
+    { algorithms: ['RS256'] },
+    { max_lifetime: 60 },
+    { jwks_uri: 'https://ci.bank.example/keys' },
+    { subject_claim: 'oid' },
+    { private_network: true },
+    { unsafe_http: true },
+    { record_claims: ['a'] },
+    { types: ['JWT'] },
+    { other_audiences: ['other'] },
+  ];
+  const fingerprints = new Set([sound, ...changes.map((change) => ({ ...sound, ...change }))].map(fingerprint));
+  assert.equal(fingerprints.size, changes.length + 1);
 });
 
 function fingerprint(config: IssuerConfig): string | undefined {

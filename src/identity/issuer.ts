@@ -21,7 +21,7 @@ export interface Issuer {
   readonly subjectClaim: string;
   readonly recordClaims: readonly string[];
   readonly location: KeyLocation;
-  /** Equal for equal configurations: a gateway token issued under another one is not accepted. */
+  /** Equal for equal rules: a gateway token issued under others is not accepted. */
   readonly fingerprint: string;
 }
 
@@ -78,7 +78,7 @@ function checkIssuer(config: IssuerConfig): Issuer {
   checkTexts(config.groups_claim === undefined ? [] : [config.groups_claim], 'groups_claim', expect);
   checkTexts(config.subject_claim === undefined ? [] : [config.subject_claim], 'subject_claim', expect);
   checkTexts(config.record_claims ?? [], 'record_claims', expect);
-  return {
+  const rules: Omit<Issuer, 'fingerprint'> = {
     name: config.name,
     url: config.issuer,
     audiences: new Set(audiences),
@@ -93,8 +93,8 @@ function checkIssuer(config: IssuerConfig): Issuer {
     subjectClaim: config.subject_claim ?? 'sub',
     recordClaims: [...(config.record_claims ?? [])],
     location,
-    fingerprint: createHash('sha256').update(JSON.stringify(config)).digest('hex'),
   };
+  return { ...rules, fingerprint: fingerprintOf(rules) };
 }
 
 type Expect = (holds: boolean, key: string, expected: string) => void;
@@ -126,6 +126,11 @@ function checkConditions(conditions: ClaimConditions, key: string, expect: Expec
 
 function checkTexts(texts: readonly string[], key: string, expect: Expect): void {
   for (const text of texts) expect(text !== '' && text.length <= 2048, key, 'expected text of 1 to 2,048 characters');
+}
+
+function fingerprintOf(rules: Omit<Issuer, 'fingerprint'>): string {
+  const text = JSON.stringify(rules, (_, value: unknown) => (value instanceof Set ? [...(value as Set<unknown>)] : value));
+  return createHash('sha256').update(text).digest('hex');
 }
 
 const defaultAlgorithms = ['RS256', 'ES256', 'ES384', 'PS256', 'EdDSA'];
