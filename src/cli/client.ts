@@ -36,16 +36,10 @@ export class ApiClient {
     return await this.#fetch(path, { method: 'POST', body: new URLSearchParams(form) });
   }
 
-  /** The lines of a JSON-lines answer, as they arrive. */
-  async *lines(path: string): AsyncGenerator<string> {
+  /** The bytes of an answer, as they arrive. */
+  async *bytes(path: string): AsyncGenerator<Uint8Array> {
     const response = await this.#checked(path, {});
-    let rest = '';
-    for await (const chunk of text(response)) {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-    }
-    if (rest !== '') yield rest;
+    for await (const chunk of response.body ?? []) yield chunk as Uint8Array;
   }
 
   /** Server-sent events (WHATWG HTML, "Interpreting an event stream"), until the server ends the stream. */

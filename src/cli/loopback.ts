@@ -51,14 +51,14 @@ export async function waitForRedirect(state: string): Promise<Redirect> {
 }
 
 async function openInBrowser(url: string): Promise<void> {
-  const [command, ...args] =
+  const [command, ...args]: [string, ...string[]] =
     process.platform === 'darwin'
       ? ['open', url]
       : process.platform === 'win32'
         ? ['rundll32', 'url.dll,FileProtocolHandler', url]
         : ['xdg-open', url];
   await new Promise<void>((resolve) => {
-    const child = spawn(command!, args, { stdio: 'ignore', detached: true });
+    const child = spawn(command, args, { stdio: 'ignore', detached: true });
     child.once('error', () => resolve());
     child.once('spawn', () => resolve());
     child.unref();

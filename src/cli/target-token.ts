@@ -3,7 +3,6 @@ import { ambientToken, checkAudience, managedIdentityToken } from './ambient.ts'
 import type { AmbientToken } from './ambient.ts';
 import { ApiClient } from './client.ts';
 import { Failure, usage } from './failure.ts';
-import { storedPersonToken } from './people.ts';
 import { gatewayUrl } from './settings.ts';
 
 export interface TargetTokenOptions {
@@ -41,6 +40,7 @@ async function subjectToken(client: ApiClient, options: TargetTokenOptions): Pro
     checkAudience(ambient, acceptable);
     return ambient;
   }
+  const { storedPersonToken } = await import('./people.ts');
   const person = await storedPersonToken(client.url);
   if (person !== undefined) return { token: person, source: 'your sign-in' };
   const managed = acceptable.length === 0 ? undefined : await managedIdentityToken(here);

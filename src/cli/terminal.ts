@@ -1,12 +1,11 @@
+import { visible } from '../recordings/render.ts';
 import { Failure } from './failure.ts';
 
 /**
- * The only way of the command line to the terminal. Everything that came from elsewhere is escaped here: a statement may hold bytes
- * that move the cursor, set the title or reorder what a reviewer reads (terminal controls, bidirectional and invisible characters).
+ * The only way of the command line to the terminal. Everything that came from elsewhere is escaped on its way: a statement may hold
+ * bytes that move the cursor, set the title or reorder what a reviewer reads.
  */
-export function printable(text: string): string {
-  return text.replaceAll(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16).padStart(2, '0')}}`);
-}
+export const printable = visible;
 
 /** As `printable`, but line breaks stay and tabs become spaces: for text shown as a block. */
 export function printableLines(text: string): string[] {
@@ -30,8 +29,14 @@ export function note(line: string): void {
 
 /** JSON escapes every control character below 0x20 by itself; the rest is escaped the JSON way. */
 export function printJson(value: unknown, indent = 2): void {
-  const text = JSON.stringify(value, undefined, indent);
-  print(text.replaceAll(unprintableInJson, (character) => escapeUnits(character)));
+  print(escapeJson(JSON.stringify(value, undefined, indent)));
+}
+
+/** JSON as it is stored, byte for byte into a file or pipe (so that its digest can be compared), escaped on a terminal. */
+export async function printStoredJson(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const decoder = new TextDecoder();
+  for await (const chunk of chunks)
+    process.stdout.write(process.stdout.isTTY ? escapeJson(decoder.decode(chunk, { stream: true })) : chunk);
 }
 
 /** Columns aligned with spaces; cells are escaped. The last column is not padded. */
@@ -71,11 +76,13 @@ export function relativeTime(iso: string, nowMs = Date.now()): string {
   return seconds >= 0 ? `in ${text}` : `${text} ago`;
 }
 
+function escapeJson(text: string): string {
+  return text.replaceAll(unprintableInJson, escapeUnits);
+}
+
 function escapeUnits(character: string): string {
   return Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join('');
 }
 
-/** Controls, formats (bidirectional, zero-width), surrogates, private and unassigned characters, separators other than the space, and what Unicode draws as nothing. */
-const unprintable = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
-/** As above, but JSON's own line breaks stay: those inside strings are escaped already. */
-const unprintableInJson = /(?![ \n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+/** What JSON leaves as it is and a terminal does not show as it is. JSON's own line breaks stay: those inside strings are escaped already. */
+const unprintableInJson = /(?![ \n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;

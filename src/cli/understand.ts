@@ -18,7 +18,7 @@ export async function offlineUnderstanding(
   config: Config,
 ): Promise<(statement: string, target: Target) => { acts: readonly Act[]; facts: Facts }> {
   await loadParser();
-  const analyse = createAnalyser({});
+  const analyser = createAnalyser({ maxShapes: 10_000 });
   // Nothing is masked here: any key will do.
   const classes = compileDataClasses(config.dataClasses, nodeCrypto, nodeCrypto.randomBytes(32));
   return (statement, { name, masking }) => {
@@ -38,7 +38,7 @@ export async function offlineUnderstanding(
       },
       masking,
       revealed: new Set(classes.names),
-      analyse,
+      analyse: (sql) => analyser.analyse(sql),
     });
     if (refusal !== undefined) throw refusal;
     return { acts, facts };

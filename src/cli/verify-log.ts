@@ -13,8 +13,8 @@ export interface VerifyOptions {
 export async function verifyFolder(folder: string, options: VerifyOptions): Promise<0 | 1> {
   const publicKey = options.publicKey === undefined ? undefined : await readKey(options.publicKey);
   const knownCheckpoint = options.checkpoint === undefined ? undefined : await readText(options.checkpoint, 'the checkpoint');
-  const { verifyLog } = await loadVerifier();
-  const report = await verifyLog({
+  const verifier = await loadVerifier();
+  const report = await verifier.verifyLog({
     folder,
     ...(publicKey === undefined ? {} : { publicKey }),
     ...(knownCheckpoint === undefined ? {} : { knownCheckpoint }),

@@ -98,6 +98,13 @@ const issuer = strict({
     .optional()
     .describe('Accepted values of the header typ; JWT, at+jwt and none when absent.'),
   other_audiences: list(text, 'audiences').optional().describe('Audiences that may stand beside the gateway’s own; none when absent.'),
+  sign_in: strict({
+    client_id: text.describe('Public client (no secret) with a loopback redirect, registered for the command line.'),
+    scopes: list(text, 'scopes').default(['openid', 'profile']).describe('Scopes to ask for.'),
+    resource: text.optional().describe('RFC 8707 resource indicator to send; absent for issuers that refuse it (Entra ID).'),
+  })
+    .optional()
+    .describe('People sign in here with sallyport login.'),
 });
 
 const target = strict({

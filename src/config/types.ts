@@ -80,6 +80,8 @@ export interface IssuerConfig {
   readonly record_claims?: readonly string[] | undefined;
   readonly types?: readonly string[] | undefined;
   readonly other_audiences?: readonly string[] | undefined;
+  /** People sign in here with `sallyport login`. */
+  readonly sign_in?: { readonly client_id: string; readonly scopes: readonly string[]; readonly resource?: string | undefined } | undefined;
 }
 
 /** A target is also what policy and pipeline call `Target` (`core/target.ts`). */

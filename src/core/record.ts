@@ -48,6 +48,8 @@ export type AuditRecord =
       readonly event: string;
       readonly detail: Readonly<Record<string, string | number>>;
     }
+  /** The recording of a session that a killed gateway left open, sealed at the next start. */
+  | { readonly type: 'recording.recovered'; readonly session: string; readonly dropped_bytes: number; readonly recording: SealedRecording }
   | {
       readonly type: 'operation.decided';
       readonly session: string;

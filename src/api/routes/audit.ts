@@ -142,6 +142,7 @@ const knownTypes: Readonly<Record<AuditRecordType, true>> = {
   'session.opened': true,
   'session.closed': true,
   'session.note': true,
+  'recording.recovered': true,
   'operation.decided': true,
   'operation.completed': true,
   'approval.requested': true,

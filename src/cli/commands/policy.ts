@@ -3,14 +3,14 @@ import type { Command } from 'commander';
 import { LineCounter, parseDocument } from 'yaml';
 import { explanationView } from '../../api/explanation.ts';
 import type { Explained } from '../../api/schema.ts';
+import type { Config } from '../../config/index.ts';
 import { CaseFileError, explain, runCases } from '../../policy/index.ts';
-import type { CaseResult } from '../../policy/index.ts';
+import type { CaseOptions, CaseResult } from '../../policy/index.ts';
 import { count, readConfiguration, readPolicies } from '../configuration.ts';
 import { Failure, messageOf, usage } from '../failure.ts';
 import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
 import type { GatewayOptions, JsonOption } from '../options.ts';
 import { print, printable, printJson } from '../terminal.ts';
-import { offlineUnderstanding } from '../understand.ts';
 
 interface ExplainOptions extends GatewayOptions, JsonOption {
   readonly config?: string;
@@ -58,7 +58,7 @@ async function test(file: string, options: JsonOption & { config: string }): Pro
   const content = await readYaml(file);
   const set = readPolicies(config);
   const results = await run(file, async () =>
-    runCases(set, content, { targets: config.targets, understand: await offlineUnderstanding(config) }),
+    runCases(set, content, { targets: config.targets, ...(await understanding(config, content)) }),
   );
   const failed = results.filter(({ passed }) => !passed);
   if (options.json === true) {
@@ -97,7 +97,7 @@ async function explainHere(options: ExplainOptions, file: string): Promise<Expla
   const asked = statement === undefined ? { acts: [{ action, object }] } : { statement };
   const content = { cases: [{ name: 'asked', principal: principalOf(options), target, ...asked, at: new Date(), expect: 'allow' }] };
   const [result] = await run('the question', async () =>
-    runCases(set, content, { targets: config.targets, understand: await offlineUnderstanding(config) }),
+    runCases(set, content, { targets: config.targets, ...(await understanding(config, content)) }),
   );
   if (result?.question === undefined) throw new Failure(`refused before policy is asked: ${result?.differences.join('; ') ?? ''}`);
   return explanationView(explain(set, result.question, result.now), undefined);
@@ -136,6 +136,14 @@ function printExplained({ decision, message, acts, reviews, masked }: Explained)
     }
     if (act.policies.length === 0) print('  no policy is about this');
   }
+}
+
+/** The SQL grammar is loaded only where a case has a statement. */
+async function understanding(config: Config, content: unknown): Promise<Pick<CaseOptions, 'understand'>> {
+  const { cases } = (content ?? {}) as { cases?: unknown };
+  if (!Array.isArray(cases) || !cases.some((one) => typeof one === 'object' && one !== null && 'statement' in one)) return {};
+  const { offlineUnderstanding } = await import('../understand.ts');
+  return { understand: await offlineUnderstanding(config) };
 }
 
 async function readYaml(file: string): Promise<unknown> {

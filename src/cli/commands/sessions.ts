@@ -1,11 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { SessionDetail, SessionList, SessionSummary } from '../../api/schema.ts';
 import { segment } from '../client.ts';
+import { Failure } from '../failure.ts';
 import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
 import type { GatewayOptions, JsonOption } from '../options.ts';
-import { replayLine } from '../replay.ts';
-import { oneLine, print, printable, printFields, printJson, printTable, relativeTime } from '../terminal.ts';
+import { oneLine, print, printable, printFields, printJson, printStoredJson, printTable, relativeTime } from '../terminal.ts';
 
 type Options = GatewayOptions & JsonOption;
 
@@ -18,7 +19,9 @@ export function configure(command: Command): void {
     .option('--limit <n>', 'at most so many', '50')
     .action(list);
   example(add('show <id>', 'one session and its operations, as they are on record'), 'sallyport sessions show 01JD2V').action(show);
-  example(add('replay <id>', 'what happened in the session, sensitive values masked'), 'sallyport sessions replay 01JD2V').action(replay);
+  example(add('replay <id>', 'what happened in the session, sensitive values masked'), 'sallyport sessions replay 01JD2V --speed 4')
+    .option('--speed <factor>', '1: as it happened, 2: twice as fast (default: at once)', readSpeed)
+    .action(play);
   example(add('kill <id>', 'end a live session'), 'sallyport sessions kill 01JD2V --reason "runaway job"')
     .requiredOption('--reason <text>', 'why; the client is told')
     .action(kill);
@@ -77,12 +80,30 @@ function fieldsOf(session: SessionSummary): readonly (readonly [string, string])
   ];
 }
 
-async function replay(id: string, options: Options): Promise<void> {
+async function play(id: string, options: Options & { speed?: number }): Promise<void> {
   const client = await signedInClient(options);
-  for await (const line of client.lines(`/api/v1/sessions/${segment(id)}/recording`)) {
-    if (options.json === true) printJson(JSON.parse(line), 0);
-    else for (const text of replayLine(line)) print(text);
+  const path = `/api/v1/sessions/${segment(id)}`;
+  if (options.json === true) {
+    await printStoredJson(client.bytes(`${path}/recording`));
+    return;
   }
+  const { session } = await client.get<SessionDetail>(path);
+  const { replay, readTimeline } = await import('../../recordings/index.ts');
+  const result = await replay(readTimeline(client.bytes(`${path}/recording`)), {
+    write: (text) => process.stdout.write(text),
+    speed: options.speed,
+    wait: async (ms) => await pause(ms),
+    sealed: session.recording ?? undefined,
+  });
+  if (result.unaltered === false || result.damagedLines > 0) {
+    throw new Failure('this recording is not what was recorded', { hint: 'keep it as it is, and verify the audit log' });
+  }
+}
+
+function readSpeed(text: string): number {
+  const speed = Number(text);
+  if (!(speed > 0 && speed <= 1_000)) throw new InvalidArgumentError('a speed is a number above 0, such as 1 or 4');
+  return speed;
 }
 
 async function kill(id: string, options: Options & { reason: string }): Promise<void> {

@@ -7,7 +7,7 @@ import type { PostgresEnvironment } from './environment.ts';
 import { faultMessage } from './fault.ts';
 import { tagTable, type Framer } from './frame.ts';
 import { CLIENT_TAG, LIMIT_BYTES, STARTUP_CODE, type StartupMessage } from './messages.ts';
-import { bearerToken, oauthBearerError } from './oauth.ts';
+import { bearerToken, checkOAuthBearerAbort, oauthBearerError } from './oauth.ts';
 import { databaseObject } from './objects.ts';
 import { startupSettings, type Settings } from './settings.ts';
 
@@ -84,6 +84,7 @@ export class Startup {
         return this.#credential(out);
       case 'oauth-error-acknowledgement':
         if (this.#framer.next(credentialTable) === undefined) return false;
+        checkOAuthBearerAbort(this.#framer.body());
         out.push(...this.#end(new GatewayFault('authentication-failed', { publicMessage: 'the token was not accepted' })));
         return false;
       default:
@@ -175,6 +176,11 @@ export class Startup {
     const body = this.#framer.body();
     const oauth = this.#environment.clientAuth === 'oauthbearer';
     const credential = oauth ? bearerToken(decodeSASLInitialResponse(body)) : decodePassword(body);
+    if (oauth && credential === '') {
+      // The client only asks where the issuer is (RFC 7628 section 4.3).
+      out.push(...this.refused(new GatewayFault('authentication-failed', { publicMessage: 'no token was sent' })));
+      return true;
+    }
     this.#state = 'signing-in';
     out.push({ kind: 'sign-in', request: this.#signInRequest(credential) });
     return false;

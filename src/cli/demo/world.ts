@@ -1,0 +1,171 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../identity/development/issuer.ts';
+import { startGateway, type Gateway } from '../gateway.ts';
+import { createBank } from './bank.ts';
+import { createDemoAuthority } from './certificates.ts';
+import { freePort, startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
+import { demoPolicies } from './policies.ts';
+
+/** A whole small bank on this machine: database, OIDC issuer, gateway. */
+export interface DemoWorld {
+  readonly folder: string;
+  readonly configFile: string;
+  /** PEM file, for `sslrootcert`. */
+  readonly authorityFile: string;
+  readonly postgres: EmbeddedPostgres;
+  readonly issuer: DevelopmentIssuer;
+  readonly gateway: Gateway;
+  readonly postgresPort: number;
+  readonly apiUrl: string;
+  close(): Promise<void>;
+}
+
+export interface DemoWorldOptions {
+  /** Must not exist yet, or be empty. */
+  readonly folder: string;
+  readonly postgresPort?: number | undefined;
+  readonly apiPort?: number | undefined;
+  readonly logLevel?: string;
+  /** Told of each step as it begins. */
+  readonly progress?: (step: string) => void;
+  /** Steps before the gateway: what `conformance` changes of the configuration. */
+  readonly adjust?: (config: DemoConfig) => void;
+  readonly policies?: Readonly<Record<string, string>>;
+}
+
+export type DemoConfig = Record<string, Record<string, unknown>>;
+
+export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWorld> {
+  const { folder, progress = () => {} } = options;
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
+  };
+  try {
+    mkdirSync(folder, { recursive: true });
+    progress('certificates');
+    const authority = await createDemoAuthority();
+    const authorityFile = join(folder, 'ca.crt');
+    writeFileSync(authorityFile, authority.certificate);
+    const [gatewayTls, postgresTls] = [await authority.issue(['localhost', '127.0.0.1']), await authority.issue(['localhost'])];
+
+    progress('PostgreSQL 18 with a bank in it');
+    const postgres = await startEmbeddedPostgres({ folder: join(folder, 'postgres'), password: 'only-the-demo-knows', tls: postgresTls });
+    closers.push(() => postgres.stop());
+    const admin = { host: '127.0.0.1', port: postgres.port, user: postgres.superuser, password: postgres.password, database: 'postgres' };
+    await createBank(admin, { user: 'gateway', password: upstreamPassword });
+
+    progress('an OIDC issuer');
+    const issuer = await startDevelopmentIssuer({ audience, pipelines, people, folder: join(folder, 'issuer') });
+    closers.push(() => issuer.close());
+
+    progress('the gateway');
+    const postgresPort = options.postgresPort ?? (await freePort());
+    const apiPort = options.apiPort ?? (await freePort());
+    writeFileSync(join(folder, 'gateway.crt'), gatewayTls.certificate);
+    writeFileSync(join(folder, 'gateway.key'), gatewayTls.key, { mode: 0o600 });
+    writeFileSync(join(folder, 'orders.password'), upstreamPassword, { mode: 0o600 });
+    mkdirSync(join(folder, 'policies'), { recursive: true });
+    for (const [name, text] of Object.entries(options.policies ?? demoPolicies)) writeFileSync(join(folder, 'policies', name), text);
+    const config = demoConfig({
+      issuer: issuer.issuer,
+      clientId: issuer.peopleClientId,
+      upstreamPort: postgres.port,
+      postgresPort,
+      apiPort,
+    });
+    options.adjust?.(config);
+    const configFile = join(folder, 'sallyport.yaml');
+    writeFileSync(configFile, stringify(config));
+    const gateway = await startGateway(configFile, { logLevel: options.logLevel ?? 'warn' });
+    closers.push(() => gateway.close());
+    return { folder, configFile, authorityFile, postgres, issuer, gateway, postgresPort, apiUrl: `https://localhost:${apiPort}`, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function demoConfig(at: { issuer: string; clientId: string; upstreamPort: number; postgresPort: number; apiPort: number }): DemoConfig {
+  const issuer = { issuer: at.issuer, audience, private_network: true, unsafe_http: true };
+  return {
+    gateway: { name: 'gw-demo', host: 'localhost', tls: { certificate: 'file:gateway.crt', key: 'file:gateway.key' }, data: 'data' },
+    listeners: { postgres: `127.0.0.1:${at.postgresPort}`, api: `127.0.0.1:${at.apiPort}` },
+    issuers: [
+      {
+        name: 'ci',
+        ...issuer,
+        groups_claim: 'groups',
+        groups: [{ group: 'deployers', when: { repository_id: '7741', ref: 'refs/heads/main', environment: 'production' } }],
+        sign_in: { client_id: at.clientId },
+      },
+    ] as unknown as Record<string, unknown>,
+    targets: {
+      orders: {
+        protocol: 'postgres',
+        upstream: {
+          host: 'localhost',
+          port: at.upstreamPort,
+          database: 'orders',
+          user: 'gateway',
+          password: 'file:orders.password',
+          tls: 'verify-full',
+          ca: 'file:ca.crt',
+        },
+        labels: { env: 'production', data: 'customer' },
+      },
+    },
+    data_classes: {
+      ssn: {
+        columns: ['orders/public.customers.ssn'],
+        paths: ['orders/public.customers.profile#$.ssn'],
+        detect: 'us-ssn',
+        mask: 'partial-last4',
+      },
+      'card-number': { columns: ['orders/public.cards.pan'], detect: 'card-number', mask: 'partial-last4' },
+      'account-number': { columns: ['orders/public.accounts.number'], mask: 'pseudonym' },
+    },
+    roles: { admin: ['platform'], reviewer: ['dba'], auditor: ['audit'], operator: ['platform', 'dba'] } as unknown as Record<
+      string,
+      unknown
+    >,
+  };
+}
+
+const audience = 'https://localhost/sallyport';
+const upstreamPassword = 'held-by-the-gateway-alone';
+
+const pipelines = [
+  {
+    clientId: 'pipeline',
+    clientSecret: 'demo',
+    subject: 'repo:bank/orders:environment:production',
+    claims: {
+      repository: 'bank/orders',
+      repository_id: '7741',
+      repository_owner_id: '1203',
+      ref: 'refs/heads/main',
+      environment: 'production',
+      run_id: '481516',
+      run_attempt: '1',
+      actor: 'dana',
+      workflow_ref: 'bank/orders/.github/workflows/deploy.yml@refs/heads/main',
+    },
+  },
+  {
+    clientId: 'stranger',
+    clientSecret: 'demo',
+    subject: 'repo:elsewhere/fork:ref:refs/heads/main',
+    claims: { repository: 'elsewhere/fork', repository_id: '99', ref: 'refs/heads/main' },
+  },
+];
+
+const people = [
+  { subject: 'dba-erin', name: 'Erin (database administrator)', groups: ['dba'] },
+  { subject: 'dba-frank', name: 'Frank (database administrator)', groups: ['dba'] },
+  { subject: 'auditor-uma', name: 'Uma (auditor)', groups: ['audit'] },
+  { subject: 'fraud-omar', name: 'Omar (fraud desk)', groups: ['fraud'] },
+  { subject: 'platform-pia', name: 'Pia (platform engineer)', groups: ['platform'] },
+];

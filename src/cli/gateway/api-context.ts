@@ -1,0 +1,143 @@
+import type { ApiContext, Explanation, ExplainQuestion, Role } from '../../api/context.ts';
+import type { ApprovalDesk } from '../../approvals/index.ts';
+import type { AuditLog } from '../../audit/index.ts';
+import type { Config } from '../../config/index.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import type { Principal } from '../../core/principal.ts';
+import type { Identity } from '../../identity/index.ts';
+import type { SessionRegistry } from '../../net/sessions.ts';
+import type { Recordings } from '../../recordings/index.ts';
+import { explain, type PolicyEngine } from '../../policy/index.ts';
+import { explainPostgres } from '../../protocols/postgres/explain.ts';
+import type { Analysis } from '../../sql/statement.ts';
+import { metricsText } from './metrics.ts';
+import type { Targets } from './targets.ts';
+
+export interface ApiSources {
+  readonly config: () => Config;
+  readonly version: string;
+  readonly identity: Identity;
+  readonly policy: PolicyEngine;
+  readonly desk: ApprovalDesk;
+  readonly audit: AuditLog;
+  readonly sessions: SessionRegistry;
+  readonly targets: () => Targets;
+  readonly recordings: Recordings;
+  readonly analyse: (sql: string) => Analysis;
+  readonly ports: { postgres: number | undefined; readonly targets: Map<string, number> };
+  readonly problems: () => readonly string[];
+  readonly report: (what: string, error: unknown) => void;
+}
+
+/** The house as the API sees it. */
+export function apiContext(sources: ApiSources): ApiContext {
+  const { audit, desk, identity, policy, sessions } = sources;
+  let pendingApprovals = 0;
+  const count = async (): Promise<void> => {
+    pendingApprovals = (await desk.list({ state: 'pending' })).length;
+  };
+  desk.subscribe(() => void count().catch((error: unknown) => sources.report('approvals not counted', error)));
+  return {
+    get name() {
+      return sources.config().gateway.name;
+    },
+    version: sources.version,
+    get signIn() {
+      return signInIssuers(sources.config());
+    },
+    get agents() {
+      return sources
+        .config()
+        .issuers.filter((issuer) => issuer.kind !== 'user')
+        .map((issuer) => ({ issuer: issuer.issuer, audience: firstAudience(issuer.audience) }));
+    },
+    identity,
+    connection: (name) => connection(sources, name),
+    roles: (principal) => rolesOf(sources.config(), principal),
+    sessions: { list: () => sessions.list(), find: (id) => sessions.find(id) },
+    approvals: desk,
+    audit,
+    recordings: sources.recordings,
+    policy: {
+      get version() {
+        return policy.version;
+      },
+      explain: (question) => explained(sources, question),
+    },
+    health: () => ({ ready: audit.healthy && sources.problems().length === 0, problems: sources.problems() }),
+    metrics: () => metricsText({ sessions, audit, pendingApprovals }),
+    report: sources.report,
+  };
+}
+
+function rolesOf(config: Config, principal: Principal): ReadonlySet<Role> {
+  if (!principal.groupsKnown || principal.kind !== 'user') return new Set();
+  const roles = (Object.entries(config.roles) as [Role, readonly string[]][]).filter(([, groups]) =>
+    groups.some((group) => principal.groups.includes(group)),
+  );
+  return new Set(roles.map(([role]) => role));
+}
+
+function connection(sources: ApiSources, name: string) {
+  const config = sources.config();
+  const target = config.targets.find((one) => one.name === name);
+  const own = sources.ports.targets.get(name);
+  const port = own ?? sources.ports.postgres;
+  if (target === undefined || port === undefined) return undefined;
+  return { protocol: target.protocol, host: config.gateway.host, port, name: own === undefined ? name : target.upstream.database };
+}
+
+async function explained(sources: ApiSources, question: ExplainQuestion): Promise<Explanation> {
+  const target = sources.targets().find(question.target);
+  if (target === undefined) throw new GatewayFault('target-unknown', { publicMessage: `there is no target "${question.target}"` });
+  const principal: Principal = {
+    ...question.principal,
+    issuerUrl: '',
+    groupsKnown: true,
+    display: question.principal.subject,
+    tokenId: undefined,
+    expiresAtMs: Number.MAX_SAFE_INTEGER,
+    authenticatedBy: 'oidc-token',
+  };
+  const postgres = sources.targets().postgres(target.name);
+  await sources.targets().prepare(target.name, undefined);
+  const meaning = explainPostgres({
+    statement: question.statement,
+    target: postgres,
+    masking: target.masking,
+    revealed: sources.policy.reveals(principal, target, postgres.classes.names),
+    analyse: sources.analyse,
+  });
+  if (meaning.refusal !== undefined) {
+    const { code, publicMessage } = meaning.refusal;
+    return {
+      decision: { kind: 'deny', code, policies: [], message: publicMessage },
+      failure: undefined,
+      acts: [],
+      masked: meaning.classes,
+    };
+  }
+  const asked = { principal, target, acts: meaning.acts, facts: meaning.facts, cacheKey: undefined };
+  return { ...explain(sources.policy.policies, asked, Date.now()), masked: meaning.classes };
+}
+
+function signInIssuers(config: Config) {
+  return config.issuers.flatMap((issuer) => {
+    const { sign_in: signIn } = issuer;
+    if (signIn === undefined) return [];
+    return [
+      {
+        name: issuer.name,
+        issuer: issuer.issuer,
+        clientId: signIn.client_id,
+        audience: firstAudience(issuer.audience),
+        scopes: signIn.scopes,
+        resource: signIn.resource,
+      },
+    ];
+  });
+}
+
+function firstAudience(audience: string | readonly string[]): string {
+  return typeof audience === 'string' ? audience : (audience[0] ?? '');
+}

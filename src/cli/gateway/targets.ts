@@ -1,0 +1,115 @@
+import type pg from 'pg';
+import type { Config, TargetConfig } from '../../config/index.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import type { Target } from '../../core/target.ts';
+import { compileDataClasses, type DataClasses } from '../../masking/classes.ts';
+import { nodeCrypto } from '../../net/crypto.ts';
+import { CatalogueReader } from '../../net/postgres-catalogue.ts';
+import type { UpstreamAddress } from '../../net/upstream.ts';
+import type { PostgresTarget } from '../../protocols/postgres/index.ts';
+import type { Analysis } from '../../sql/statement.ts';
+
+export interface TargetsOptions {
+  readonly maskingKey: Uint8Array;
+  readonly analyse: (sql: string) => Analysis;
+  readonly report: (what: string, error: unknown) => void;
+}
+
+/** The targets of one configuration, with their catalogues. A reload makes a new one; open sessions keep theirs. */
+export class Targets {
+  readonly classes: DataClasses;
+  readonly #options: TargetsOptions;
+  readonly #byName: ReadonlyMap<string, TargetConfig>;
+  readonly #catalogues = new Map<string, CatalogueReader>();
+
+  constructor(config: Config, options: TargetsOptions) {
+    this.#options = options;
+    this.#byName = new Map(config.targets.map((target) => [target.name, target]));
+    this.classes = compileDataClasses(config.dataClasses, nodeCrypto, options.maskingKey);
+  }
+
+  find(name: string): Target | undefined {
+    return this.#byName.get(name);
+  }
+
+  postgres(name: string): PostgresTarget {
+    const { upstream } = this.#target(name);
+    return {
+      name,
+      user: upstream.user,
+      password: upstream.password?.text(),
+      database: upstream.database,
+      tls: upstream.tls !== 'unsafe_disable',
+      classes: this.classes,
+      catalogue: (database) => this.#reader(name, database).current(),
+      catalogueStale: (database) => this.#reader(name, database).markStale(),
+      catalogueMissed: (database) => this.#reader(name, database).missed(),
+    };
+  }
+
+  /** Waits for the catalogue that a session needs. Throws `upstream-unavailable`. */
+  prepare(name: string, database: string | undefined): Promise<void> {
+    return this.#reader(name, database ?? this.#target(name).upstream.database).ready();
+  }
+
+  address(name: string): UpstreamAddress {
+    const { upstream } = this.#target(name);
+    const encrypted = upstream.tls !== 'unsafe_disable';
+    return {
+      host: upstream.host,
+      port: upstream.port,
+      tls: !encrypted
+        ? undefined
+        : {
+            ca: upstream.ca?.text(),
+            certificate: upstream.certificate?.text(),
+            key: upstream.key?.text(),
+            verifyChain: upstream.tls !== 'unsafe_require',
+            verifyName: upstream.tls === 'verify-full',
+          },
+    };
+  }
+
+  #target(name: string): TargetConfig {
+    const target = this.#byName.get(name);
+    if (target === undefined) throw new GatewayFault('target-unknown', { publicMessage: 'access to this target is not permitted' });
+    return target;
+  }
+
+  #reader(name: string, database: string): CatalogueReader {
+    const key = `${name}/${database}`;
+    const known = this.#catalogues.get(key);
+    if (known !== undefined) return known;
+    const target = this.#target(name);
+    const reader = new CatalogueReader({
+      place: { target: name, database: database === target.upstream.database ? undefined : database, databaseName: database },
+      connection: connectionOf(target, database),
+      classes: this.classes,
+      analyse: this.#options.analyse,
+      report: this.#options.report,
+    });
+    this.#catalogues.set(key, reader);
+    return reader;
+  }
+}
+
+function connectionOf(target: TargetConfig, database: string): pg.ClientConfig {
+  const { upstream } = target;
+  return {
+    host: upstream.host,
+    port: upstream.port,
+    user: upstream.user,
+    database,
+    ...(upstream.password === undefined ? {} : { password: upstream.password.text() }),
+    ssl:
+      upstream.tls === 'unsafe_disable'
+        ? false
+        : {
+            rejectUnauthorized: upstream.tls !== 'unsafe_require',
+            ...(upstream.tls === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+            ...(upstream.ca === undefined ? {} : { ca: upstream.ca.text() }),
+            ...(upstream.certificate === undefined ? {} : { cert: upstream.certificate.text() }),
+            ...(upstream.key === undefined ? {} : { key: upstream.key.text() }),
+          },
+  };
+}
