@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 export interface FileSystem {
   /** For reading and writing; created (0600) where it is missing. */
   open(path: string): Promise<OpenFile>;
-  /** Creates the file with this content, or fails with `EEXIST`. */
+  /** Creates the file, with this content from the first moment on, or fails with `EEXIST`. */
   createExclusive(path: string, bytes: Uint8Array): Promise<void>;
   readFile(path: string): Promise<Buffer>;
   /** Names in a folder; none where it is missing. */
@@ -37,7 +37,13 @@ export const localDisk: FileSystem = {
     return openFile(await fs.promises.open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, FILE_MODE));
   },
   async createExclusive(path, bytes) {
-    await fs.promises.writeFile(path, bytes, { flag: 'wx', mode: FILE_MODE, flush: true });
+    const temporary = `${path}.${process.pid}-${++temporaries}.tmp`;
+    await fs.promises.writeFile(temporary, bytes, { mode: FILE_MODE, flush: true });
+    try {
+      await fs.promises.link(temporary, path);
+    } finally {
+      await fs.promises.unlink(temporary);
+    }
   },
   readFile: (path) => fs.promises.readFile(path),
   async list(folder) {

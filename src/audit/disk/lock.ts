@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayFault } from '../../core/fault.ts';
 import type { FileSystem } from './file-system.ts';
 import { readIfPresent } from './file-system.ts';
@@ -26,7 +27,7 @@ export class WriterLock {
   static async take(disk: FileSystem, path: string): Promise<WriterLock> {
     const holder: Holder = { host: hostname(), pid: process.pid, started: processStart(process.pid), token: randomUUID() };
     const content = Buffer.from(`${JSON.stringify(holder)}\n`);
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 1; ; attempt++) {
       try {
         await disk.createExclusive(path, content);
         tokens.add(holder.token);
@@ -34,9 +35,14 @@ export class WriterLock {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
-      await removeStale(disk, path, holder.token);
+      const living = await removeStale(disk, path, holder.token);
+      if (living === undefined) continue;
+      // A process that was just killed takes a moment to die: its last write may still be on the way, and so it counts as alive.
+      if (living.pid === process.pid || living.host !== holder.host || attempt >= MAX_ATTEMPTS) {
+        throw held(`process ${living.pid} on ${living.host} holds it`);
+      }
+      await delay(ATTEMPT_MS);
     }
-    throw held('it changes hands right now');
   }
 
   /** False once someone else has taken or removed the lock file: this writer must stop. */
@@ -59,20 +65,23 @@ interface Holder {
 }
 
 /**
- * Removes a lock whose holder is gone. It is renamed first, to a name of our own, and looked at again there: of two processes that found the same
+ * Removes a lock whose holder is gone; gives the holder that is not. The lock is renamed first, to a name of our own, and looked at again there: of two processes that found the same
  * stale lock, one gets it and the other finds either nothing or the first one's new lock, which it puts back.
  */
-async function removeStale(disk: FileSystem, path: string, token: string): Promise<void> {
+async function removeStale(disk: FileSystem, path: string, token: string): Promise<Holder | undefined> {
   const found = await readIfPresent(disk, path);
-  if (found === undefined) return;
+  if (found === undefined) return undefined;
   const holder = parseHolder(found);
-  if (holder !== undefined && isAlive(holder)) throw held(`process ${holder.pid} on ${holder.host} holds it`);
+  if (holder !== undefined && isAlive(holder)) return holder;
   const aside = `${path}.${token}.tmp`;
   await disk.rename(path, aside);
   const taken = await readIfPresent(disk, aside);
-  if (taken?.equals(found) === true) return disk.remove(aside);
-  await disk.rename(aside, path);
-  throw held('another process took it just now');
+  if (taken?.equals(found) !== true) {
+    await disk.rename(aside, path);
+    throw held('another process took it just now');
+  }
+  await disk.remove(aside);
+  return undefined;
 }
 
 function isAlive(holder: Holder): boolean {
@@ -86,13 +95,18 @@ function isAlive(holder: Holder): boolean {
   return holder.started === processStart(holder.pid);
 }
 
-/** Boot and start time of a process, from Linux's `/proc`; empty elsewhere, which makes the process id alone decide. */
+/**
+ * Boot and start time of a process, from Linux's `/proc`; empty elsewhere, which makes the process id alone decide, and for a process that is dead and was
+ * not collected by its parent yet, all threads of it.
+ */
 function processStart(pid: number): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // proc(5): field 22 is the start time; the second field, in parentheses, may hold spaces.
-    return `${boot}/${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+    // proc(5): the second field, in parentheses, may hold spaces; behind it stand the state (3), the number of threads (20) and the start time (22).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const isDead = fields[0] === 'Z' && Number(fields[17]) <= 1;
+    return isDead ? '' : `${boot}/${fields[19]}`;
   } catch {
     return '';
   }
@@ -116,6 +130,7 @@ function held(detail: string): GatewayFault {
   });
 }
 
-const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 20;
+const ATTEMPT_MS = 100;
 /** Locks of this process. */
 const tokens = new Set<string>();

@@ -8,6 +8,7 @@ import { encodeRecord, isTooLong, shortenRecord } from '../record.ts';
 import type { EntryBundles } from '../tiles.ts';
 import type { MerkleTree } from '../tree.ts';
 import type { Bodies } from './bodies.ts';
+import { CheckpointCadence } from './cadence.ts';
 import type { Journal } from './journal.ts';
 import type { WriterLock } from './lock.ts';
 import type { Publisher, Snapshot } from './publish.ts';
@@ -76,17 +77,13 @@ export class LogWriter implements AuditPort {
   /** Another process writes this log now. There is no way back. */
   #lost = false;
   #closed = false;
-  #publishFailure: string | undefined;
   #reported = '';
   #scheduled = false;
   #busy = false;
   #busySince = 0;
   #snapshotWanted: PromiseWithResolvers<Snapshot> | undefined;
-  #publishing: Promise<unknown> = Promise.resolve();
-  #publishRunning = false;
-  #publishedAt = 0;
+  readonly #cadence: CheckpointCadence;
   #retry: NodeJS.Timeout | undefined;
-  #publishRetry: NodeJS.Timeout | undefined;
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #listeners = new Set<() => void>();
   #stampMs = Number.NaN;
@@ -97,10 +94,19 @@ export class LogWriter implements AuditPort {
     this.#next = parts.tree.size;
     this.durableCount = this.#next;
     this.#filling = new Batch(this.#next, undefined);
-    const { stallMs, checkpointMs } = parts.limits;
+    const { stallMs, checkpointMs, retryMs } = parts.limits;
+    this.#cadence = new CheckpointCadence({
+      journal: parts.journal,
+      lock: parts.lock,
+      publisher: parts.publisher,
+      retryMs,
+      snapshot: () => this.#snapshot(),
+      onLost: () => this.#stopForGood(),
+      onChange: () => this.#report(),
+    });
     this.#timers = [
       setInterval(() => this.#watch(), Math.ceil(stallMs / 3)).unref(),
-      setInterval(() => this.#publishSoon(), checkpointMs).unref(),
+      setInterval(() => this.#signIfGrown(), checkpointMs).unref(),
     ];
   }
 
@@ -151,14 +157,14 @@ export class LogWriter implements AuditPort {
   }
 
   get health(): LogHealth {
-    const reason = this.#refusing ?? this.#publishFailure ?? '';
+    const reason = this.#refusing ?? this.#cadence.failure ?? '';
     return { healthy: reason === '', reason };
   }
 
   /** Signs a checkpoint over every record appended before the call. */
   async checkpoint(): Promise<string> {
     if (this.#next > this.durableCount) await this.durable(this.#next - 1);
-    return this.#publish();
+    return this.#cadence.sign();
   }
 
   /** Calls back whenever `durableCount` grew, and at the end. Returns how to stop that. */
@@ -176,19 +182,19 @@ export class LogWriter implements AuditPort {
     if (this.#closed) return;
     this.#closed = true;
     this.#refusing ??= 'the log is closed';
+    this.#cadence.stop();
     for (const timer of this.#timers) clearInterval(timer);
     let failure: unknown;
     try {
       clearTimeout(this.#retry);
-      if (this.#lost) throw unavailable('another process has taken the audit log');
+      if (this.#lost) throw unavailable(LOST);
       if (this.#failed) await this.#resume();
       if (this.#next > this.durableCount) await this.durable(this.#next - 1);
-      await this.#publish();
+      await this.#cadence.sign();
     } catch (error) {
       failure = error;
     }
     clearTimeout(this.#retry);
-    clearTimeout(this.#publishRetry);
     await this.#parts.journal.close().catch(() => {});
     await this.#parts.lock.release();
     for (const listener of this.#listeners) listener();
@@ -266,7 +272,7 @@ export class LogWriter implements AuditPort {
     if (batch.bytes.byteLength <= MAX_SPARE_BYTES) this.#spare = batch.bytes;
     for (const listener of this.#listeners) listener();
     const due = tree.size - publisher.published.size >= limits.checkpointRecords;
-    if (due && performance.now() - this.#publishedAt >= limits.checkpointSpacingMs) this.#publishSoon();
+    if (due && this.#cadence.age >= limits.checkpointSpacingMs) this.#signIfGrown();
   }
 
   #fail(error: unknown): void {
@@ -291,7 +297,7 @@ export class LogWriter implements AuditPort {
     this.#failed = false;
     if (this.#closed) return;
     this.#refuse(undefined);
-    this.#publishSoon();
+    this.#signIfGrown();
   }
 
   /** A disk that does not answer is a failed disk to whoever waits, and a working one again when it has answered. */
@@ -320,38 +326,9 @@ export class LogWriter implements AuditPort {
     this.#parts.onHealth(health);
   }
 
-  #publishSoon(): void {
+  #signIfGrown(): void {
     const { publisher, tree } = this.#parts;
-    if (this.#publishRunning || this.#failed || this.#closed || tree.size === publisher.published.size) return;
-    void this.#publish().catch(() => {});
-  }
-
-  #publish(): Promise<string> {
-    const turn = this.#publishing.then(() => this.#publishNow());
-    this.#publishing = turn.catch(() => {});
-    return turn;
-  }
-
-  async #publishNow(): Promise<string> {
-    const { journal, lock, publisher } = this.#parts;
-    this.#publishRunning = true;
-    try {
-      if (!(await lock.isHeld())) throw this.#lostLock();
-      const snapshot = await this.#snapshot();
-      const note = await publisher.publish(snapshot);
-      await journal.deleteBelow(Math.floor(snapshot.size / BUNDLE_RECORDS) * BUNDLE_RECORDS);
-      this.#publishedAt = performance.now();
-      this.#publishFailure = undefined;
-      return note;
-    } catch (error) {
-      this.#publishFailure = `the checkpoint cannot be written: ${messageOf(error)}`;
-      clearTimeout(this.#publishRetry);
-      if (!this.#closed) this.#publishRetry = setTimeout(() => this.#publishSoon(), this.#parts.limits.retryMs);
-      throw error instanceof GatewayFault ? error : unavailable(this.#publishFailure, error);
-    } finally {
-      this.#publishRunning = false;
-      this.#report();
-    }
+    if (!this.#failed && tree.size !== publisher.published.size) this.#cadence.signSoon();
   }
 
   /** Taken between two batches, with everything flushed. */
@@ -364,12 +341,11 @@ export class LogWriter implements AuditPort {
   }
 
   /** Another process writes this log: not one more byte from here. */
-  #lostLock(): GatewayFault {
+  #stopForGood(): void {
     this.#failed = true;
     this.#lost = true;
     clearTimeout(this.#retry);
-    this.#refuse('another process has taken the audit log');
-    return unavailable(this.#refusing!);
+    this.#refuse(LOST);
   }
 }
 
@@ -387,6 +363,6 @@ function messageOf(error: unknown): string {
 }
 
 const DONE = Promise.resolve();
-const BUNDLE_RECORDS = 256;
+const LOST = 'another process has taken the audit log';
 const EMPTY_BATCH_BYTES = 8;
 const MAX_SPARE_BYTES = 1024 * 1024;

@@ -81,10 +81,6 @@ test('a tail gives each record once it is durable, and ends with its signal or t
   const stop = new AbortController();
   const tail = log.tail({ first: 1, signal: stop.signal });
   const fromNow = log.tail();
-  const take = async (from: AsyncGenerator<LoggedRecord, void>): Promise<number | undefined> => {
-    const { value } = await from.next();
-    return value?.sequence;
-  };
   assert.equal(await take(tail), 1);
   assert.equal(await take(tail), 2);
   const waiting = take(tail);
@@ -134,8 +130,15 @@ test('proofs connect records and earlier sizes to the root, across memory and ti
   assert.equal((await checkFolder(disk)).signed, 710);
 });
 
+async function take(from: AsyncGenerator<LoggedRecord, void>): Promise<number | undefined> {
+  const { value } = await from.next();
+  return value?.sequence;
+}
+
 async function sequences(log: AuditLog, query: RecordQuery): Promise<number[]> {
-  return (await Array.fromAsync(log.query(query))).map(({ sequence }) => sequence);
+  const found: number[] = [];
+  for await (const { sequence } of log.query(query)) found.push(sequence);
+  return found;
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -6,22 +6,20 @@ import type { CheckedLog } from './harness.test.ts';
 import { MemoryDisk, ROOT, checkFolder, fill, note, openOn } from './harness.test.ts';
 
 const LIMITS = { segmentBytes: 12_000, checkpointRecords: Infinity };
+let parts = 0;
 const SEGMENT = `${ROOT}/journal/0000000000000000.journal`;
 
 test('a crash before any call to the disk leaves a log that opens and holds every acknowledged record', async () => {
   const disk = new MemoryDisk();
   const crashes: { disk: MemoryDisk; acknowledged: number; what: string }[] = [];
   let log: AuditLog | undefined;
-  let parts = 0;
   disk.before = (call, path) => {
     if (call === 'read') return;
     const acknowledged = log?.durableCount ?? 0;
     const what = `before ${call} ${path}`;
-    // A part of what was not flushed survives; which one changes from crash to crash.
-    const keeps = (): number => (parts++ * 0.37) % 1;
     crashes.push({ disk: disk.afterCrash('process'), acknowledged, what: `process, ${what}` });
     crashes.push({ disk: disk.afterCrash('machine'), acknowledged, what: `machine, ${what}` });
-    crashes.push({ disk: disk.afterCrash('machine', keeps), acknowledged, what: `machine (partly written), ${what}` });
+    crashes.push({ disk: disk.afterCrash('machine', somePart), acknowledged, what: `machine (partly written), ${what}` });
   };
   log = await openOn(disk, { limits: LIMITS });
   for (let i = 0; i < 300; i += 60) {
@@ -55,12 +53,11 @@ test('with durability "process" a crash of the machine leaves at least what was 
   const more = { limits: LIMITS, durability: 'process' } as const;
   const log = await openOn(disk, more);
   let signed = 0;
-  let parts = 0;
   disk.before = (call, path) => {
     if (call === 'read') return;
     const what = `before ${call} ${path}`;
     crashes.push({ disk: disk.afterCrash('process'), atLeast: log.durableCount, what: `process, ${what}` });
-    crashes.push({ disk: disk.afterCrash('machine', () => (parts++ * 0.37) % 1), atLeast: signed, what: `machine, ${what}` });
+    crashes.push({ disk: disk.afterCrash('machine', somePart), atLeast: signed, what: `machine, ${what}` });
   };
   for (let i = 0; i < 200; i += 20) {
     await fill(log, i, i + 20);
@@ -234,6 +231,11 @@ test('it continues over many runs', async () => {
   }
   assert.equal(checked?.leaves.length, size);
 });
+
+/** A part of what was not flushed survives; which one changes from file to file. */
+function somePart(): number {
+  return (parts++ * 0.37) % 1;
+}
 
 function firstNote(disk: MemoryDisk): Buffer {
   const history = disk.file(`${ROOT}/checkpoints`).bytes.toString();
