@@ -174,6 +174,15 @@ test('it refuses to open what is smaller than or different from its checkpoint',
   await untouched.close();
 });
 
+test('a log that ends with a full tile is compared as well', async () => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk);
+  await fill(log, 0, 512);
+  await log.close();
+  disk.file(`${ROOT}/tile/1/000.p/2`).bytes[3]! ^= 1;
+  await assert.rejects(openOn(disk), isUnavailable);
+});
+
 test('another origin is refused', async () => {
   const disk = new MemoryDisk();
   await (await openOn(disk)).close();
