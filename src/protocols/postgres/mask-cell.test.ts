@@ -121,7 +121,7 @@ describe('a searched cell', () => {
     assert.equal(searched(20, int8, 1), undefined);
     assert.equal(searched(20, Buffer.alloc(3), 1), undefined);
     // 4111111111111111: base-10,000 digits, weight 3
-    assert.equal(searched(1700, Buffer.from('0004000300000000100f045704570457'.replace('0457', '0457'), 'hex'), 1), null);
+    assert.equal(searched(1700, Buffer.from('0004000300000000100f045704570457', 'hex'), 1), null);
   });
 
   it('of bytea, arrays, rows and made types is NULL', () => {
@@ -160,7 +160,7 @@ describe('a document with sensitive places', () => {
   });
 
   it('is masked whole where it is none, or cannot be one', () => {
-    assert.deepEqual(document(25, 'ssn 12345678'), { text: '*** ****5678', classes: ['ssn'] });
+    assert.deepEqual(document(25, 'ssn 12345678'), { text: '[redacted:ssn]', classes: ['ssn'] });
     assert.deepEqual(document(20, '12345678'), { text: null, classes: ['ssn'] });
     assert.deepEqual(document(1009, '{"{\\"ssn\\":1}"}'), { text: null, classes: ['ssn'] });
   });

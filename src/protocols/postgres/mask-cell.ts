@@ -73,7 +73,7 @@ export function searchedCellMask(context: MaskContext, type: CellType): CellMask
 
 /**
  * How the cells of a document column are masked of which only some places are sensitive; what is left is searched. A value that is no
- * document, or a type that cannot hold one, is masked whole.
+ * document, or a type that cannot hold one, is redacted whole.
  */
 export function documentCellMask(
   context: MaskContext,
@@ -85,7 +85,12 @@ export function documentCellMask(
     const rule = context.classes.strongest([name]);
     return rule === undefined || path === undefined ? [] : [{ rule, path: compileJsonPath(path) }];
   });
-  const whole = wholeCellMask(context, type, context.classes.strongest(rules.map((rule) => rule.class)) ?? UNKNOWN_RULE);
+  const strongest = context.classes.strongest(rules.map((rule) => rule.class));
+  const whole = wholeCellMask(
+    context,
+    type,
+    strongest === undefined ? NOTHING : strongest.kind === 'null' ? strongest : { class: strongest.class, kind: 'redact' },
+  );
   if (places.length < rules.length || (!isJson(form) && form !== 'text')) return whole;
   const search = searchedCellMask(context, type);
   return (bytes, start, end) => {
@@ -204,7 +209,7 @@ function isDocument(form: TypeForm): boolean {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-const UNKNOWN_RULE: MaskRule = { class: 'unknown', kind: 'null' };
+const NOTHING: MaskRule = { class: 'unknown', kind: 'null' };
 const HOLDS_TEXT: ReadonlySet<TypeForm> = new Set<TypeForm>(['text', 'name', 'bpchar', 'json', 'jsonb', 'xml']);
 const BACKSLASH = 0x5c;
 const JSONB_VERSION = 1;

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { nodeCrypto } from '../../net/crypto.ts';
+import type { MaskFacts } from './mask-context.ts';
+import { maskFields, maskNotification, maskParameterStatus } from './mask-fields.ts';
+import { customers, factsOf, orders, testContext } from './testing/masking.ts';
+
+const context = testContext(nodeCrypto);
+const touching = factsOf({ relations: [customers], mentions: ['ssn'] });
+const elsewhere = factsOf({ relations: [orders], mentionsAll: true });
+const canary = 'CANARY-81';
+
+/** The fields of an error as the server sends them, masked. */
+function masked(fields: Record<string, string>, facts: MaskFacts | undefined = touching, within = context): Record<string, string> {
+  return Object.fromEntries(
+    maskFields(within, facts, new Map(Object.entries({ S: 'ERROR', V: 'ERROR', F: 'x.c', L: '1', R: 'f', ...fields }))),
+  );
+}
+
+describe('errors and notices of a statement that touches hidden classes', () => {
+  it('carry no value of the row in any field', () => {
+    const errors: readonly (readonly [what: string, fields: Record<string, string>])[] = [
+      ['cast to int', { C: '22P02', M: `invalid input syntax for type integer: "${canary}"` }],
+      ['cast to inet', { C: '22P02', M: `invalid input syntax for type inet: "${canary}"` }],
+      ['cast to timestamp', { C: '22007', M: `invalid input syntax for type timestamp: "${canary}"` }],
+      ['time zone', { C: '22023', M: `time zone "${canary}" not recognized` }],
+      ['cast to regclass', { C: '42P01', M: `relation "${canary}" does not exist` }],
+      ['cast to regclass, dotted', { C: '0A000', M: `cross-database references are not implemented: "${canary}"` }],
+      ['cast to regprocedure', { C: '42883', M: `function "${canary}" does not exist` }],
+      ['cast to regtype', { C: '42704', M: `type "${canary}" does not exist` }],
+      ['cast to regnamespace', { C: '3F000', M: `schema "${canary}" does not exist` }],
+      ['cast to tsquery', { C: '42601', M: `syntax error in tsquery: "${canary}"` }],
+      ['has_database_privilege', { C: '3D000', M: `database "${canary}" does not exist` }],
+      ['cursor_to_xml', { C: '34000', M: `cursor "${canary}" does not exist` }],
+      ['dblink', { C: '08003', M: `connection "${canary}" not available` }],
+      [
+        'check',
+        { C: '23514', M: 'new row for relation "customers" violates check constraint "c"', D: `Failing row contains (1, ${canary}).` },
+      ],
+      ['unique', { C: '23505', M: 'duplicate key value violates unique constraint "u"', D: `Key (ssn)=(${canary}) already exists.` }],
+      ['unique index', { C: '23505', M: 'could not create unique index "u"', D: `Key (ssn)=(${canary}) is duplicated.` }],
+      ['RAISE NOTICE', { C: '00000', M: canary, F: 'pl_exec.c', S: 'NOTICE' }],
+      ['RAISE with any code', { C: '23505', M: canary, F: 'pl_exec.c', n: canary, c: canary, t: canary, s: canary, d: canary, H: canary }],
+      ['PL/Python', { C: '42501', M: canary, F: 'plpy_elog.c' }],
+      [
+        'EXECUTE in a function',
+        { C: '42703', M: `column "${canary}" does not exist`, p: '8', q: `select "${canary}"`, W: `PL/pgSQL function f(${canary})` },
+      ],
+      ['context', { C: '57014', M: 'canceling statement', W: `SQL statement "select '${canary}'"`, H: canary }],
+      ['a field that is not known', { C: '42501', M: 'permission denied', '?': canary }],
+      ['no SQLSTATE', { M: canary }],
+    ];
+    for (const [what, fields] of errors) {
+      const out = masked(fields);
+      assert.ok(!JSON.stringify(out).includes(canary), `${what}: ${JSON.stringify(out)}`);
+      assert.deepEqual(
+        Object.keys(out).sort(),
+        Object.keys({ S: '', V: '', F: '', L: '', R: '', ...fields }).sort(),
+        'every field is still there',
+      );
+    }
+  });
+
+  it('keep a message that only carries names, and say the SQLSTATE otherwise', () => {
+    assert.equal(masked({ C: '42703', M: 'column "x" does not exist', P: '8' }).M, 'column "x" does not exist');
+    assert.equal(masked({ C: '42501', M: 'permission denied for table customers' }).M, 'permission denied for table customers');
+    assert.equal(masked({ C: '23505', M: 'duplicate key', n: 'customers_pkey', t: 'customers' }).n, 'customers_pkey');
+    assert.equal(masked({ C: '57014', M: 'canceling statement due to user request' }).M, 'canceling statement due to user request');
+    assert.match(masked({ C: '22P02', M: canary }).M!, /withheld.*22P02/);
+    assert.equal(masked({ C: '22P02', M: 'x', P: '17' }).P, '17');
+  });
+});
+
+describe('errors elsewhere', () => {
+  it('pass whole, searched by the detectors', () => {
+    assert.equal(masked({ C: '22P02', M: `bad "${canary}"`, D: 'detail' }, elsewhere).M, `bad "${canary}"`);
+    const out = masked({ C: '22P02', M: 'bad "4111111111111111"', D: 'Key (pan)=(4111 1111 1111 1111)' }, elsewhere);
+    assert.deepEqual([out.M, out.D], ['bad "[redacted:card]"', 'Key (pan)=([redacted:card])']);
+  });
+
+  it('are treated as touching everything where nothing is known', () => {
+    assert.match(masked({ C: '22P02', M: canary }, factsOf({ opaque: true })).M!, /withheld/);
+    assert.match(maskFields(context, undefined, new Map([['M', canary]])).get('M')!, /withheld/);
+    const idle = maskFields(
+      context,
+      undefined,
+      new Map([
+        ['C', '26000'],
+        ['F', 'prepare.c'],
+        ['M', 'prepared statement "s" does not exist'],
+      ]),
+    );
+    assert.equal(idle.get('M'), 'prepared statement "s" does not exist');
+  });
+
+  it('are left alone where there is nothing to hide', () => {
+    const all = testContext(nodeCrypto, { revealed: context.classes.names });
+    const fields = new Map([
+      ['C', '22P02'],
+      ['M', canary],
+    ]);
+    assert.equal(maskFields(all, touching, fields), fields);
+    assert.equal(
+      masked({ C: '22P02', M: canary }, touching, testContext(nodeCrypto, { columns: false, revealed: context.classes.names })).M,
+      canary,
+    );
+  });
+});
+
+describe('notifications and settings', () => {
+  const none = testContext(nodeCrypto, { columns: false });
+
+  it('a payload is withheld while a column class is hidden', () => {
+    assert.equal(maskNotification(context, canary), '[withheld by masking]');
+    assert.equal(maskNotification(context, ''), '');
+    assert.equal(maskNotification(none, 'card 4111111111111111'), 'card [redacted:card]');
+    assert.equal(
+      maskNotification(testContext(nodeCrypto, { revealed: context.classes.names }), 'card 4111111111111111'),
+      'card 4111111111111111',
+    );
+  });
+
+  it('a setting is withheld while a touching statement runs, unless the server limits its values', () => {
+    assert.equal(maskParameterStatus(context, 'application_name', canary, touching), '[withheld by masking]');
+    assert.equal(maskParameterStatus(context, 'application_name', 'psql', elsewhere), 'psql');
+    assert.equal(maskParameterStatus(context, 'application_name', 'psql'), 'psql');
+    assert.equal(maskParameterStatus(context, 'application_name', '4111111111111111'), '[redacted:card]');
+    assert.equal(maskParameterStatus(context, 'DateStyle', 'ISO, MDY', touching), 'ISO, MDY');
+    assert.equal(maskParameterStatus(context, 'TimeZone', `<${canary}>5`, touching), '[withheld by masking]');
+  });
+});
