@@ -4,7 +4,7 @@ import type { Body } from './record.ts';
 import { MAX_LEAF_BYTES } from './record.ts';
 
 /** A frame of the journal: u32 length of the payload, u32 CRC-32C of the payload, payload (one leaf). Big-endian. */
-export const FRAME_HEADER_BYTES = 8;
+const FRAME_HEADER_BYTES = 8;
 
 /** Says that everything before it in the segment was on the disk when it was written. Cannot occur inside frames: no UTF-8 has a byte 0xFF. */
 export const BARRIER: Buffer = Buffer.from('00000000ffffffff', 'hex');

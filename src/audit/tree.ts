@@ -99,7 +99,7 @@ export function leafHash(leaf: Uint8Array): Uint8Array {
   return hash('sha256', prefixed, 'buffer');
 }
 
-export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   NODE[0] = 1;
   NODE.set(left, 1);
   NODE.set(right, 1 + HASH_BYTES);

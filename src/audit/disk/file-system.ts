@@ -113,7 +113,7 @@ export async function readIfPresent(disk: FileSystem, path: string): Promise<Buf
   }
 }
 
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 

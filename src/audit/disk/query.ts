@@ -14,7 +14,7 @@ export interface LoggedRecord {
 }
 
 /** All that are given must hold. */
-export interface RecordFilter {
+interface RecordFilter {
   readonly types?: readonly AuditRecordType[];
   readonly session?: string;
   readonly operation?: string;
