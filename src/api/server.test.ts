@@ -170,27 +170,6 @@ describe('answers', () => {
   });
 
   it('sessions: live, closed and interrupted ones are told apart', async () => {
-    const opened = (session: string) => ({
-      type: 'session.opened' as const,
-      session,
-      operation: `${session}.0`,
-      target: 'orders',
-      protocol: 'postgres',
-      peer: '10.0.0.9:1',
-      claimed_user: 'app',
-      acts: [],
-      policies: [],
-      issuer: 'ci',
-      issuer_url: 'https://ci.example',
-      subject: 'repo:7741',
-      kind: 'agent',
-      groups: [],
-      groups_known: true,
-      claims: {},
-      display: 'deploy.yml',
-      token_id: '',
-      token_expires: new Date().toISOString(),
-    });
     for (const session of ['s-0', 's-x', 's-1']) context.audit.append(opened(session));
     context.audit.append({ type: 'session.closed', session: 's-0', reason: 'client left', operations: 2, duration_ms: 5 });
     const { sessions } = schema.sessionList.parse(await (await ask('/api/v1/sessions', 'operator')).json());
@@ -300,13 +279,6 @@ describe('hostile requests', () => {
 describe('token exchange', () => {
   const grant = 'urn:ietf:params:oauth:grant-type:token-exchange';
   const form = { grant_type: grant, subject_token: 'job', subject_token_type: 'urn:ietf:params:oauth:token-type:jwt', audience: 'orders' };
-  const exchange = async (fields: Record<string, string> | string): Promise<Response> =>
-    await ask('/oauth/token', undefined, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams(fields).toString(),
-    });
-
   it('gives a job a token for one target', async () => {
     const response = await exchange(form);
     assert.equal(response.status, 200);
@@ -358,3 +330,32 @@ async function raw(request: string): Promise<string> {
   for await (const chunk of socket) text += String(chunk);
   return text;
 }
+
+const opened = (session: string) => ({
+  type: 'session.opened' as const,
+  session,
+  operation: `${session}.0`,
+  target: 'orders',
+  protocol: 'postgres',
+  peer: '10.0.0.9:1',
+  claimed_user: 'app',
+  acts: [],
+  policies: [],
+  issuer: 'ci',
+  issuer_url: 'https://ci.example',
+  subject: 'repo:7741',
+  kind: 'agent',
+  groups: [],
+  groups_known: true,
+  claims: {},
+  display: 'deploy.yml',
+  token_id: '',
+  token_expires: new Date().toISOString(),
+});
+
+const exchange = async (fields: Record<string, string> | string): Promise<Response> =>
+  await ask('/oauth/token', undefined, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams(fields).toString(),
+  });

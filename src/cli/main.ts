@@ -34,14 +34,14 @@ async function main(args: readonly string[]): Promise<number> {
     .helpCommand(false)
     .addHelpText('after', '\nExample:\n  $ sallyport demo --tour\n')
     .enablePositionalOptions()
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({ outputError: () => undefined, writeErr: () => undefined })
     .exitOverride();
   for (const [name, summary, load] of commands) {
     const command = program.command(name).description(summary).helpOption('-h, --help', 'show this help').helpCommand(false);
     if (name === asked) (await load()).configure(command);
   }
   if (words.length === 0) {
-    program.outputHelp({ error: true });
+    process.stderr.write(program.helpInformation());
     return 2;
   }
   await program.parseAsync(words, { from: 'user' });

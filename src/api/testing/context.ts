@@ -172,7 +172,6 @@ export class TestContext implements ApiContext {
 
   #log(): ApiContext['audit'] {
     const { entries, events } = this;
-    const unavailable = (): GatewayFault => new GatewayFault('audit-unavailable', { publicMessage: 'the audit log cannot be written' });
     const append = (record: AuditRecord): number => {
       if (this.auditDown) throw unavailable();
       entries.push({ sequence: entries.length, record: stored(record) });
@@ -291,4 +290,8 @@ function matches(filter: RecordQuery, { sequence, record }: LoggedRecord): boole
   if (filter.session !== undefined && (record as { session?: string }).session !== filter.session) return false;
   if (filter.target !== undefined && (record as { target?: string }).target !== filter.target) return false;
   return sequence >= (filter.first ?? 0) && sequence < (filter.end ?? Infinity);
+}
+
+function unavailable(): GatewayFault {
+  return new GatewayFault('audit-unavailable', { publicMessage: 'the audit log cannot be written' });
 }

@@ -20,12 +20,11 @@ export function configure(command: Command): void {
     'sallyport connect orders -- ./migrate.sh',
   )
     .argument('<target>', 'name of the target')
-    .argument('[command...]', 'what to run (default: the target’s own client)')
+    .argument('[command...]', 'what to run, after -- (default: the target’s own client)')
     .option('--token-file <file>', 'a file that holds the job’s OIDC token')
     .option('--audience <audience>', 'the audience to ask the job’s issuer for (default: what the gateway says)')
     .option('--ca <file>', 'PEM file of the authority that signed the gateway’s certificate')
     .option('--user <name>', 'user name to give; it is recorded and grants nothing')
-    .passThroughOptions()
     .action(async (target: string, words: string[], options: ConnectOptions) => {
       const { variables, client } = clientOf(await targetToken(target, options), target, options);
       process.exitCode = await runClient(words.length === 0 ? client : words, variables);

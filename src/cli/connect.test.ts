@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
+import { startApi } from '../api/server.ts';
+import type { ApiServer } from '../api/server.ts';
+import { TestContext } from '../api/testing/context.ts';
+import { run, start } from './testing/run.ts';
+
+let server: ApiServer;
+let variables: Record<string, string>;
+
+before(async () => {
+  server = await startApi(new TestContext(), { host: '127.0.0.1', port: 0 });
+  variables = { SALLYPORT_URL: `http://127.0.0.1:${server.port}`, SALLYPORT_TOKEN: 'reviewer' };
+});
+after(async () => await server.close());
+
+const node = (script: string): string[] => ['--', process.execPath, '-e', script];
+
+it('sets what libpq reads, and nothing that would lead elsewhere', async () => {
+  const elsewhere = { PGHOSTADDR: '10.0.0.1', PGSERVICE: 'other', PGSSLMODE: 'disable', PGPASSWORD: 'old', PGUSER: 'ci' };
+  const script =
+    'const { env } = process; console.log(JSON.stringify(Object.entries(env).filter(([name]) => name.startsWith("PG")).sort()))';
+  const { code, stdout, stderr } = await run(['connect', 'orders', '--ca', '/etc/ca.pem', ...node(script)], { ...variables, ...elsewhere });
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.deepEqual(Object.fromEntries(JSON.parse(stdout) as [string, string][]), {
+    PGDATABASE: 'orders',
+    PGGSSENCMODE: 'disable',
+    PGHOST: '127.0.0.1',
+    PGPASSWORD: 'spt_secret-handle',
+    PGPORT: '5432',
+    PGSSLMODE: 'verify-full',
+    PGSSLROOTCERT: '/etc/ca.pem',
+    PGUSER: 'ci',
+  });
+});
+
+it('passes everything after -- to the client, and its exit code back', async () => {
+  const { code, stdout } = await run(
+    ['connect', 'orders', ...node('console.log(process.argv[1]); process.exit(42)'), '--', '--json'],
+    variables,
+  );
+  assert.deepEqual([code, stdout], [42, '--json\n']);
+});
+
+it('passes signals on, and says how the client died', async () => {
+  const running = start(
+    ['connect', 'orders', ...node('process.on("SIGTERM", () => process.exit(7)); console.log("up"); setInterval(() => {}, 1000)')],
+    variables,
+  );
+  await running.says('up');
+  running.child.kill('SIGTERM');
+  assert.equal((await running.ended).code, 7);
+  const killed = await run(['connect', 'orders', ...node('process.kill(process.pid, "SIGKILL")')], variables);
+  assert.equal(killed.code, 137);
+});
+
+it('a client that is not there: 1 and a hint', async () => {
+  const { code, stderr } = await run(['connect', 'orders', '--', 'no-such-client'], variables);
+  assert.equal(code, 1);
+  assert.match(stderr, /^sallyport: cannot run no-such-client: .*ENOENT\nhint: is it installed/);
+});
+
+it('an unknown target: 1 and a hint, and nothing runs', async () => {
+  const { code, stdout, stderr } = await run(['connect', 'other', ...node('console.log("ran")')], variables);
+  assert.deepEqual([code, stdout], [1, '']);
+  assert.match(stderr, /no token for other \(your sign-in\): there is no such target\nhint: is the name right/);
+});
