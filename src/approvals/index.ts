@@ -1,3 +1,3 @@
-export type { ApprovalState, ApprovalView, ExactText } from './approval.ts';
-export { ApprovalDesk, type DeskPorts } from './desk.ts';
+export type { ApprovalView } from './approval.ts';
+export { ApprovalDesk } from './desk.ts';
 export { SqliteApprovalStore } from './sqlite/store.ts';

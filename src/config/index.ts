@@ -1,15 +1,4 @@
-export { ConfigError, type ConfigProblem } from './problem.ts';
-export { loadConfig, type LoadOptions } from './load.ts';
-export { Secret } from './secret.ts';
-export type {
-  ColumnPathConfig,
-  Config,
-  DataClassConfig,
-  IssuerConfig,
-  ListenAddress,
-  PostgresUpstream,
-  RoleName,
-  RolesConfig,
-  TargetConfig,
-} from './types.ts';
-export { ConfigWatcher, RestartNeeded, type WatchOptions } from './watch.ts';
+export { ConfigError } from './problem.ts';
+export { loadConfig } from './load.ts';
+export type { Config, PostgresUpstream, TargetConfig } from './types.ts';
+export { ConfigWatcher, RestartNeeded } from './watch.ts';

@@ -1,1 +1,1 @@
-export { migrate, openDatabase, transaction } from './sqlite.ts';
+export { migrate, openDatabase } from './sqlite.ts';
