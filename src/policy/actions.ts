@@ -7,7 +7,10 @@
 export const actionGroups = ['read', 'write', 'define', 'administer', 'execute', 'transfer', 'connect', 'reveal'] as const;
 export type ActionGroup = (typeof actionGroups)[number];
 
-/** The groups in which an action stands, all of them. `connect` and `reveal` themselves are listed by `actionsByName`. */
+/**
+ * The groups in which an action stands. In two, a permit of either suffices and a forbid of either bites: so only where a permit of
+ * either is meant to cover it. What `administer` is needed for stands in no other.
+ */
 type ActionTable = Readonly<Record<string, readonly ActionGroup[]>>;
 
 /**
@@ -118,11 +121,11 @@ export const sqlActions = {
   'sql:checkpoint': ['administer'],
   'sql:load': ['administer'],
   'sql:cancel': ['administer'],
-  'sql:server-file': ['administer', 'transfer'],
-  'sql:server-program': ['administer', 'execute'],
-  'sql:remote-query': ['administer', 'execute'],
-  'sql:backup': ['administer', 'transfer'],
-  'sql:restore': ['administer', 'transfer'],
+  'sql:server-file': ['administer'],
+  'sql:server-program': ['administer'],
+  'sql:remote-query': ['administer'],
+  'sql:backup': ['administer'],
+  'sql:restore': ['administer'],
   'sql:dbcc': ['administer'],
   'sql:reconfigure': ['administer'],
   'sql:shutdown': ['administer'],
@@ -135,7 +138,7 @@ const sshActions = {
   'ssh:shell': ['execute'],
   'ssh:exec': ['execute'],
   'ssh:subsystem': ['execute'],
-  'ssh:set-environment': ['connect'],
+  'ssh:set-environment': ['execute'],
   'ssh:terminal': ['connect'],
   'ssh:signal': ['connect'],
   'ssh:read-file': ['read', 'transfer'],
@@ -195,15 +198,15 @@ const kubernetesActions = {
   'kubernetes:attach': ['execute'],
   'kubernetes:debug': ['execute'],
   'kubernetes:port-forward': ['transfer'],
-  'kubernetes:proxy': ['transfer', 'execute'],
-  'kubernetes:copy': ['transfer', 'execute'],
+  'kubernetes:proxy': ['execute'],
+  'kubernetes:copy': ['execute'],
   'kubernetes:bind': ['administer'],
   'kubernetes:escalate': ['administer'],
   'kubernetes:impersonate': ['administer'],
   'kubernetes:create-token': ['administer'],
   'kubernetes:approve': ['administer'],
   'kubernetes:sign': ['administer'],
-  'kubernetes:node-proxy': ['administer', 'execute'],
+  'kubernetes:node-proxy': ['administer'],
 } as const satisfies ActionTable;
 
 const cosmosActions = {

@@ -1,5 +1,6 @@
 import * as wasm from '@cedar-policy/cedar-wasm/nodejs';
 import { GatewayFault } from '../core/fault.ts';
+import { balanced } from './expression.ts';
 
 /**
  * The one door to Cedar's WebAssembly build. Evaluation errors never come back as data: Cedar skips a `forbid` whose condition fails at
@@ -32,7 +33,7 @@ export interface CedarRequest {
 
 export interface CedarAnswer {
   readonly allowed: boolean;
-  /** Ids of the policies that made the decision: the forbids that matched, or else the permits that matched. */
+  /** Ids of the policies that made the decision: the forbids that matched, or else the permits that matched. In no order. */
   readonly reasons: readonly string[];
 }
 
@@ -60,7 +61,16 @@ export function splitPolicies(text: string): { readonly policies: readonly strin
 /** One policy's text as data. Undefined where it does not parse. */
 export function parsePolicy(text: string): wasm.PolicyJson | undefined {
   const answer = wasm.policyToJson(text);
-  return answer.type === 'success' ? answer.json : undefined;
+  return answer.type === 'success' ? balanced(answer.json) : undefined;
+}
+
+/** False where Cedar would not take a policy's data back: it is nested too deeply. */
+export function canBeKept(policy: wasm.PolicyJson): boolean {
+  try {
+    return wasm.checkParsePolicySet({ staticPolicies: { checked: policy } }).type === 'success';
+  } catch {
+    return false;
+  }
 }
 
 /** Strict validation of a whole text against a schema, both in Cedar's notation. */

@@ -60,6 +60,13 @@ describe('what the schema refuses, with its place', () => {
     assert.match(only(`@id("a") permit(principal, action, resource) when { ${tests} };`).message, /membership in more than 6 ways/);
   });
 
+  it('conditions that Cedar would not take back, but not long ones', () => {
+    const nested = Array.from({ length: 70 }).reduce<string>((inner) => `if principal is Agent then (${inner}) else false`, 'true');
+    assert.match(only(`@id("a") permit(principal, action, resource) when { ${nested} };`).message, /nested too deeply/);
+    const paths = Array.from({ length: 500 }, (_, index) => `context.path == "/${index}"`).join(' || ');
+    assert.equal(compile(`@id("a") permit(principal, action, resource) when { context has path && (${paths}) };`).policies.length, 1);
+  });
+
   it('every problem of every file at once', () => {
     const thrown = loadError(() =>
       compileFiles([

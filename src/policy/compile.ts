@@ -1,9 +1,9 @@
 import type { Crypto } from '../core/crypto.ts';
 import { GatewayFault } from '../core/fault.ts';
 import { readAnnotations, type Annotations } from './annotations.ts';
-import { parsePolicy, splitPolicies, validateText, type PolicyJson, type Remark } from './cedar.ts';
+import { canBeKept, parsePolicy, splitPolicies, validateText, type PolicyJson, type Remark } from './cedar.ts';
 import { entityLiterals, hasUnsafeNumber } from './expression.ts';
-import { maxMembershipTests, membershipTests } from './groups.ts';
+import { forUnknownGroups, maxMembershipTests, membershipTests } from './groups.ts';
 import { schemaText, validationSchema } from './schema.ts';
 
 export interface PolicyFile {
@@ -106,6 +106,10 @@ function compileFile(source: Source, names: KnownNames, problems: PolicyProblem[
     }
     if (hasUnsafeNumber(json)) {
       problems.push(source.problem(start, 'a number beyond 9007199254740991 cannot be kept exactly', 'compare such values as text'));
+      return [];
+    }
+    if (!canBeKept(json) || !canBeKept(forUnknownGroups(json))) {
+      problems.push(source.problem(start, 'the conditions are nested too deeply', 'split the policy in several'));
       return [];
     }
     const annotations = readAnnotations(json.effect, json.annotations ?? {}, (problem) => {

@@ -143,7 +143,9 @@ export function rule(rules: ActionRules, act: Act, setting: Setting, now: number
   const first = ask(rules.first);
   if (!first.allowed) return { decision: denial(act, matched(rules, first.reasons), setting), lasting };
   const reviewing = rules.reviews === undefined ? [] : matched(rules, ask(rules.reviews).reasons);
-  if (reviewing.length === 0) return { decision: { kind: 'allow', policies: first.reasons }, lasting };
+  if (reviewing.length === 0) {
+    return { decision: { kind: 'allow', policies: matched(rules, first.reasons).map((policy) => policy.id) }, lasting };
+  }
   const reviews = reviewing.flatMap(reviewOf);
   const decision = { kind: 'hold', policies: reviewing.map((policy) => policy.id), reviews, message: holdMessage(reviews) } as const;
   return { decision, lasting };
@@ -188,6 +190,7 @@ function emptyCaches(limit: number): Caches {
   return { questions: new AnswerCache(limit), acts: new AnswerCache(limit), reveals: new AnswerCache(limit) };
 }
 
+/** In the order of the policies' texts; Cedar gives none. */
 function matched(rules: ActionRules, ids: readonly string[]): readonly Policy[] {
   const all = [...rules.first.policies, ...(rules.reviews?.policies ?? [])];
   return all.filter((rule) => ids.includes(rule.policy.id)).map((rule) => rule.policy);

@@ -27,7 +27,42 @@ export function joinConditions(policy: PolicyJson): Expression {
     const body = condition.body as Expression;
     return condition.kind === 'when' ? body : { '!': { arg: body } };
   });
-  return clauses.length === 0 ? { Value: true } : clauses.reduce((left, right) => ({ '&&': { left, right } }));
+  return clauses.length === 0 ? { Value: true } : join('&&', clauses);
+}
+
+/** Operands joined in their order, as a tree and not as a chain: Cedar reads JSON only to a depth of 128. Needs one operand at least. */
+export function join(operator: '&&' | '||', operands: readonly Expression[]): Expression {
+  if (operands.length === 1) return operands[0]!;
+  const middle = Math.ceil(operands.length / 2);
+  return { [operator]: { left: join(operator, operands.slice(0, middle)), right: join(operator, operands.slice(middle)) } };
+}
+
+/** The same policy with its chains of `&&` and `||` as trees. What is evaluated first stays first. */
+export function balanced(policy: PolicyJson): PolicyJson {
+  const conditions = policy.conditions.map(({ kind, body }) => ({ kind, body: balance(body as Json) }));
+  return { ...policy, conditions: conditions as PolicyJson['conditions'] };
+}
+
+function balance(node: Json): Json {
+  return rewrite(node, (inner) => {
+    const operator = '&&' in inner ? '&&' : '||' in inner ? '||' : undefined;
+    if (operator === undefined) return undefined;
+    return join(
+      operator,
+      operandsOf(inner, operator).map((operand) => balance(operand) as Expression),
+    );
+  });
+}
+
+function operandsOf(node: Expression, operator: '&&' | '||'): readonly Expression[] {
+  const operands: Expression[] = [];
+  const open: Expression[] = [node];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const pair = next[operator] as { left: Expression; right: Expression } | undefined;
+    if (pair === undefined) operands.push(next);
+    else open.push(pair.right, pair.left);
+  }
+  return operands;
 }
 
 /** What a set of policies can read while it is evaluated, so that nothing else need be handed over. */

@@ -1,5 +1,5 @@
 import type { PolicyJson } from './cedar.ts';
-import { entityLiterals, joinConditions, rewrite, usesVariable, visitConditions, type Expression, type Json } from './expression.ts';
+import { entityLiterals, join, joinConditions, rewrite, usesVariable, visitConditions, type Expression, type Json } from './expression.ts';
 
 /**
  * A policy as it must be read for a principal whose group membership is unknown (the token says "too many groups"). Unknown is not
@@ -15,10 +15,10 @@ export function forUnknownGroups(policy: PolicyJson): PolicyJson {
   const principal = forbids ? withoutGroup(policy.principal) : policy.principal;
   if (tests.length === 0) return { ...policy, principal };
   const whole = joinConditions(policy);
-  const operator = forbids ? '||' : '&&';
-  const body = combinations(tests)
-    .map((taken) => rewrite(whole, (node) => (taken.has(JSON.stringify(node)) ? assumeMember(node) : undefined)) as Expression)
-    .reduce((left, right) => ({ [operator]: { left, right } }));
+  const cases = combinations(tests).map(
+    (taken) => rewrite(whole, (node) => (taken.has(JSON.stringify(node)) ? assumeMember(node) : undefined)) as Expression,
+  );
+  const body = join(forbids ? '||' : '&&', cases);
   return { ...policy, principal, conditions: [{ kind: 'when', body }] as unknown as PolicyJson['conditions'] };
 }
 
