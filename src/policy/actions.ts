@@ -77,6 +77,7 @@ export const sqlActions = {
     'access-method',
     'transform',
     'synonym',
+    'large-object',
   ]),
   'sql:comment': ['define'],
 
