@@ -11,27 +11,31 @@ export async function readConfiguration(file: string): Promise<Config> {
   try {
     return await loadConfig(file);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const lines = error.message.split('\n');
-    throw new Failure(`${count(lines.length, 'problem')} in the configuration`, { lines, cause: error });
+    throw configurationFailure(error, undefined);
   }
 }
 
 /** Checks the policies that the configuration names; problems as above. */
 export function readPolicies(config: Config): PolicySet {
-  const { files } = config.policies;
+  const dataClasses = config.dataClasses.map(({ name }) => name);
   try {
-    return compilePolicies({
-      files,
-      crypto: nodeCrypto,
-      targets: config.targets,
-      dataClasses: config.dataClasses.map(({ name }) => name),
-    });
+    return compilePolicies({ files: config.policies.files, crypto: nodeCrypto, targets: config.targets, dataClasses });
   } catch (error) {
-    if (!(error instanceof PolicyLoadError)) throw error;
-    const lines = error.problems.map((problem) => policyLine(config, problem));
-    throw new Failure(`${count(lines.length, 'problem')} in the policies`, { lines, cause: error });
+    throw configurationFailure(error, config);
   }
+}
+
+/** What is thrown for a configuration or policies that cannot be used, worded for people; anything else as it is. */
+export function configurationFailure(error: unknown, config: Config | undefined): unknown {
+  if (error instanceof ConfigError) {
+    const lines = error.message.split('\n');
+    return new Failure(`${count(lines.length, 'problem')} in the configuration`, { lines, cause: error });
+  }
+  if (error instanceof PolicyLoadError) {
+    const lines = error.problems.map((problem) => (config === undefined ? problemText(problem) : policyLine(config, problem)));
+    return new Failure(`${count(lines.length, 'problem')} in the policies`, { lines, cause: error });
+  }
+  return error;
 }
 
 /** Policy files are known by their name; people and editors want a path. */

@@ -129,7 +129,8 @@ function printExplained({ decision, message, acts, reviews, masked }: Explained)
   for (const { group, approvals, policy } of reviews) print(printable(`  waits for ${approvals} of ${group} (${policy})`));
   if (masked !== null && masked.length > 0) print(printable(`  masked: ${masked.join(', ')}`));
   for (const act of acts) {
-    print(printable(`\n${act.action} on ${act.object}: ${act.decision}`));
+    print();
+    print(printable(`${act.action} on ${act.object}: ${act.decision}`));
     for (const policy of act.policies) {
       const effect = policy.review === null ? policy.effect : `review by ${policy.review}`;
       print(printable(`  ${policy.outcome.padEnd(16)}  ${effect.padEnd(8)}  ${policy.id} (${policy.file}:${policy.line})`));
