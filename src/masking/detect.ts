@@ -51,13 +51,14 @@ interface Compiled {
 }
 
 function assemble(detectors: readonly Compiled[]): DetectorSet {
+  let numbers: DetectorSet | undefined;
   const needs = needsOf(detectors);
   const ranks = new Map([...new Set(detectors.map((detector) => detector.class))].map((name, rank) => [name, rank]));
   return {
     isEmpty: detectors.length === 0,
     get forNumbers() {
-      const kept = detectors.filter(({ find }) => typeof find !== 'string' || !WORDY.has(find));
-      return kept.length === detectors.length ? this : assemble(kept);
+      numbers ??= detectors.some(isWordy) ? assemble(detectors.filter((detector) => !isWordy(detector))) : this;
+      return numbers;
     },
     mayContain: (bytes, start, end) => detectors.length > 0 && meets(needs, bytes, start, end),
     scan(text, hint = '') {
@@ -66,6 +67,10 @@ function assemble(detectors: readonly Compiled[]): DetectorSet {
     },
     without: (classes) => assemble(detectors.filter((detector) => !classes.has(detector.class))),
   };
+}
+
+function isWordy({ find }: Compiled): boolean {
+  return typeof find === 'string' && WORDY.has(find);
 }
 
 function findAll(detectors: readonly Compiled[], text: string, hint: string): Span[] {

@@ -18,7 +18,7 @@ export interface ResultField {
   readonly format: 0 | 1;
 }
 
-export interface ColumnPlan {
+interface ColumnPlan {
   readonly field: ResultField;
   /** The whole value is masked, by this rule. */
   readonly rule: MaskRule | undefined;
@@ -34,8 +34,8 @@ export interface MaskPlan {
   readonly masked: readonly { readonly index: number; readonly mask: CellMask }[];
   /** How the same rows are masked for records, where nothing is revealed to anyone; the plan itself where that is no different. */
   readonly record: MaskPlan;
-  /** Scratch space for the row at hand. */
-  readonly cells: RowCells;
+  /** Of `maskRow`, for the row at hand and for what it writes next. */
+  readonly scratch: { readonly cells: RowCells; slab: Uint8Array; used: number };
   /** No cell can need a change: rows may be forwarded unseen. */
   readonly isIdentity: boolean;
   /** `masking: strict`: the statement must be refused, and none of its rows may reach the client. */
@@ -64,7 +64,7 @@ export function planColumns(context: MaskContext, facts: MaskFacts, fields: read
       Object.defineProperty(this, 'record', { value: record });
       return record;
     },
-    cells: createRowCells(),
+    scratch: { cells: createRowCells(), slab: new Uint8Array(0), used: 0 },
     isIdentity: masked.length === 0,
     refusal: context.mode === 'strict' ? refuse(context, facts, fields, origins) : undefined,
   };

@@ -5,7 +5,7 @@ import type { MaskPlan } from './mask-plan.ts';
 
 /**
  * Masks one DataRow: `message` is exactly the message, from its tag 'D' on (PostgreSQL documentation, "Message Formats"). Cells that
- * stay are copied as bytes and never decoded. Returns undefined where nothing changes, else a message of its own memory. Adds the cells
+ * stay are copied as bytes and never decoded. Returns undefined where nothing changes, else a message that nothing else writes to. Adds the cells
  * it masked to `counts`, by data class. Throws `protocol-violation` for a message that is not a DataRow of this result.
  */
 export function maskRow(plan: MaskPlan, message: Uint8Array, counts: Map<string, number>): Uint8Array | undefined {
@@ -25,7 +25,7 @@ export function maskRow(plan: MaskPlan, message: Uint8Array, counts: Map<string,
     for (const name of replaced.classes) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   if (changes === 0) return undefined;
-  const out = new Uint8Array(size);
+  const out = allocate(plan, size);
   let from = 0;
   let to = 0;
   for (let index = 0; index < masked.length; index++) {
@@ -47,10 +47,22 @@ export function maskRow(plan: MaskPlan, message: Uint8Array, counts: Map<string,
 export function walkRow(plan: MaskPlan, message: Uint8Array): RowCells {
   const announced = message.length < 7 ? -1 : (message[1]! << 24) | (message[2]! << 16) | (message[3]! << 8) | message[4]!;
   if (message[0] !== DATA_ROW || announced !== message.length - 1) throw malformed('is not one whole message');
-  walkDataRow(message, 0, message.length, plan.cells);
-  if (plan.cells.count !== plan.columns.length)
-    throw malformed(`has ${plan.cells.count} columns where ${plan.columns.length} were described`);
-  return plan.cells;
+  walkDataRow(message, 0, message.length, plan.scratch.cells);
+  if (plan.scratch.cells.count !== plan.columns.length)
+    throw malformed(`has ${plan.scratch.cells.count} columns where ${plan.columns.length} were described`);
+  return plan.scratch.cells;
+}
+
+/** Memory for one message: small ones are cut from a slab that is never written twice, since a fresh array costs as much as the masking. */
+function allocate(plan: MaskPlan, size: number): Uint8Array {
+  if (size > SLAB_BYTES / 8) return new Uint8Array(size);
+  const { scratch } = plan;
+  if (scratch.used + size > scratch.slab.length) {
+    scratch.slab = new Uint8Array(SLAB_BYTES);
+    scratch.used = 0;
+  }
+  scratch.used += size;
+  return scratch.slab.subarray(scratch.used - size, scratch.used);
 }
 
 /** Returns where the next byte goes. Short stretches byte by byte: `set` on a fresh view costs more than 32 of them. */
@@ -71,4 +83,5 @@ function malformed(problem: string): GatewayFault {
   return new GatewayFault('protocol-violation', { publicMessage: `malformed DataRow: it ${problem}` });
 }
 
+const SLAB_BYTES = 65_536;
 const DATA_ROW = 0x44;

@@ -4,7 +4,7 @@
  */
 export { maskContext, reachedClasses, touchedClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
 export { maskFields, maskNotification, maskParameterStatus } from './mask-fields.ts';
-export { planColumns, type ColumnPlan, type MaskPlan, type ResultField } from './mask-plan.ts';
+export { planColumns, type MaskPlan, type ResultField } from './mask-plan.ts';
 export { maskRow } from './mask-row.ts';
 export { sampleRow } from './mask-sample.ts';
-export { redactParameters, redactStatement, type BoundParameter, type RedactedText } from './mask-statement.ts';
+export { redactParameters, redactStatement, type BoundParameter } from './mask-statement.ts';
