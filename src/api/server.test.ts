@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
-import { webcrypto } from 'node:crypto';
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, beforeEach, describe, it } from 'node:test';
-import { connect as connectTls } from 'node:tls';
-import 'reflect-metadata';
-import { BasicConstraintsExtension, PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 import * as schema from './schema.ts';
 import { startApi } from './server.ts';
 import type { ApiServer } from './server.ts';
@@ -281,53 +276,6 @@ describe('hostile requests', () => {
   });
 });
 
-describe('token exchange', () => {
-  const grant = 'urn:ietf:params:oauth:grant-type:token-exchange';
-  const form = { grant_type: grant, subject_token: 'job', subject_token_type: 'urn:ietf:params:oauth:token-type:jwt', audience: 'orders' };
-  it('gives a job a token for one target', async () => {
-    const response = await exchange(form);
-    assert.equal(response.status, 200);
-    const issued = schema.issuedToken.parse(await response.json());
-    assert.equal(issued.access_token, 'spt_secret-handle');
-    assert.equal(issued.connection?.port, 5432);
-    assert.equal(context.exchanges[0]?.target, 'orders');
-  });
-
-  it('issues nothing that is not on record first', async () => {
-    context.auditDown = true;
-    assert.equal((await exchange(form)).status, 503);
-    context.auditDown = false;
-    await exchange(form);
-    assert.deepEqual(context.events, ['durable credential.issued', 'exchanged']);
-  });
-
-  it('revokes nothing that is not on record first', async () => {
-    context.auditDown = true;
-    assert.equal((await ask('/api/v1/credentials/cred-1?reason=leaked', 'operator', { method: 'DELETE' })).status, 503);
-    context.auditDown = false;
-    assert.equal((await ask('/api/v1/credentials/cred-1?reason=leaked', 'operator', { method: 'DELETE' })).status, 200);
-    assert.deepEqual(context.events, ['durable credential.revoked', 'revoked cred-1']);
-  });
-
-  const refusals: readonly [string, Record<string, string> | string, number, string][] = [
-    ['a token that does not verify', { ...form, subject_token: 'forged' }, 400, 'invalid_request'],
-    ['an unknown target', { ...form, audience: 'other' }, 400, 'invalid_target'],
-    ['another grant', { ...form, grant_type: 'password' }, 400, 'unsupported_grant_type'],
-    ['a missing token', { grant_type: grant, subject_token_type: form.subject_token_type, audience: 'orders' }, 400, 'invalid_request'],
-    ['another token type', { ...form, subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' }, 400, 'invalid_request'],
-    ['an actor token', { ...form, actor_token: 'x' }, 400, 'invalid_request'],
-    ['a repeated parameter', `${new URLSearchParams(form).toString()}&audience=orders`, 400, 'invalid_target'],
-  ];
-  for (const [name, fields, status, error] of refusals) {
-    it(`refuses ${name}: ${error}`, async () => {
-      const response = await exchange(fields);
-      assert.equal(response.status, status);
-      assert.equal(((await response.json()) as { error: string }).error, error);
-      assert.ok(!context.events.includes('exchanged'));
-    });
-  }
-});
-
 async function raw(request: string): Promise<string> {
   const socket = connect(server.port, '127.0.0.1');
   socket.end(request);
@@ -357,49 +305,3 @@ const opened = (session: string) => ({
   token_id: '',
   token_expires: new Date().toISOString(),
 });
-
-const exchange = async (fields: Record<string, string> | string): Promise<Response> =>
-  await ask('/oauth/token', undefined, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams(fields).toString(),
-  });
-
-it('speaks TLS where it is given a certificate, takes a renewed one, and says so to browsers', async () => {
-  const first = await certificate();
-  const secure = await startApi(context, { host: '127.0.0.1', port: 0, tls: { ...first, minVersion: 'TLSv1.2' } });
-  try {
-    const seen = await secureHealth(secure.port, first.cert);
-    assert.match(seen.head, /^HTTP\/1\.1 200 OK/);
-    assert.match(seen.head, /strict-transport-security: max-age=/);
-    const second = await certificate();
-    secure.replaceCertificate(second);
-    assert.notEqual((await secureHealth(secure.port, second.cert)).fingerprint, seen.fingerprint);
-    await assert.rejects(secureHealth(secure.port, first.cert));
-  } finally {
-    await secure.close();
-  }
-});
-
-async function certificate(): Promise<{ key: string; cert: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const made = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=localhost',
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }]), new BasicConstraintsExtension(true)],
-  });
-  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-  return { cert: made.toString('pem'), key: PemConverter.encode(key, 'PRIVATE KEY') };
-}
-
-async function secureHealth(port: number, ca: string): Promise<{ head: string; fingerprint: string }> {
-  const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca });
-  await once(socket, 'secureConnect');
-  const fingerprint = socket.getPeerCertificate().fingerprint256;
-  socket.end('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
-  let head = '';
-  for await (const chunk of socket) head += String(chunk);
-  return { head, fingerprint };
-}

@@ -33,7 +33,6 @@ async function main(args: readonly string[]): Promise<number> {
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .addHelpText('after', '\nExample:\n  $ sallyport demo --tour\n')
-    .enablePositionalOptions()
     .configureOutput({ outputError: () => undefined, writeErr: () => undefined })
     .exitOverride();
   for (const [name, summary, load] of commands) {

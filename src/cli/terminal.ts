@@ -1,3 +1,4 @@
+import { GatewayFault } from '../core/fault.ts';
 import { visible } from '../recordings/render.ts';
 import { Failure } from './failure.ts';
 
@@ -61,11 +62,19 @@ export function printFields(fields: readonly (readonly [name: string, value: str
 
 /** One line on standard error and a line that says what to do next; returns the exit code. */
 export function printFailure(error: unknown): 1 | 2 {
-  const failure = error instanceof Failure ? error : new Failure(String((error as Error | undefined)?.message ?? error));
+  const failure = error instanceof Failure ? error : failureOf(error);
   for (const line of failure.lines) note(printable(line));
   note(`sallyport: ${oneLine(failure.message, 1000)}`);
   if (failure.hint !== undefined) note(`hint: ${oneLine(failure.hint, 1000)}`);
   return failure.exitCode;
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof GatewayFault) {
+    const detail = error.detail === error.publicMessage ? '' : `: ${error.detail}`;
+    return new Failure(error.publicMessage + detail, { hint: error.hint });
+  }
+  return new Failure(error instanceof Error ? error.message : String(error));
 }
 
 /** `in 4 min`, `12 s ago`. */
