@@ -38,7 +38,11 @@ export type SessionEffect =
   | { readonly kind: 'fetch'; readonly name: string }
   | { readonly kind: 'close-cursor'; readonly name: string | undefined }
   | { readonly kind: 'discard'; readonly what: 'all' | 'plans' | 'sequences' | 'temp' }
-  /** `values` undefined: not known from the text. `local`: for the transaction only. */
+  /**
+   * `setting` in lower case; `all` for RESET ALL; the modes of BEGIN and SET TRANSACTION as `transaction_read_only` and so on, those of SET
+   * SESSION CHARACTERISTICS with `default_` in front. `values` undefined: back to the default, or not known from the text. `local`: for
+   * the transaction only.
+   */
   | { readonly kind: 'set'; readonly setting: string; readonly values: readonly string[] | undefined; readonly local: boolean };
 
 export interface Statement {

@@ -2,9 +2,9 @@ import type { Analysis } from '../statement.ts';
 import { analyse, defaultMaxBytes } from './analyse.ts';
 import { shapeOf } from './shape.ts';
 
-export interface AnalyserLimits {
-  /** Analyses kept, least recently used dropped first. */
-  readonly maxShapes: number;
+interface AnalyserLimits {
+  /** Analyses kept, least recently used dropped first. 4,096 where not given. */
+  readonly maxShapes?: number;
   /** The longest text that is analysed at all, in bytes of UTF-8. 1 MiB where not given. */
   readonly maxBytes?: number;
 }
@@ -15,7 +15,8 @@ export interface Analyser {
 }
 
 /** An analyser that remembers: by shape where no literal matters, else by the exact text. Faults are not remembered. */
-export function createAnalyser(limits: AnalyserLimits): Analyser {
+export function createAnalyser(limits: AnalyserLimits = {}): Analyser {
+  const maxShapes = limits.maxShapes ?? defaultMaxShapes;
   const maxBytes = limits.maxBytes ?? defaultMaxBytes;
   const kept = new Map<string, Analysis>();
 
@@ -30,7 +31,7 @@ export function createAnalyser(limits: AnalyserLimits): Analyser {
   function keep(key: string, analysis: Analysis): void {
     if (key.length > maxKeyLength) return;
     kept.set(key, analysis);
-    if (kept.size <= limits.maxShapes) return;
+    if (kept.size <= maxShapes) return;
     const oldest = kept.keys().next();
     if (oldest.done !== true) kept.delete(oldest.value);
   }
@@ -48,6 +49,8 @@ export function createAnalyser(limits: AnalyserLimits): Analyser {
     },
   };
 }
+
+const defaultMaxShapes = 4_096;
 
 /** Characters; a longer text is analysed each time. With `maxShapes` it bounds the memory kept. */
 const maxKeyLength = 16 * 1024;

@@ -1,6 +1,7 @@
 /**
  * Whether a WHERE can leave a row out, judged without its literals, so that `1 = 1` and `1 = 0` are the same. It can where it names a column
- * outside sub-selects, or the target itself inside one. An OR needs that in every branch. A column compared with itself is no bound.
+ * that may be the target's: unqualified or qualified with its name, inside a sub-select only so qualified. An OR needs that in every
+ * branch. A column compared with itself is no bound.
  * Anyone can still write a condition that holds for every row (`id IS NOT NULL`): this finds mistakes, not malice.
  */
 import { listOf, stringNode, tagged, type Body } from './nodes.ts';
@@ -44,7 +45,7 @@ function namesColumn(value: unknown, alias: string, inSubselect: boolean): boole
     if (key === 'typeName') return false;
     if (key === 'ColumnRef') {
       const parts = columnParts({ ColumnRef: inner }) ?? [];
-      return !inSubselect || parts.at(-2) === alias;
+      return (parts.at(-2) ?? (inSubselect ? undefined : alias)) === alias;
     }
     return namesColumn(inner, alias, inSubselect || key === 'subselect');
   });

@@ -38,12 +38,21 @@ export const defineStatements: ReadonlyMap<string, StatementRule> = new Map<stri
   ['CreateSeqStmt', defines('CreateSeqStmt', 'create-sequence', (body) => relation(body['sequence']), ['sequence'])],
   ['AlterSeqStmt', defines('AlterSeqStmt', 'alter-sequence', (body) => relation(body['sequence']), ['sequence'])],
   ['CreateFunctionStmt', createFunction],
-  ['AlterFunctionStmt', unseen((body) => `alter-${objectKind(body['objtype']).kind}`, (body) => functionNamed(bodyOf(body['func'])['objname']))],
+  [
+    'AlterFunctionStmt',
+    unseen(
+      (body) => `alter-${objectKind(body['objtype']).kind}`,
+      (body) => functionNamed(bodyOf(body['func'])['objname']),
+    ),
+  ],
   ['CreateTrigStmt', createTrigger],
   ['RuleStmt', unseen('create-rule', (body) => relation(body['relation']))],
   ['CreateDomainStmt', defines('CreateDomainStmt', 'create-domain', (body) => schemaOf(body['domainname']))],
   ['AlterDomainStmt', defines('AlterDomainStmt', 'alter-domain', (body) => schemaOf(body['typeName']))],
-  ['CompositeTypeStmt', defines('CompositeTypeStmt', 'create-type', (body) => inSchema(relationName(bodyOf(body['typevar'])).schema), ['typevar'])],
+  [
+    'CompositeTypeStmt',
+    defines('CompositeTypeStmt', 'create-type', (body) => inSchema(relationName(bodyOf(body['typevar'])).schema), ['typevar']),
+  ],
   ['CreateEnumStmt', defines('CreateEnumStmt', 'create-type', (body) => schemaOf(body['typeName']))],
   ['AlterEnumStmt', defines('AlterEnumStmt', 'alter-type', (body) => schemaOf(body['typeName']))],
   ['CreateRangeStmt', unseen('create-type', (body) => schemaOf(body['typeName']))],
@@ -77,12 +86,7 @@ export const defineRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
 ]);
 
 /** A statement about one object, whose other fields hold nothing but expressions, types and options. */
-export function defines(
-  tag: string,
-  kind: string,
-  object: (body: Body) => SqlObjectName,
-  handled: readonly string[] = [],
-): StatementRule {
+export function defines(tag: string, kind: string, object: (body: Body) => SqlObjectName, handled: readonly string[] = []): StatementRule {
   return (body, at) => {
     defined(at, kind, object(body));
     at.walk.fields(tag, body, at.scope, handled);
@@ -100,8 +104,10 @@ export function unseen(kind: string | ((body: Body) => string), object: (body: B
 export function defined({ found }: At, kind: string, object: SqlObjectName): void {
   found.kind = kind;
   found.changes = true;
-  if (object.type === 'Relation') found.actOnRelation(`sql:${kind}`, object.name);
-  else found.act(`sql:${kind}`, object);
+  if (object.type === 'Relation') {
+    found.actOnRelation(`sql:${kind}`, object.name);
+    found.rowOfRelation(object.name.name);
+  } else found.act(`sql:${kind}`, object);
 }
 
 export function relation(rangeVar: unknown): SqlObjectName {

@@ -41,14 +41,14 @@ export const expressionRules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
 ]);
 
 /** An operator as a list of String nodes. */
-export function useOperator(name: unknown, found: Findings): void {
+function useOperator(name: unknown, found: Findings): void {
   const operator = qualifiedName(strings(name));
   found.operator(operator);
   if (!isBuiltin(operator) || !builtinOperators.has(operator.name)) found.runsUnseen();
 }
 
-/** Records a call and what it may do. `outsideCall`: the name alone, as in TABLESAMPLE or a trigger. */
-export function callFunction(name: QualifiedName, found: Findings): void {
+/** Records a call and what it may do. */
+function callFunction(name: QualifiedName, found: Findings): void {
   found.function(name);
   if (name.schema === 'information_schema' && informationSchemaFunctions.has(name.name)) return;
   if (isBuiltin(name)) {
@@ -112,7 +112,7 @@ function functionCall(body: Body, scope: Scope, walk: Walk): void {
   }
   const arguments_ = listOf(body['args']).length;
   // `ssn(c)` is the column `ssn` of the row `c` where there is no such function.
-  if (arguments_ === 1 && !(isBuiltin(name) && pureFunctions.has(name.name))) walk.found.attribute(name.name, scope.storing);
+  if (arguments_ === 1 && !isKnown(name)) walk.found.attribute(name.name, scope.storing);
   // A keyword since version 16; before, the name of a column like any other.
   if (arguments_ === 0 && name.name === 'system_user') walk.found.mention(name.name, scope.storing);
   callFunction(name, walk.found);
@@ -150,7 +150,7 @@ function typeName(body: Body, scope: Scope, walk: Walk): void {
   walk.fields('TypeName', body, scope, ['names', 'typmods']);
 }
 
-export function useType(name: QualifiedName, found: Findings): void {
+function useType(name: QualifiedName, found: Findings): void {
   const element = name.name.startsWith('_') ? name.name.slice(1) : name.name;
   if (!isBuiltin(name) || !(builtinTypes.has(name.name) || builtinTypes.has(element))) found.type(name);
 }
@@ -184,6 +184,11 @@ function spelled(tag: string, name: string): Rule {
 function spelledLikeFunction(tag: string, name: string, body: Body, scope: Scope, walk: Walk): void {
   walk.found.function({ schema: undefined, name });
   walk.fields(tag, body, scope);
+}
+
+function isKnown(name: QualifiedName): boolean {
+  const known = [pureFunctions, volatileFunctions, effectFunctions, reachingFunctions].some((names) => names.has(name.name));
+  return isBuiltin(name) ? known : name.schema === 'information_schema';
 }
 
 function isBuiltin(name: QualifiedName): boolean {

@@ -82,7 +82,8 @@ const nodes: Readonly<Record<string, string>> = {
   RangeTableFunc: 'lateral docexpr? rowexpr? namespaces* columns* alias:Alias',
   RangeTableFuncCol: 'colname typeName:TypeName for_ordinality is_not_null colexpr? coldefexpr?',
   RangeTableSample: 'relation? method* args* repeatable?',
-  ColumnDef: 'colname typeName:TypeName compression inhcount is_local is_not_null is_from_type storage storage_name raw_default? cooked_default? identity identitySequence:RangeVar generated collClause:CollateClause collOid constraints* fdwoptions*',
+  ColumnDef:
+    'colname typeName:TypeName compression inhcount is_local is_not_null is_from_type storage storage_name raw_default? cooked_default? identity identitySequence:RangeVar generated collClause:CollateClause collOid constraints* fdwoptions*',
   TableLikeClause: 'relation:RangeVar options relationOid',
   IndexElem: 'name expr? indexcolname collation* opclass* opclassopts* ordering nulls_ordering',
   DefElem: 'defnamespace defname arg? defaction',
@@ -98,18 +99,22 @@ const nodes: Readonly<Record<string, string>> = {
   InferClause: 'indexElems* whereClause? conname',
   OnConflictClause: 'action infer:InferClause targetList* whereClause?',
   CTESearchClause: 'search_col_list* search_breadth_first search_seq_column',
-  CTECycleClause: 'cycle_col_list* cycle_mark_column cycle_mark_value? cycle_mark_default? cycle_path_column cycle_mark_type cycle_mark_typmod cycle_mark_collation cycle_mark_neop',
-  CommonTableExpr: 'ctename aliascolnames* ctematerialized ctequery? search_clause:CTESearchClause cycle_clause:CTECycleClause cterecursive cterefcount ctecolnames* ctecoltypes* ctecoltypmods* ctecolcollations*',
+  CTECycleClause:
+    'cycle_col_list* cycle_mark_column cycle_mark_value? cycle_mark_default? cycle_path_column cycle_mark_type cycle_mark_typmod cycle_mark_collation cycle_mark_neop',
+  CommonTableExpr:
+    'ctename aliascolnames* ctematerialized ctequery? search_clause:CTESearchClause cycle_clause:CTECycleClause cterecursive cterefcount ctecolnames* ctecoltypes* ctecoltypmods* ctecolcollations*',
   MergeWhenClause: 'matchKind commandType override condition? targetList* values*',
   ReturningOption: 'option value',
   ReturningClause: 'options* exprs*',
   TriggerTransition: 'name isNew isTable',
   JsonOutput: 'typeName:TypeName returning:JsonReturning',
   JsonArgument: 'val:JsonValueExpr name',
-  JsonFuncExpr: 'op column_name context_item:JsonValueExpr pathspec? passing* output:JsonOutput on_empty:JsonBehavior on_error:JsonBehavior wrapper quotes',
+  JsonFuncExpr:
+    'op column_name context_item:JsonValueExpr pathspec? passing* output:JsonOutput on_empty:JsonBehavior on_error:JsonBehavior wrapper quotes',
   JsonTablePathSpec: 'string? name name_location',
   JsonTable: 'context_item:JsonValueExpr pathspec:JsonTablePathSpec passing* columns* on_error:JsonBehavior alias:Alias lateral',
-  JsonTableColumn: 'coltype name typeName:TypeName pathspec:JsonTablePathSpec format:JsonFormat wrapper quotes columns* on_empty:JsonBehavior on_error:JsonBehavior',
+  JsonTableColumn:
+    'coltype name typeName:TypeName pathspec:JsonTablePathSpec format:JsonFormat wrapper quotes columns* on_empty:JsonBehavior on_error:JsonBehavior',
   JsonKeyValue: 'key? value:JsonValueExpr',
   JsonParseExpr: 'expr:JsonValueExpr output:JsonOutput unique_keys',
   JsonScalarExpr: 'expr? output:JsonOutput',
@@ -121,11 +126,13 @@ const nodes: Readonly<Record<string, string>> = {
   JsonObjectAgg: 'constructor:JsonAggConstructor arg:JsonKeyValue absent_on_null unique',
   JsonArrayAgg: 'constructor:JsonAggConstructor arg:JsonValueExpr absent_on_null',
   RawStmt: 'stmt? stmt_location stmt_len',
-  InsertStmt: 'relation:RangeVar cols* selectStmt? onConflictClause:OnConflictClause returningClause:ReturningClause withClause:WithClause override',
+  InsertStmt:
+    'relation:RangeVar cols* selectStmt? onConflictClause:OnConflictClause returningClause:ReturningClause withClause:WithClause override',
   DeleteStmt: 'relation:RangeVar usingClause* whereClause? returningClause:ReturningClause withClause:WithClause',
   UpdateStmt: 'relation:RangeVar targetList* whereClause? fromClause* returningClause:ReturningClause withClause:WithClause',
   MergeStmt: 'relation:RangeVar sourceRelation? joinCondition? mergeWhenClauses* returningClause:ReturningClause withClause:WithClause',
-  SelectStmt: 'distinctClause* intoClause:IntoClause targetList* fromClause* whereClause? groupClause* groupDistinct havingClause? windowClause* valuesLists* sortClause* limitOffset? limitCount? limitOption lockingClause* withClause:WithClause op all larg:SelectStmt rarg:SelectStmt',
+  SelectStmt:
+    'distinctClause* intoClause:IntoClause targetList* fromClause* whereClause? groupClause* groupDistinct havingClause? windowClause* valuesLists* sortClause* limitOffset? limitCount? limitOption lockingClause* withClause:WithClause op all larg:SelectStmt rarg:SelectStmt',
   ReturnStmt: 'returnval?',
   CreateSchemaStmt: 'schemaname authrole:RoleSpec schemaElts* if_not_exists',
   AlterTableStmt: 'relation:RangeVar cmds* objtype missing_ok',
@@ -142,8 +149,10 @@ const nodes: Readonly<Record<string, string>> = {
   CopyStmt: 'relation:RangeVar query? attlist* is_from is_program filename options* whereClause?',
   VariableSetStmt: 'kind name args* jumble_args is_local',
   VariableShowStmt: 'name',
-  CreateStmt: 'relation:RangeVar tableElts* inhRelations* partbound:PartitionBoundSpec partspec:PartitionSpec ofTypename:TypeName constraints* nnconstraints* options* oncommit tablespacename accessMethod if_not_exists',
-  Constraint: 'contype conname deferrable initdeferred is_enforced skip_validation initially_valid is_no_inherit raw_expr? cooked_expr generated_when generated_kind nulls_not_distinct keys* without_overlaps including* exclusions* options* indexname indexspace reset_default_tblspc access_method where_clause? pktable:RangeVar fk_attrs* pk_attrs* fk_with_period pk_with_period fk_matchtype fk_upd_action fk_del_action fk_del_set_cols* old_conpfeqop* old_pktable_oid',
+  CreateStmt:
+    'relation:RangeVar tableElts* inhRelations* partbound:PartitionBoundSpec partspec:PartitionSpec ofTypename:TypeName constraints* nnconstraints* options* oncommit tablespacename accessMethod if_not_exists',
+  Constraint:
+    'contype conname deferrable initdeferred is_enforced skip_validation initially_valid is_no_inherit raw_expr? cooked_expr generated_when generated_kind nulls_not_distinct keys* without_overlaps including* exclusions* options* indexname indexspace reset_default_tblspc access_method where_clause? pktable:RangeVar fk_attrs* pk_attrs* fk_with_period pk_with_period fk_matchtype fk_upd_action fk_del_action fk_del_set_cols* old_conpfeqop* old_pktable_oid',
   CreateTableSpaceStmt: 'tablespacename owner:RoleSpec options*',
   DropTableSpaceStmt: 'tablespacename missing_ok',
   AlterTableSpaceOptionsStmt: 'tablespacename options* isReset',
@@ -163,7 +172,8 @@ const nodes: Readonly<Record<string, string>> = {
   CreatePolicyStmt: 'policy_name table:RangeVar cmd_name permissive roles* qual? with_check?',
   AlterPolicyStmt: 'policy_name table:RangeVar roles* qual? with_check?',
   CreateAmStmt: 'amname handler_name* amtype',
-  CreateTrigStmt: 'replace isconstraint trigname relation:RangeVar funcname* args* row timing events columns* whenClause? transitionRels* deferrable initdeferred constrrel:RangeVar',
+  CreateTrigStmt:
+    'replace isconstraint trigname relation:RangeVar funcname* args* row timing events columns* whenClause? transitionRels* deferrable initdeferred constrrel:RangeVar',
   CreateEventTrigStmt: 'trigname eventname whenclause* funcname*',
   AlterEventTrigStmt: 'trigname tgenabled',
   CreatePLangStmt: 'replace plname plhandler* plinline* plvalidator* pltrusted',
@@ -186,7 +196,8 @@ const nodes: Readonly<Record<string, string>> = {
   DeclareCursorStmt: 'portalname options query?',
   ClosePortalStmt: 'portalname',
   FetchStmt: 'direction howMany portalname ismove',
-  IndexStmt: 'idxname relation:RangeVar accessMethod tableSpace indexParams* indexIncludingParams* options* whereClause? excludeOpNames* idxcomment indexOid oldNumber oldCreateSubid oldFirstRelfilelocatorSubid unique nulls_not_distinct primary isconstraint iswithoutoverlaps deferrable initdeferred transformed concurrent if_not_exists reset_default_tblspc',
+  IndexStmt:
+    'idxname relation:RangeVar accessMethod tableSpace indexParams* indexIncludingParams* options* whereClause? excludeOpNames* idxcomment indexOid oldNumber oldCreateSubid oldFirstRelfilelocatorSubid unique nulls_not_distinct primary isconstraint iswithoutoverlaps deferrable initdeferred transformed concurrent if_not_exists reset_default_tblspc',
   CreateStatsStmt: 'defnames* stat_types* exprs* relations* stxcomment transformed if_not_exists',
   StatsElem: 'name expr?',
   AlterStatsStmt: 'defnames* stxstattarget? missing_ok',
@@ -246,7 +257,8 @@ const nodes: Readonly<Record<string, string>> = {
   CreateSubscriptionStmt: 'subname conninfo publication* options*',
   AlterSubscriptionStmt: 'kind subname conninfo publication* options*',
   DropSubscriptionStmt: 'subname missing_ok behavior',
-  BitString: 'bsval',};
+  BitString: 'bsval',
+};
 
 const fieldsByNode: ReadonlyMap<string, ReadonlyMap<string, FieldKind>> = new Map(
   Object.entries(nodes).map(([tag, line]) => [tag, parseFields(line)]),

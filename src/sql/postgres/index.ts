@@ -1,3 +1,2 @@
-export { createAnalyser, type Analyser, type AnalyserLimits } from './analyser.ts';
-export { analyse } from './analyse.ts';
-export { loadParser, SyntaxFault } from './parser.ts';
+export { createAnalyser, type Analyser } from './analyser.ts';
+export { loadParser } from './parser.ts';

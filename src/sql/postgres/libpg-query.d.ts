@@ -12,6 +12,9 @@ declare module 'libpg-query/wasm/libpg-query.js' {
     stringToUTF8(text: string, pointer: number, bytes: number): void;
     lengthBytesUTF8(text: string): number;
   }
-  const createModule: (options?: { readonly print?: (line: string) => void; readonly printErr?: (line: string) => void }) => Promise<ParserModule>;
+  const createModule: (options?: {
+    readonly print?: (line: string) => void;
+    readonly printErr?: (line: string) => void;
+  }) => Promise<ParserModule>;
   export default createModule;
 }

@@ -77,7 +77,7 @@ export function constantText(node: unknown): string | undefined {
     case 'String':
       return text(found.body['sval']) ?? '';
     case 'Integer':
-      return String(found.body['ival'] ?? 0);
+      return integerText(found.body);
     case 'Float':
       return text(found.body['fval']);
     case 'Boolean':
@@ -90,10 +90,15 @@ export function constantText(node: unknown): string | undefined {
 function constantBody(body: Body): string | undefined {
   if (body['isnull'] === true) return undefined;
   if (body['sval'] !== undefined) return text(bodyOf(body['sval'])['sval']) ?? '';
-  if (body['ival'] !== undefined) return String(bodyOf(body['ival'])['ival'] ?? 0);
+  if (body['ival'] !== undefined) return integerText(bodyOf(body['ival']));
   if (body['fval'] !== undefined) return text(bodyOf(body['fval'])['fval']);
   if (body['boolval'] !== undefined) return bodyOf(body['boolval'])['boolval'] === true ? 'true' : 'false';
   return undefined;
+}
+
+function integerText(integer: Body): string {
+  const value = integer['ival'] ?? 0;
+  return typeof value === 'number' ? String(value) : refuse('a number was expected');
 }
 
 /** `name`, `schema.name` or `database.schema.name`: the server refuses any database but its own, so that part says nothing. */
@@ -107,10 +112,6 @@ export function qualifiedName(parts: readonly string[]): QualifiedName {
 export function relationName(rangeVar: Body): QualifiedName {
   const schema = text(rangeVar['schemaname']) ?? (rangeVar['relpersistence'] === 't' ? 'pg_temp' : undefined);
   return { schema, name: requiredText(rangeVar['relname'], 'relation name') };
-}
-
-export function sameName(a: QualifiedName, b: QualifiedName): boolean {
-  return a.schema === b.schema && a.name === b.name;
 }
 
 export function nameKey(name: QualifiedName): string {

@@ -1,7 +1,20 @@
 /** What a DDL statement is about: the kind of object and its name, out of the many forms in which the parse tree gives them. */
 import type { SqlObjectName } from '../statement.ts';
 import { currentDatabase } from './findings.ts';
-import { bodyOf, items, listOf, qualifiedName, refuse, relationName, requiredText, stringNode, strings, tagged, text, type Body } from './nodes.ts';
+import {
+  bodyOf,
+  items,
+  listOf,
+  qualifiedName,
+  refuse,
+  relationName,
+  requiredText,
+  stringNode,
+  strings,
+  tagged,
+  text,
+  type Body,
+} from './nodes.ts';
 
 /** How an object of this kind is named in a parse tree, and what it is called in action names (`sql:drop-<kind>`). */
 interface ObjectKind {

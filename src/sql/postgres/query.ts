@@ -1,19 +1,7 @@
 /** Queries and what changes rows: which relations are read and written, which names hide which, what is stored. */
 import type { QualifiedName } from '../statement.ts';
 import { rowsAreBounded } from './bounds.ts';
-import {
-  bodyOf,
-  inline,
-  listOf,
-  refuse,
-  relationName,
-  requiredText,
-  stringNode,
-  strings,
-  tagged,
-  text,
-  type Body,
-} from './nodes.ts';
+import { bodyOf, inline, listOf, refuse, relationName, requiredText, stringNode, strings, tagged, text, type Body } from './nodes.ts';
 import { checkFields, isCte, type CteName, type Rule, type Scope, type Walk } from './walk.ts';
 
 export const queryRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
@@ -50,12 +38,12 @@ export function intoOf(body: Body): Body | undefined {
 
 function select(body: Body, scope: Scope, walk: Walk): void {
   const storing = scope.storing || intoOf(body) !== undefined;
-  const inner = withClause(body['withClause'], { ...scope, storing }, walk);
-  const here = { ...inner, starCoversRelation: coversRelation(body['fromClause'], inner.ctes) };
+  const inner = withClause(body['withClause'], { ...scope, storing, locked: undefined }, walk);
+  const here = { ...inner, starCoversRelation: coversRelation(body['fromClause'], inner.ctes), locked: undefined };
   const into = inline(body['intoClause']);
   if (into !== undefined) createFromQuery(into, 'sql:create-table', here, walk);
-  for (const clause of listOf(body['lockingClause'])) lock(clause, body['fromClause'], inner.ctes, walk);
-  walk.fields('SelectStmt', body, here, ['withClause', 'intoClause', 'lockingClause']);
+  walk.nodes(body['fromClause'], { ...here, locked: scope.locked === 'all' ? 'all' : lockedNames(body['lockingClause'], walk) });
+  walk.fields('SelectStmt', body, here, ['withClause', 'intoClause', 'lockingClause', 'fromClause']);
 }
 
 function insert(body: Body, scope: Scope, walk: Walk): void {
@@ -184,7 +172,8 @@ function withClause(clause: unknown, scope: Scope, walk: Walk): Scope {
     const found = tagged(node);
     return found?.tag === 'CommonTableExpr' ? found.body : refuse('a common table expression was expected');
   });
-  const storing = scope.storing || queries.some((query) => storesRows(query));
+  const withStores = scope.withStores ?? queries.some((query) => storesRows(query));
+  const storing = scope.storing || withStores;
   let ctes: CteName | undefined = scope.ctes;
   const recursive = body['recursive'] === true;
   const hide = (query: Body): void => {
@@ -192,7 +181,7 @@ function withClause(clause: unknown, scope: Scope, walk: Walk): Scope {
   };
   if (recursive) queries.forEach(hide);
   for (const query of queries) {
-    walk.body('CommonTableExpr', query, { ...scope, ctes, storing, starCoversRelation: false });
+    walk.body('CommonTableExpr', query, { ...scope, ctes, storing, withStores, starCoversRelation: false });
     if (!recursive) hide(query);
   }
   return { ...scope, ctes };
@@ -219,6 +208,7 @@ function fromRelation(body: Body, scope: Scope, walk: Walk): void {
     return;
   }
   walk.found.read(relationName(body));
+  if (isLocked(alias, scope)) walk.found.actOnRelation('sql:lock', relationName(body));
   walk.found.rowOfRelation(alias);
   if (renamesColumns(body)) walk.found.mentionAll(scope.storing);
 }
@@ -236,7 +226,8 @@ function join(body: Body, scope: Scope, walk: Walk): void {
   }
   const using = inline(body['join_using_alias']);
   if (using !== undefined) walk.found.rowDerived(aliasName(using));
-  walk.fields('JoinExpr', body, scope, ['usingClause', 'alias', 'join_using_alias']);
+  const locked = alias !== undefined && isLocked(aliasName(alias), scope) ? 'all' : scope.locked;
+  walk.fields('JoinExpr', body, { ...scope, locked }, ['usingClause', 'alias', 'join_using_alias']);
 }
 
 /** A sub-select, function, XMLTABLE: its own text says what it gives. */
@@ -244,7 +235,8 @@ function derivedTable(tag: string): Rule {
   return (body, scope, walk) => {
     const alias = inline(body['alias']);
     if (alias !== undefined) walk.found.rowDerived(aliasName(alias));
-    walk.fields(tag, body, scope, ['alias']);
+    const locked = isLocked(alias === undefined ? undefined : aliasName(alias), scope) ? 'all' : undefined;
+    walk.fields(tag, body, { ...scope, locked }, ['alias']);
   };
 }
 
@@ -254,36 +246,26 @@ function jsonTable(body: Body, scope: Scope, walk: Walk): void {
   derivedTable('JsonTable')(body, scope, walk);
 }
 
-/** FOR UPDATE, NO KEY UPDATE, SHARE, KEY SHARE: of the relations named, else of every relation in FROM. */
-function lock(clause: unknown, from: unknown, ctes: CteName | undefined, walk: Walk): void {
-  const found = tagged(clause);
-  if (found?.tag !== 'LockingClause') return refuse('a locking clause was expected');
-  checkFields(found.tag, found.body);
-  const wanted = new Set(listOf(found.body['lockedRels']).map((node) => requiredText(tagged(node)?.body['relname'], 'locked relation')));
-  const relations = relationsIn(from, ctes);
-  const known = [...wanted].every((name) => relations.some((relation) => relation.alias === name));
-  for (const { name, alias } of relations)
-    if (wanted.size === 0 || !known || wanted.has(alias)) walk.found.actOnRelation('sql:lock', name);
-  walk.found.changes = true;
+/**
+ * FOR UPDATE, NO KEY UPDATE, SHARE, KEY SHARE: of the names given, else of everything in FROM; of a sub-select or join, everything in it.
+ */
+function lockedNames(clauses: unknown, walk: Walk): 'all' | ReadonlySet<string> | undefined {
+  const names = new Set<string>();
+  let all = false;
+  for (const clause of listOf(clauses)) {
+    const found = tagged(clause);
+    if (found?.tag !== 'LockingClause') return refuse('a locking clause was expected');
+    checkFields(found.tag, found.body);
+    const given = listOf(found.body['lockedRels']).map((node) => requiredText(tagged(node)?.body['relname'], 'locked relation'));
+    if (given.length === 0) all = true;
+    for (const name of given) names.add(name);
+    walk.found.changes = true;
+  }
+  return all ? 'all' : names.size === 0 ? undefined : names;
 }
 
-/** Every relation in a FROM list, sub-selects included, with the name by which its own level knows it. */
-function relationsIn(from: unknown, ctes: CteName | undefined): readonly { readonly name: QualifiedName; readonly alias: string }[] {
-  return listOf(from).flatMap((node) => {
-    const item = tagged(node);
-    switch (item?.tag) {
-      case 'RangeVar':
-        return isCteReference(item.body, ctes) ? [] : [{ name: relationName(item.body), alias: exposedName(item.body) }];
-      case 'RangeTableSample':
-        return relationsIn([item.body['relation']], ctes);
-      case 'JoinExpr':
-        return relationsIn([item.body['larg'], item.body['rarg']], ctes);
-      case 'RangeSubselect':
-        return relationsIn(inline(tagged(item.body['subquery'])?.body)?.['fromClause'], ctes);
-      default:
-        return [];
-    }
-  });
+function isLocked(alias: string | undefined, { locked }: Scope): boolean {
+  return locked === 'all' || (alias !== undefined && locked?.has(alias) === true);
 }
 
 /** Whether a `*` over this FROM list gives a relation's columns directly. */

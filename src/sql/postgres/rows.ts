@@ -106,7 +106,10 @@ function copy(body: Body, at: At): void {
     found.actOnRelation('sql:select', name);
     if (columns.length === 0) found.mentionAll(false);
     for (const column of columns) found.mention(column, false);
-  } else for (const read of found.relations()) found.actOnRelation('sql:copy-to', read);
+  } else {
+    for (const read of found.relations()) found.actOnRelation('sql:copy-to', read);
+    if (!found.namesRelations) found.act('sql:copy-to', currentDatabase);
+  }
   walk.node(body['whereClause'], scope);
   for (const column of options.columns) found.mention(column, false);
   const server = body['is_program'] === true ? 'sql:server-program' : body['filename'] === undefined ? undefined : 'sql:server-file';

@@ -1,6 +1,6 @@
 /** Settings: SET, RESET, SHOW and set_config, which is SET inside a query (PostgreSQL manual, 9.28.1). */
 import type { Findings } from './findings.ts';
-import { bodyOf, constantText, listOf, refuse, requiredText, tagged, text, type Body } from './nodes.ts';
+import { bodyOf, constantText, listOf, refuse, requiredText, tagged, type Body } from './nodes.ts';
 import type { StatementRule } from './rule.ts';
 
 export const settingStatements: ReadonlyMap<string, StatementRule> = new Map<string, StatementRule>([

@@ -11,6 +11,10 @@ export interface Scope {
   readonly storing: boolean;
   /** An unqualified `*` here covers a relation's columns. */
   readonly starCoversRelation: boolean;
+  /** Inside WITH: whether any query of the outermost WITH stores rows, found out once. */
+  readonly withStores: boolean | undefined;
+  /** The names in FROM whose rows are locked here. */
+  readonly locked: 'all' | ReadonlySet<string> | undefined;
   readonly depth: number;
 }
 
@@ -21,7 +25,14 @@ export interface CteName {
 
 export type Rule = (body: Body, scope: Scope, walk: Walk) => void;
 
-export const outermost: Scope = { ctes: undefined, storing: false, starCoversRelation: false, depth: 0 };
+export const outermost: Scope = {
+  ctes: undefined,
+  storing: false,
+  starCoversRelation: false,
+  withStores: undefined,
+  locked: undefined,
+  depth: 0,
+};
 
 export class Walk {
   readonly found: Findings;
