@@ -37,7 +37,7 @@ export interface ApiContext {
 
 export type Role = 'admin' | 'reviewer' | 'auditor' | 'operator';
 
-export interface SignInIssuer {
+interface SignInIssuer {
   readonly name: string;
   /** The issuer's URL, under which its discovery document is found. */
   readonly issuer: string;
@@ -51,7 +51,7 @@ export interface SignInIssuer {
 }
 
 /** The identity layer as it is; the API keeps the record of what is issued and revoked here. */
-export type ApiIdentity = Pick<Identity, 'authenticateOidc' | 'exchange' | 'listGatewayTokens' | 'revoke'>;
+type ApiIdentity = Pick<Identity, 'authenticateOidc' | 'exchange' | 'listGatewayTokens' | 'revoke'>;
 
 /** Where a standard client finds the target's listener, and what it must name there. */
 export interface Connection {

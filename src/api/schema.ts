@@ -9,7 +9,7 @@ const claims = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()
 const role = z.enum(['admin', 'reviewer', 'auditor', 'operator']);
 const approvalState = z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled', 'used']);
 
-export const act = z.object({ action: z.string(), object: z.string() });
+const act = z.object({ action: z.string(), object: z.string() });
 
 export const who = z.object({
   issuer: z.string(),
@@ -56,7 +56,7 @@ export const issuedToken = z.object({
   connection: z.object({ protocol: z.string(), host: z.string(), port: z.int(), name: z.string() }).optional(),
 });
 
-export const session = z.object({
+const session = z.object({
   id: z.string(),
   /** `interrupted`: opened, never closed on record, and not alive: the gateway died under it. */
   state: z.enum(['live', 'closed', 'interrupted']),
@@ -73,7 +73,7 @@ export const session = z.object({
 
 export const sessionList = z.object({ sessions: z.array(session) });
 
-export const operation = z.object({
+const operation = z.object({
   id: z.string(),
   time,
   decision: z.enum(['allow', 'deny']),
@@ -143,7 +143,7 @@ export const auditPage = z.object({
 
 export const checkpoint = z.object({ checkpoint: z.string(), verifier_key: z.string(), records: z.int() });
 
-export const credential = z.object({ id: z.string(), principal: who, target: z.string(), issued: time, expires: time });
+const credential = z.object({ id: z.string(), principal: who, target: z.string(), issued: time, expires: time });
 
 export const credentialList = z.object({ credentials: z.array(credential) });
 
