@@ -116,7 +116,7 @@ class RunningGateway implements Gateway {
       issuers: this.#config.issuers,
       tokenStore: createSqliteGatewayTokenStore(database),
       clock,
-      gatewayTokens: { maxLifetimeMs: this.#config.credentials.maxLifetimeMs },
+      gatewayTokens: tokenLimits(this.#config),
       isTarget: (name) => this.#targets.find(name) !== undefined,
     });
     this.#desk = new ApprovalDesk({
@@ -281,7 +281,7 @@ class RunningGateway implements Gateway {
     const before = this.#policy.version;
     const changed = audit.append({ type: 'config.changed', config_digest: next.digest, previous: previous.digest });
     await audit.durable(changed);
-    this.#opened(this.#identity).reconfigure(next.issuers, { maxLifetimeMs: next.credentials.maxLifetimeMs });
+    this.#opened(this.#identity).reconfigure(next.issuers, tokenLimits(next));
     this.#config = next;
     this.#targets = targets;
     this.#tls = tls;
@@ -323,6 +323,10 @@ class RunningGateway implements Gateway {
 function policySet(config: Config): PolicySet {
   const dataClasses = config.dataClasses.map((dataClass) => dataClass.name);
   return compilePolicies({ files: config.policies.files, crypto: nodeCrypto, targets: config.targets, dataClasses });
+}
+
+function tokenLimits({ credentials }: Config) {
+  return { maxLifetimeMs: credentials.maxLifetimeMs, outliveOidcToken: credentials.outliveToken };
 }
 
 function secureContext(config: Config): SecureContext | undefined {

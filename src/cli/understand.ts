@@ -51,6 +51,7 @@ const asWritten: SchemaCatalogue = {
   textTypes: new Set(),
   relationByOid: () => undefined,
   relationsNamed: (name) => [tableNamed(name)],
+  hasUserOperator: () => false,
   hasUserFunction: () => false,
   runsCode: () => false,
 };

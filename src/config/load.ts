@@ -72,7 +72,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
     audit: { durability: raw!.audit.durability, retainMs: durationMs(raw!.audit.retain) },
     roles: raw!.roles,
     session: { maxLifetimeMs: durationMs(raw!.session.max_lifetime) },
-    credentials: { maxLifetimeMs: durationMs(raw!.credentials.max_lifetime) },
+    credentials: { maxLifetimeMs: durationMs(raw!.credentials.max_lifetime), outliveToken: raw!.credentials.outlive_token },
     unsafe: unsafeSettings(raw!, targets),
     digest: digest(view, parts.certificates, policies.files),
     resolved: view,

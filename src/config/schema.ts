@@ -192,7 +192,12 @@ export const configSchema = strict({
     .prefault({})
     .describe('Who may do what at the API and console, by group.'),
   session: strict({ max_lifetime: duration.default('8h').describe('A session ends after this, or when its token ends.') }).prefault({}),
-  credentials: strict({ max_lifetime: duration.default('15m').describe('Longest life of a gateway token.') }).prefault({}),
+  credentials: strict({
+    max_lifetime: duration.default('15m').describe('Longest life of a gateway token.'),
+    outlive_token: flag
+      .default(false)
+      .describe('A gateway token may live on when the OIDC token that it was exchanged for has expired (GitHub’s live five minutes).'),
+  }).prefault({}),
 });
 
 export type RawConfig = z.output<typeof configSchema>;

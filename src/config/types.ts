@@ -20,7 +20,7 @@ export interface Config {
   readonly audit: AuditConfig;
   readonly roles: RolesConfig;
   readonly session: { readonly maxLifetimeMs: number };
-  readonly credentials: { readonly maxLifetimeMs: number };
+  readonly credentials: { readonly maxLifetimeMs: number; readonly outliveToken: boolean };
   /** Every `unsafe_…` in force, by its path in the file: `gateway.unsafe_plaintext`, `targets.orders.masking: unsafe_origin`. */
   readonly unsafe: readonly string[];
   /** SHA-256, hex, of what is in force: the resolved file, certificates and policy files. Never of a secret's value. */

@@ -236,7 +236,11 @@ export class PipelineSession implements OpenSession {
     mint.revoke(this.grant);
     for (const pending of this.#held.values()) pending.cancel(reason);
     for (const operationId of this.#running.keys()) {
-      this.complete({ operationId, outcome: 'unknown', rows: 0, bytes: 0, masked: {} });
+      try {
+        this.complete({ operationId, outcome: 'unknown', rows: 0, bytes: 0, masked: {} });
+      } catch {
+        // The recording is gone; the log still gets the rest.
+      }
     }
     const recording = await this.#recording.seal().catch(() => undefined);
     appendIfPossible(this.#ports.audit, {
@@ -286,7 +290,9 @@ export class PipelineSession implements OpenSession {
     }
     if (this.target.hold === 'refuse-and-retry') {
       if (pending.alreadyApproved) return this.#useApproval(operation, pending, held, decision.policies);
-      return this.#refuse(operation, approvalRequired(pending, decision), decision.policies);
+      const answered = await Promise.race([pending.answer, Promise.resolve(undefined)]);
+      const fault = answered?.kind === 'denied' ? approvalDenied(pending, answered) : approvalRequired(pending, decision);
+      return this.#refuse(operation, fault, decision.policies);
     }
     this.#held.set(operation.id, pending);
     try {

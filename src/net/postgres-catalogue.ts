@@ -3,7 +3,7 @@ import { GatewayFault } from '../core/fault.ts';
 import { buildCatalogue, type CatalogueRows, type ViewRow } from '../protocols/postgres/catalogue-build.ts';
 import type { Place } from '../protocols/postgres/objects.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
-import { unsettled } from '../protocols/postgres/unsettled.ts';
+import { unsettled, type Unsettled } from '../protocols/postgres/unsettled.ts';
 import type { DataClasses } from '../masking/classes.ts';
 import type { Analysis } from '../sql/statement.ts';
 
@@ -23,7 +23,7 @@ export interface CatalogueSource {
 export class CatalogueReader {
   readonly #source: CatalogueSource;
   #current: SchemaCatalogue | undefined;
-  #stale = true;
+  #stale: Unsettled | undefined;
   #reading: Promise<void> | undefined;
   #again = false;
   #readAt = 0;
@@ -41,12 +41,12 @@ export class CatalogueReader {
   current(): SchemaCatalogue {
     if (this.#current === undefined) throw unavailable('no snapshot yet');
     if (Date.now() - this.#readAt > maxAgeMs) this.#refresh();
-    return this.#stale ? unsettled(this.#current) : this.#current;
+    return this.#stale === undefined ? this.#current : unsettled(this.#current, this.#stale);
   }
 
   /** Something was defined: what is known is not believed until it was read again. */
-  markStale(): void {
-    this.#stale = true;
+  markStale(what: Unsettled): void {
+    if (this.#stale !== 'code') this.#stale = what;
     this.#refresh();
   }
 
@@ -78,7 +78,7 @@ export class CatalogueReader {
     const { classes, place, analyse } = this.#source;
     const rows = await readRows(this.#source.connection);
     this.#current = buildCatalogue({ rows, place, classes, analyse, previous: this.#current });
-    if (!this.#again) this.#stale = false;
+    if (!this.#again) this.#stale = undefined;
   }
 }
 
@@ -100,6 +100,7 @@ async function readRows(connection: pg.ClientConfig): Promise<CatalogueRows> {
       inheritance: await inheritance(client),
       generated: await generated(client),
       userFunctions: await userFunctions(client),
+      userOperators: await userOperators(client),
       textTypes: await textTypes(client),
     };
     await client.query('commit');
@@ -179,6 +180,14 @@ async function userFunctions(client: pg.Client): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(
     `select distinct p.proname as name from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
       where n.nspname not in ('pg_catalog', 'information_schema')`,
+  );
+  return rows.map((row) => row.name);
+}
+
+async function userOperators(client: pg.Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select distinct o.oprname as name from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
+      where n.nspname <> 'pg_catalog'`,
   );
   return rows.map((row) => row.name);
 }

@@ -42,7 +42,7 @@ export class Targets {
       tls: upstream.tls !== 'unsafe_disable',
       classes: this.classes,
       catalogue: (database) => this.#reader(name, database).current(),
-      catalogueStale: (database) => this.#reader(name, database).markStale(),
+      catalogueStale: (database, what) => this.#reader(name, database).markStale(what),
       catalogueMissed: (database) => this.#reader(name, database).missed(),
     };
   }

@@ -13,6 +13,7 @@ export interface CatalogueRows {
   /** Stored generated columns and the columns that they are computed from. */
   readonly generated: readonly { relation: number; number: number; from: number }[];
   readonly userFunctions: readonly string[];
+  readonly userOperators: readonly string[];
   readonly textTypes: readonly number[];
 }
 
@@ -63,12 +64,14 @@ class Builder {
     this.#generatedColumns();
     this.#views();
     const { classes, place, rows } = this.#options;
+    const userOperators = new Set(rows.userOperators);
     return {
       columnClasses: classes.columnClasses(place.target),
       textTypes: new Set(rows.textTypes),
       relationByOid: (oid) => this.#byOid.get(oid),
       relationsNamed: (name) => this.#named(name),
       hasUserFunction: (name) => this.#userFunctions.has(name),
+      hasUserOperator: (name) => userOperators.has(name),
       runsCode: (relation) => this.#runsCode.has(relation.oid),
     };
   }

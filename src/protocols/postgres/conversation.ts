@@ -10,7 +10,7 @@ import { maskContext } from './mask.ts';
 import type { FieldDescription, TransactionStatus } from './messages.ts';
 import { Names, type PreparedStatement } from './names.ts';
 import type { Place } from './objects.ts';
-import { unsettled } from './unsettled.ts';
+import { unsettled, withMade, type Unsettled } from './unsettled.ts';
 import { understand, type Sight, type Understanding } from './understanding.ts';
 
 /** What both directions of a ready session share: names, what is awaited, the transaction's state, and what goes out. */
@@ -28,14 +28,16 @@ export class Conversation {
   copying: { readonly direction: 'in' | 'out'; readonly running: Running } | undefined;
   /** After an error in an extended cycle: the client's messages up to its Sync mean nothing any more, at the server too. */
   skipping = false;
-  /** Something was defined inside the transaction that is open: only this session sees it. */
-  definedInTransaction = false;
   /** Grant of the operation forwarded last: an answer waits for its record, and so for all earlier ones. */
   lastGrant: Grant;
   out: Effect[] = [];
   readonly #place: Place;
   #sight: Sight | undefined;
   #sightOf: { catalogue: unknown; policy: string } | undefined;
+  /** What was defined inside the transaction that is open: only this session sees it. */
+  #unsettled: Unsettled | undefined;
+  /** Relations made here that no catalogue has seen. */
+  readonly #made = new Set<string>();
   #notices: Uint8Array[] = [];
 
   constructor(parts: {
@@ -55,19 +57,19 @@ export class Conversation {
     this.#place = { target: parts.target.name, database: parts.database, databaseName: parts.database ?? parts.target.database };
   }
 
-  /** From where statements are seen now. The same object until the catalogue, the policy or this transaction's definitions change. */
+  /** From where statements are seen now. The same object until the catalogue, the policy or this session's definitions change. */
   sight(): Sight {
-    const catalogue = this.definedInTransaction
-      ? unsettled(this.target.catalogue(this.#place.databaseName))
-      : this.target.catalogue(this.#place.databaseName);
+    const latest = this.target.catalogue(this.#place.databaseName);
     const policy = this.environment.policyVersion();
-    if (this.#sight === undefined || this.#sightOf?.catalogue !== catalogue || this.#sightOf.policy !== policy) {
-      const revealed = this.environment.reveals(this.session.principal, this.session.target);
-      const masks = maskContext(this.target.classes, catalogue, this.session.target.masking, revealed);
-      this.#sight = { place: this.#place, catalogue, masks };
-      this.#sightOf = { catalogue, policy };
-      this.#understood = new WeakMap();
-    }
+    if (this.#sight !== undefined && this.#sightOf?.catalogue === latest && this.#sightOf.policy === policy) return this.#sight;
+    if (this.#unsettled === undefined && this.#sightOf?.catalogue !== latest) this.#made.clear();
+    const base = this.#unsettled === undefined ? latest : unsettled(latest, this.#unsettled);
+    const catalogue = this.#made.size === 0 ? base : withMade(base, latest);
+    const revealed = this.environment.reveals(this.session.principal, this.session.target);
+    const masks = maskContext(this.target.classes, catalogue, this.session.target.masking, revealed);
+    this.#sight = { place: this.#place, catalogue, masks, made: new Set(this.#made) };
+    this.#sightOf = { catalogue: latest, policy };
+    this.#understood = new WeakMap();
     return this.#sight;
   }
 
@@ -88,16 +90,21 @@ export class Conversation {
 
   #understood = new WeakMap<object, Understanding>();
 
-  /** The catalogue may have changed: read it again, and until then trust nothing that it says of views. */
-  defined(): void {
-    this.definedInTransaction = true;
+  /** A statement that defines something completed. */
+  defined(what: Unsettled, makes: readonly string[]): void {
+    if (this.#unsettled !== 'code') this.#unsettled = what;
+    for (const name of makes) this.#made.add(name);
+    this.#sight = undefined;
   }
 
-  /** The transaction ended: what it defined is for everyone to see. */
+  /** The transaction ended: what it defined is for everyone to see, and the catalogue is read again. */
   settled(): void {
-    if (!this.definedInTransaction) return;
-    this.definedInTransaction = false;
-    this.target.catalogueStale(this.#place.databaseName);
+    if (this.#unsettled === undefined) return;
+    this.target.catalogueStale(this.#place.databaseName, this.#unsettled);
+    this.#unsettled = undefined;
+    this.#sight = undefined;
+    // The catalogue that is there now is the one that has not seen it yet.
+    this.#sightOf = { catalogue: this.target.catalogue(this.#place.databaseName), policy: '' };
   }
 
   forward(bytes: Uint8Array, grant: Grant): void {

@@ -4,6 +4,7 @@ import type { Target } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import type { Analysis } from '../../sql/statement.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
+import type { Unsettled } from './unsettled.ts';
 
 /** What PostgreSQL sessions take from the gateway that runs them. One environment serves every session of a listener. */
 export interface PostgresEnvironment {
@@ -37,7 +38,7 @@ export interface PostgresTarget {
   /** The newest snapshot of a database of this target. Throws `upstream-unavailable` where there is none yet. */
   catalogue(database: string): SchemaCatalogue;
   /** Something of the catalogue was changed through a session: it is not believed until it was read again. */
-  catalogueStale(database: string): void;
+  catalogueStale(database: string, what: Unsettled): void;
   /** A name was not found in it: it may be newer. */
   catalogueMissed(database: string): void;
 }

@@ -29,6 +29,10 @@ export function explainPostgres(options: {
   const masks = maskContext(target.classes, catalogue, options.masking, options.revealed);
   const place = { target: target.name, database: undefined, databaseName: target.database };
   const nothingNamed = { statement: () => undefined, cursor: () => undefined };
-  const { acts, facts, classes, refusal } = understand(options.analyse(statement), { place, catalogue, masks }, nothingNamed);
+  const { acts, facts, classes, refusal } = understand(
+    options.analyse(statement),
+    { place, catalogue, masks, made: new Set() },
+    nothingNamed,
+  );
   return { acts: acts.length === 0 ? [connect] : acts, facts, classes, refusal };
 }

@@ -37,7 +37,7 @@ export function postgresOperation(session: OpenSession, masks: MaskContext, aske
     ...(bound === undefined ? {} : { parameters: bound }),
     dataClasses: understanding?.classes ?? [],
     exact: () => joined(encoder.encode(text), asked.binding),
-    fullText: () => text,
+    fullText: () => text + parameters.map(forReview).join(''),
     ...(understanding === undefined ? {} : { cacheKey: understanding }),
   };
 }
@@ -45,6 +45,18 @@ export function postgresOperation(session: OpenSession, masks: MaskContext, aske
 /** What has no act of its own (BEGIN, COMMIT, an empty statement) asks what every use of the target needs. */
 function connectAct(session: OpenSession): Act {
   return { action: 'connect', object: { type: 'Target', id: session.target.name } };
+}
+
+/** A bound parameter as the reviewer sees it; nothing masked, because it is what will run. */
+function forReview(parameter: BoundParameter, index: number): string {
+  const { bytes, format } = parameter;
+  const shown =
+    bytes === null
+      ? 'NULL'
+      : format === 0
+        ? lenient.decode(bytes)
+        : `\\x${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  return `\n-- $${index + 1} = ${shown}`;
 }
 
 /** Both parts with their lengths in front, so that no two pairs are the same bytes. */
@@ -60,4 +72,5 @@ function joined(text: Uint8Array, binding: Uint8Array): Uint8Array {
 
 const unknownFacts = { mentions: [], mentionsAll: true, relations: [], written: [], opaque: true };
 const encoder = new TextEncoder();
+const lenient = new TextDecoder();
 const maxRecordedText = 32_768;

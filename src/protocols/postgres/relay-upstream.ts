@@ -209,7 +209,7 @@ export class UpstreamRelay {
       }
       case 'ParameterStatus': {
         checkPinned(message.name, message.value);
-        const value = maskParameterStatus(this.#talk.sight().masks, message.name, message.value);
+        const value = maskParameterStatus(this.#talk.sight().masks, message.name, message.value, factsOf(head));
         if (value === message.value) this.#pass();
         else this.#put(encode.parameterStatus(message.name, value));
         return;
@@ -253,7 +253,8 @@ export class UpstreamRelay {
     running.described = false;
     this.#talk.names.apply(running.effects[running.completed] ?? []);
     running.completed += 1;
-    if (running.understanding.changesCatalogue) this.#talk.defined();
+    const { defines, makes } = running.understanding;
+    if (defines !== 'nothing') this.#talk.defined(defines, makes);
     this.#pass();
     if (head.kind === 'execute') this.#endExecute(head, 'succeeded');
   }

@@ -10,6 +10,8 @@ export interface SchemaCatalogue extends Catalogue {
   relationsNamed(name: QualifiedName): readonly CatalogueRelation[];
   /** True where a function of this name was made in this database: the server may prefer it to a built-in one of the same name. */
   hasUserFunction(name: string): boolean;
+  /** The same for operators. */
+  hasUserOperator(name: string): boolean;
   /** True where reading the relation runs code: a view over user functions, row security, a foreign table. */
   runsCode(relation: CatalogueRelation): boolean;
 }

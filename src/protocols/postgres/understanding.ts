@@ -26,8 +26,10 @@ export interface Understanding {
   readonly needsFields: boolean;
   /** It names a relation that the catalogue does not have: newer than the snapshot, or none at all. */
   readonly namesUnknown: boolean;
-  /** It defines something: the catalogue is read again afterwards. */
-  readonly changesCatalogue: boolean;
+  /** It defines something: the catalogue is read again afterwards. `code`: functions, operators or types may have come with it. */
+  readonly defines: 'nothing' | 'relations' | 'code';
+  /** Names of relations that it makes. */
+  readonly makes: readonly string[];
 }
 
 /** From where a session looks at a target: changes with the catalogue, the policy and the classes. */
@@ -35,6 +37,8 @@ export interface Sight {
   readonly place: Place;
   readonly catalogue: SchemaCatalogue;
   readonly masks: MaskContext;
+  /** Relations that this session made and the catalogue has not seen yet. What the gateway let them hold carries no hidden class. */
+  readonly made: ReadonlySet<string>;
 }
 
 /** Statements that are known by name in this session (PREPARE, Parse, DECLARE): what EXECUTE and FETCH run. */
@@ -51,12 +55,14 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     for (const act of resolver.acts(statement)) acts.set(`${act.action} ${act.object.type} ${act.object.id}`, act);
 
   const opaque = resolver.opaque || statements.some((statement) => statement.opaque);
-  const relations = resolver.relations(statements.flatMap((statement) => statement.relations));
+  const written = resolver.relations(statements.flatMap((statement) => statement.written));
+  resolver.unknown = false;
+  const relations = [...new Set([...resolver.relations(statements.flatMap(readNames)), ...written])];
   const maskFacts: MaskFacts = {
     mentions: [...new Set(statements.flatMap((statement) => statement.mentions))],
-    mentionsAll: statements.some((statement) => statement.mentionsAll),
+    mentionsAll: resolver.wholeRows || statements.some((statement) => statement.mentionsAll),
     relations,
-    written: resolver.relations(statements.flatMap((statement) => statement.written)),
+    written,
     opaque: opaque || resolver.unknown,
   };
   const classes = reachedClasses(sight.masks, maskFacts);
@@ -78,8 +84,25 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     refusal: refusalOf(statements, sight, maskFacts, classes),
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
-    changesCatalogue: [...acts.values()].some((act) => /^sql:(create|alter|drop|rename|refresh|comment)/.test(act.action)),
+    defines: definesOf([...acts.values()]),
+    makes: statements.flatMap(madeNames),
   };
+}
+
+/** Relations whose rows may be read: one that is only written may be new. */
+function readNames(statement: Statement): readonly QualifiedName[] {
+  return statement.relations.filter((name) => !statement.written.some((other) => other.name === name.name && other.schema === name.schema));
+}
+
+function definesOf(acts: readonly Act[]): Understanding['defines'] {
+  if (acts.some((act) => codeAction.test(act.action))) return 'code';
+  return acts.some((act) => definingAction.test(act.action)) ? 'relations' : 'nothing';
+}
+
+function madeNames(statement: Statement): readonly string[] {
+  return statement.acts.flatMap(({ action, object }) =>
+    makingAction.test(action) && object.type === 'Relation' ? [object.name.name] : [],
+  );
 }
 
 /** EXECUTE and FETCH mean what they name, prepared earlier in the session or earlier in the same text. */
@@ -112,6 +135,7 @@ class Resolver {
   readonly #sight: Sight;
   opaque = false;
   unknown = false;
+  wholeRows = false;
 
   constructor(sight: Sight) {
     this.#sight = sight;
@@ -121,21 +145,33 @@ class Resolver {
     const found = new Map<number, CatalogueRelation>();
     for (const name of names) {
       const meant = this.#sight.catalogue.relationsNamed(name);
-      if (meant.length === 0) this.unknown = true;
+      if (meant.length === 0 && !this.#sight.made.has(name.name)) this.unknown = true;
       for (const relation of meant) found.set(relation.oid, relation);
     }
     return [...found.values()];
   }
 
   acts(statement: Statement): readonly Act[] {
+    const { catalogue, place } = this.#sight;
     const acts = statement.acts.flatMap((act) => this.#act(act));
-    for (const name of statement.functions) {
-      const builtIn = name.schema === undefined || name.schema === 'pg_catalog';
-      if (!builtIn || !this.#sight.catalogue.hasUserFunction(name.name) || name.schema === 'pg_catalog') continue;
+    const calls = (name: QualifiedName): void => {
       this.opaque = true;
-      acts.push({ action: 'sql:call-function', object: functionObject(this.#sight.place, defaultSchema, name.name) });
+      acts.push({ action: 'sql:call-function', object: functionObject(place, name.schema ?? defaultSchema, name.name) });
+    };
+    // The server may prefer a function or an operator that was made here to its own of the same name.
+    for (const name of statement.functions) if (name.schema === undefined && catalogue.hasUserFunction(name.name)) calls(name);
+    for (const name of statement.operators) if (name.schema === undefined && catalogue.hasUserOperator(name.name)) calls(name);
+    for (const attribute of statement.attributes) {
+      if (!catalogue.hasUserFunction(attribute) || this.#isColumn(statement, attribute)) continue;
+      this.wholeRows = true;
+      calls({ schema: undefined, name: attribute });
     }
     return acts;
+  }
+
+  /** `c.x` is a column where one of that name exists, else the function `x` called with the row. */
+  #isColumn(statement: Statement, attribute: string): boolean {
+    return this.relations(statement.relations).some((relation) => [...relation.columns.values()].includes(attribute));
   }
 
   #act(act: SqlAct): readonly Act[] {
@@ -178,7 +214,7 @@ function refusalOf(statements: readonly Statement[], sight: Sight, facts: MaskFa
       }
     }
     const { copies, copy } = statement;
-    if (copies !== undefined && statement.written.length > 0) {
+    if (copies !== undefined) {
       const carried = reachedClasses(sight.masks, { ...facts, mentions: copies.mentions, mentionsAll: copies.mentionsAll });
       if (carried.length > 0)
         return withheld('it would copy', carried, 'Leave the sensitive columns out, or have their class revealed to you.');
@@ -214,3 +250,6 @@ function display(name: QualifiedName): string {
 }
 
 const defaultSchema = 'public';
+const definingAction = /^sql:(create|alter|drop|rename|refresh|comment)/;
+const codeAction = /^sql:(create|alter)-(function|procedure|operator|cast|aggregate|type|domain|extension|schema)/;
+const makingAction = /^sql:create-(table|view|materialized-view|foreign-table)$/;

@@ -1,24 +1,56 @@
+import type { CatalogueRelation } from './catalogue.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 
+/** What was defined since a catalogue was read. */
+export type Unsettled = 'relations' | 'code';
+
 /**
- * A catalogue while something was defined that it has not seen: views may mean other columns than it says, and functions may have come,
- * so neither is believed. What the server names as a table's column stays true.
+ * A catalogue while something was defined that it has not seen: views may mean other columns than it says, so they are not believed,
+ * and after `code` any name may be a function or an operator made here. What the server names as a table's column stays true.
  */
-export function unsettled(catalogue: SchemaCatalogue): SchemaCatalogue {
+export function unsettled(catalogue: SchemaCatalogue, what: Unsettled): SchemaCatalogue {
+  const cache = caches[what];
   const known = cache.get(catalogue);
   if (known !== undefined) return known;
+  const code = what === 'code';
   const made: SchemaCatalogue = {
     ...catalogue,
     relationByOid(oid) {
       const relation = catalogue.relationByOid(oid);
       return relation?.kind === 'view' || relation?.kind === 'materialized-view' ? undefined : relation;
     },
-    relationsNamed: (name) => catalogue.relationsNamed(name),
-    hasUserFunction: () => true,
+    hasUserFunction: (name) => code || catalogue.hasUserFunction(name),
+    hasUserOperator: (name) => code || catalogue.hasUserOperator(name),
     runsCode: () => true,
   };
   cache.set(catalogue, made);
   return made;
 }
 
-const cache = new WeakMap<SchemaCatalogue, SchemaCatalogue>();
+/**
+ * A catalogue for a session that made relations which it has not seen: an oid that it does not know is one of them. They hold only
+ * what the gateway let through, and it lets no hidden class be copied.
+ */
+export function withMade(catalogue: SchemaCatalogue, base: SchemaCatalogue): SchemaCatalogue {
+  return {
+    ...catalogue,
+    relationByOid: (oid) => (oid >= firstUserOid && base.relationByOid(oid) === undefined ? madeHere(oid) : catalogue.relationByOid(oid)),
+  };
+}
+
+function madeHere(oid: number): CatalogueRelation {
+  return {
+    oid,
+    schema: '',
+    name: '',
+    kind: 'table',
+    columns: { get: () => 'column', has: () => true, size: 0 } as unknown as ReadonlyMap<number, string>,
+    rules: new Map(),
+    columnTaint: new Map(),
+    tainted: [],
+  };
+}
+
+const caches = { relations: new WeakMap<SchemaCatalogue, SchemaCatalogue>(), code: new WeakMap<SchemaCatalogue, SchemaCatalogue>() };
+/** FirstNormalObjectId of the server: lower oids belong to the server itself. */
+const firstUserOid = 16_384;
