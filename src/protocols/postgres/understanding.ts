@@ -81,7 +81,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     classes,
     pureRead:
       !opaque && statements.every((statement) => statement.pureRead) && !relations.some((relation) => sight.catalogue.runsCode(relation)),
-    refusal: refusalOf(statements, sight, maskFacts, classes),
+    refusal: refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque),
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
     defines: definesOf([...acts.values()]),
@@ -89,9 +89,12 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
   };
 }
 
-/** Relations whose rows may be read: one that is only written may be new. */
+/** Relations whose rows may be read: one that is only written or made here may be new. */
 function readNames(statement: Statement): readonly QualifiedName[] {
-  return statement.relations.filter((name) => !statement.written.some((other) => other.name === name.name && other.schema === name.schema));
+  const made = madeNames(statement);
+  return statement.relations.filter(
+    (name) => !made.includes(name.name) && !statement.written.some((other) => other.name === name.name && other.schema === name.schema),
+  );
 }
 
 function definesOf(acts: readonly Act[]): Understanding['defines'] {
@@ -202,8 +205,17 @@ class Resolver {
   }
 }
 
-/** What no policy can allow: it would change how statements are read, or carry sensitive data out of the column that is masked. */
-function refusalOf(statements: readonly Statement[], sight: Sight, facts: MaskFacts, classes: readonly string[]): GatewayFault | undefined {
+/**
+ * What no policy can allow: it would change how statements are read, or carry sensitive data out of the column that is masked. `code`: it
+ * runs code that the gateway cannot see; what that code reads by itself is policy's business (`sql:call-function`, `sql:do`, `define`).
+ */
+function refusalOf(
+  statements: readonly Statement[],
+  sight: Sight,
+  facts: MaskFacts,
+  classes: readonly string[],
+  code: boolean,
+): GatewayFault | undefined {
   for (const statement of statements) {
     for (const effect of statement.sessionEffects) {
       if (effect.kind === 'set' && isPinnedSetting(effect.setting, effect.values)) {
@@ -225,14 +237,9 @@ function refusalOf(statements: readonly Statement[], sight: Sight, facts: MaskFa
         return withheld('COPY would show', shown, 'Use SELECT, which shows masked values, or name only columns that are not sensitive.');
     }
   }
-  if (facts.opaque && classes.length > 0 && (facts.mentionsAll || reachedClasses(sight.masks, { ...facts, opaque: false }).length > 0)) {
-    return withheld(
-      'code that the gateway cannot see would get',
-      touchedClasses(sight.masks, { ...facts, opaque: false }),
-      'Call the function without sensitive columns.',
-    );
-  }
-  return undefined;
+  const visible = code ? reachedClasses(sight.masks, { ...facts, opaque: false }) : [];
+  if (visible.length === 0) return undefined;
+  return withheld('code that the gateway cannot see would get', visible, 'Call the function without sensitive columns.');
 }
 
 function copyClasses(statement: Statement, sight: Sight, facts: MaskFacts, classes: readonly string[]): readonly string[] {
