@@ -5,10 +5,10 @@ import { example } from '../options.ts';
 export function configure(command: Command): void {
   example(command, 'sallyport demo', 'sallyport demo --tour')
     .option('--tour', 'play the lines itself, end with a verified audit log, and exit')
-    .option('--port <port>', 'first of the ports to listen on (default: free ones)', readPort)
+    .option('--port <port>', 'PostgreSQL’s port; the API gets the next one (default: 6432 and 8080, or free ones)', readPort)
     .action(async (options: { tour?: boolean; port?: number }) => {
       const { demo } = await import('../demo/index.ts');
-      process.exitCode = await demo({ tour: options.tour === true, ...(options.port === undefined ? {} : { port: options.port }) });
+      process.exitCode = await demo({ tour: options.tour === true, port: options.port });
     });
 }
 

@@ -1,9 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, lchownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { everyoneMayEnter } from './everyone-may-enter.ts';
 
 export interface EmbeddedPostgres {
   readonly host: '127.0.0.1';
@@ -24,13 +25,17 @@ export interface EmbeddedPostgresOptions {
 
 /**
  * A real PostgreSQL 18 from npm packages, on loopback, in a folder of its own. The server refuses to run as root; started by root it
- * runs as `nobody`.
+ * runs as `nobody`. It ends with this process, however that ends, unless by SIGKILL.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { folder, password, tls } = options;
   const owner = process.getuid?.() === 0 ? nobody : undefined;
   mkdirSync(folder, { recursive: true, mode: 0o755 });
-  if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
+  if (owner !== undefined) {
+    if (!everyoneMayEnter(dirname(folder)))
+      throw new Error(`PostgreSQL does not run as root, and its user may not enter ${dirname(folder)}`);
+    chownSync(folder, owner.uid, owner.gid);
+  }
   const native = usableBinaries(folder, owner);
   const data = join(folder, 'data');
   const port = await freePort();
@@ -56,7 +61,12 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     Object.assign(settings, { ssl: 'on', ssl_cert_file: join(folder, 'server.crt'), ssl_key_file: join(folder, 'server.key') });
   }
   const server = startServer(join(native, 'bin', 'postgres'), data, settings, folder, owner);
-  await answering(server, port, password);
+  try {
+    await answering(server, port, password);
+  } catch (error) {
+    await stopped(server.process);
+    throw error;
+  }
   return { host: '127.0.0.1', port, superuser: 'postgres', password, stop: () => stopped(server.process) };
 }
 
@@ -91,7 +101,18 @@ function startServer(
   owner: Owner | undefined,
 ): RunningServer {
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = spawn(command, ['-D', data, ...flags], { ...owner, cwd: folder, env: environment(), stdio: ['ignore', 'ignore', 'pipe'] });
+  // Detached: Ctrl-C in a terminal goes to us, who stop it when nobody needs it any more.
+  const child = spawn(command, ['-D', data, ...flags], {
+    ...owner,
+    cwd: folder,
+    env: environment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
+  // SIGQUIT is PostgreSQL's immediate shutdown, which takes its other processes along.
+  const quit = (): void => void child.kill('SIGQUIT');
+  process.once('exit', quit);
+  child.once('exit', () => process.off('exit', quit));
   let tail = '';
   child.stderr?.on('data', (text: Buffer) => {
     tail = (tail + text.toString()).slice(-4_000);
@@ -157,6 +178,11 @@ function usableBinaries(folder: string, owner: Owner | undefined): string {
   const copy = join(folder, 'native');
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   linkLibraries(copy);
+  if (owner !== undefined) {
+    // Where files were installed for root alone, the copy's are too.
+    for (const path of ['', ...readdirSync(copy, { recursive: true, encoding: 'utf8' })])
+      lchownSync(join(copy, path), owner.uid, owner.gid);
+  }
   return copy;
 }
 
@@ -174,13 +200,6 @@ function linkLibraries(native: string): void {
   for (const { source, target } of links) {
     const path = join(native, '..', target.replace(/^native\//, `${relative(join(native, '..'), native)}/`));
     if (!existsSync(path)) symlinkSync(relative(dirname(target), source), path);
-  }
-}
-
-function everyoneMayEnter(path: string): boolean {
-  for (let at = path; ; at = dirname(at)) {
-    if ((statSync(at).mode & 0o001) === 0) return false;
-    if (at === dirname(at)) return true;
   }
 }
 

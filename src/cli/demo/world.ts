@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../identity/development/issuer.ts';
@@ -41,10 +42,16 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
   const { folder, progress = () => {} } = options;
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
-    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
+    const failures: unknown[] = [];
+    for (let next = closers.pop(); next !== undefined; next = closers.pop()) {
+      await next().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     mkdirSync(folder, { recursive: true });
+    // The database's user must pass through it, and sees nothing of it.
+    if (process.getuid?.() === 0) chmodSync(folder, 0o711);
     progress('certificates');
     const authority = await createDemoAuthority();
     const authorityFile = join(folder, 'ca.crt');
@@ -52,9 +59,10 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
     const [gatewayTls, postgresTls] = [await authority.issue(['localhost', '127.0.0.1']), await authority.issue(['localhost'])];
 
     progress('PostgreSQL 18 with a bank in it');
-    const postgres = await startEmbeddedPostgres({ folder: join(folder, 'postgres'), password: 'only-the-demo-knows', tls: postgresTls });
+    const postgres = await startEmbeddedPostgres({ folder: join(folder, 'postgres'), password: newPassword(), tls: postgresTls });
     closers.push(() => postgres.stop());
     const admin = { host: '127.0.0.1', port: postgres.port, user: postgres.superuser, password: postgres.password, database: 'postgres' };
+    const upstreamPassword = newPassword();
     await createBank(admin, { user: 'gateway', password: upstreamPassword });
 
     progress('an OIDC issuer');
@@ -127,15 +135,16 @@ function demoConfig(at: { issuer: string; clientId: string; upstreamPort: number
       'card-number': { columns: ['orders/public.cards.pan'], detect: 'card-number', mask: 'partial-last4' },
       'account-number': { columns: ['orders/public.accounts.number'], mask: 'pseudonym' },
     },
-    roles: { admin: ['platform'], reviewer: ['dba'], auditor: ['audit'], operator: ['platform', 'dba'] } as unknown as Record<
-      string,
-      unknown
-    >,
+    roles: { admin: ['platform'], reviewer: ['dba'], auditor: ['audit'], operator: ['platform', 'dba'] },
   };
 }
 
+/** Others on this machine reach the database's port too. */
+function newPassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
 const audience = 'https://localhost/sallyport';
-const upstreamPassword = 'held-by-the-gateway-alone';
 
 const pipelines = [
   {
@@ -165,6 +174,7 @@ const pipelines = [
 const people = [
   { subject: 'dba-erin', name: 'Erin (database administrator)', groups: ['dba'] },
   { subject: 'dba-frank', name: 'Frank (database administrator)', groups: ['dba'] },
+  { subject: 'dba-gina', name: 'Gina (database administrator on deployment duty)', groups: ['dba', 'deployers'] },
   { subject: 'auditor-uma', name: 'Uma (auditor)', groups: ['audit'] },
   { subject: 'fraud-omar', name: 'Omar (fraud desk)', groups: ['fraud'] },
   { subject: 'platform-pia', name: 'Pia (platform engineer)', groups: ['platform'] },
