@@ -6,7 +6,7 @@ import type { Answer, Approval, ApprovalState, ApprovalView, ExactText } from '.
 import { bindingBytes } from './binding.ts';
 import { lineForClient, viewOf } from './display.ts';
 import { EndRecorder } from './end-recorder.ts';
-import { escapeInvisible, escapeLine } from './escape.ts';
+import { escapeInvisible, escapeLine } from '../core/escape.ts';
 import { answerOf, cut, newApproval } from './request.ts';
 import { groupsToAnswerFor, isApproved, refusal } from './rules.ts';
 import type { ApprovalStore } from './store.ts';
@@ -110,8 +110,8 @@ export class ApprovalDesk implements ApprovalPort {
     const held = this.#open.get(id)?.held;
     if (held === undefined || this.#ports.store.find(id)?.state !== 'pending') return undefined;
     const { operation } = held;
-    const parameters = (operation.parameters ?? []).map((value) => (value === null ? null : escapeInvisible(value)));
-    return { text: escapeInvisible(operation.fullText()), parameters };
+    const { text, parameters } = operation.unmasked();
+    return { text: escapeInvisible(text), parameters: parameters.map((value) => (value === null ? null : escapeInvisible(value))) };
   }
 
   /** Tells every change from now on; returns how to stop. A listener that throws is not told again. */

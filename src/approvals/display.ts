@@ -1,4 +1,4 @@
-import { escapeInvisible, escapeLine } from './escape.ts';
+import { escapeInvisible, escapeLine } from '../core/escape.ts';
 import type { Approval, ApprovalState, ApprovalView, ReviewView } from './approval.ts';
 
 /** A request as people see it; undefined while its record is not durable. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ApprovalAnswer, HeldOperation } from '../core/ports.ts';
 import { recordAct } from '../core/record.ts';
 import type { Approval } from './approval.ts';
-import { escapeLine } from './escape.ts';
+import { escapeLine } from '../core/escape.ts';
 import { expiresAtMs } from './rules.ts';
 
 /** The request for one held operation, not on record yet. */

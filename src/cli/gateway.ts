@@ -15,7 +15,8 @@ import { nodeCrypto } from '../net/crypto.ts';
 import { listen, type Listener } from '../net/listener.ts';
 import { SessionRegistry } from '../net/sessions.ts';
 import { compilePolicies, createPolicyEngine, type PolicyEngine, type PolicySet } from '../policy/index.ts';
-import { createPostgresSession, type PostgresEnvironment } from '../protocols/postgres/index.ts';
+import type { PostgresEnvironment } from '../protocols/postgres/index.ts';
+import { wireProtocols } from '../protocols/registry.ts';
 import { createRecordings, type Recordings } from '../recordings/index.ts';
 import { createAnalyser, loadParser } from '../sql/postgres/index.ts';
 import { openDatabase } from '../store/index.ts';
@@ -196,14 +197,14 @@ class RunningGateway implements Gateway {
       const listener = await listen({
         host: address.host,
         port: address.port,
-        newSession: () => createPostgresSession(environment()),
+        newSession: () => wireProtocols.postgres.createSession(environment()),
         maxConnections: 10_000,
         protocol: 'postgres',
         listenerTarget: target?.name,
         pipeline,
         audit,
         serverTls: this.#tls === undefined ? undefined : () => this.#tls as SecureContext,
-        alpn: ['postgresql'],
+        alpn: wireProtocols.postgres.alpn,
         upstreamOf: (name) => this.#targets.address(name),
         prepare: (name, part) => this.#targets.prepare(name, part),
         cancels: this.#cancels,

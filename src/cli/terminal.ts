@@ -1,12 +1,12 @@
 import { GatewayFault } from '../core/fault.ts';
-import { visible } from '../recordings/render.ts';
+import { escapeLine } from '../core/escape.ts';
 import { Failure } from './failure.ts';
 
 /**
  * The only way of the command line to the terminal. Everything that came from elsewhere is escaped on its way: a statement may hold
  * bytes that move the cursor, set the title or reorder what a reviewer reads.
  */
-export const printable = visible;
+export const printable = escapeLine;
 
 /** As `printable`, but line breaks stay and tabs become spaces: for text shown as a block. */
 export function printableLines(text: string): string[] {

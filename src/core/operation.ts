@@ -69,8 +69,8 @@ export interface Operation {
   readonly dataClasses: readonly string[];
   /** Exactly what an approval binds: the bytes to be forwarded and their parameters. Built only when it is needed. */
   exact(): Uint8Array;
-  /** The statement itself, nothing masked: for the reviewer, who decides on what will run; never kept. */
-  fullText(): string;
+  /** What will run, nothing masked: for the reviewer, who decides on it; never kept. */
+  unmasked(): { readonly text: string; readonly parameters: readonly (string | null)[] };
   /** Same value, same decision (under one policy version and principal): the key of the decision cache. Absent: not cached. */
   readonly cacheKey?: object;
 }

@@ -320,7 +320,7 @@ function operation(changes: Partial<Operation>): Operation {
     textIsExact: true,
     dataClasses: [],
     exact: () => new Uint8Array(),
-    fullText: () => 'SELECT 1',
+    unmasked: () => ({ text: 'SELECT 1', parameters: [] }),
     ...changes,
   };
 }

@@ -1,3 +1,4 @@
+import { escapeLine } from '../core/escape.ts';
 import { assertNever } from '../core/fault.ts';
 import type { SealedRecording } from '../core/record.ts';
 import type { RecordingEvent, RecordingHeader } from './format.ts';
@@ -43,13 +44,13 @@ export async function replay(timeline: AsyncIterable<TimelineItem>, options: Rep
       }
       case 'damaged':
         damagedLines++;
-        options.write(block([`!! line ${item.line} is damaged: ${visible(item.reason)}`]));
+        options.write(block([`!! line ${item.line} is damaged: ${escapeLine(item.reason)}`]));
         break;
       case 'end': {
         const { sealed } = options;
         const unaltered = sealed === undefined ? undefined : sealed.sha256 === item.sha256 && sealed.bytes === item.bytes;
         if (unaltered === false)
-          options.write(block([`!! ALTERED: the log sealed ${visible(sealed?.sha256 ?? '')}, this is ${item.sha256}`]));
+          options.write(block([`!! ALTERED: the log sealed ${escapeLine(sealed?.sha256 ?? '')}, this is ${item.sha256}`]));
         if (!item.closed) options.write(block(['!! the recording has no end: the session is still open, or the file was cut']));
         return { damagedLines, closed: item.closed, unaltered, sha256: item.sha256 };
       }
@@ -62,8 +63,8 @@ export async function replay(timeline: AsyncIterable<TimelineItem>, options: Rep
 export function renderHeader(header: RecordingHeader): readonly string[] {
   const { principal, target } = header;
   return [
-    `session ${visible(header.session)} on ${visible(target.name)} (${visible(target.protocol)}), started ${visible(header.started)}`,
-    `by ${visible(principal.kind)} ${visible(principal.display)} (${visible(principal.issuer)}: ${visible(principal.subject)})`,
+    `session ${escapeLine(header.session)} on ${escapeLine(target.name)} (${escapeLine(target.protocol)}), started ${escapeLine(header.started)}`,
+    `by ${escapeLine(principal.kind)} ${escapeLine(principal.display)} (${escapeLine(principal.issuer)}: ${escapeLine(principal.subject)})`,
   ];
 }
 
@@ -73,35 +74,30 @@ export function renderEvent(event: RecordingEvent): readonly string[] {
   return [`${timeText(event.at)}  ${first}`, ...rest.map((line) => `${indent}${line}`)];
 }
 
-/** Text in which nothing is hidden: whatever would move the cursor, vanish or reorder what is read is shown as `\u{…}`. */
-export function visible(text: string): string {
-  return text.replace(hidden, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
-}
-
 function eventLines(event: RecordingEvent): readonly string[] {
   switch (event.event) {
     case 'decided': {
-      const verdict = event.decision === 'allow' ? 'allowed' : `REFUSED ${visible(event.code ?? '')}`.trimEnd();
+      const verdict = event.decision === 'allow' ? 'allowed' : `REFUSED ${escapeLine(event.code ?? '')}`.trimEnd();
       const parameters = (event.parameters ?? []).map((value, index) => `$${index + 1} = ${cellText(value)}`);
       const exact = event.text_exact ? [] : ['(masked or cut)'];
-      return [`${visible(event.operation)} ${verdict}`, ...textLines(event.text), ...exact, ...parameters];
+      return [`${escapeLine(event.operation)} ${verdict}`, ...textLines(event.text), ...exact, ...parameters];
     }
     case 'sample':
       return [
-        `${visible(event.operation)} sample of the result`,
-        event.columns.map(visible).join(' | '),
+        `${escapeLine(event.operation)} sample of the result`,
+        event.columns.map(escapeLine).join(' | '),
         ...event.rows.map((row) => row.map(cellText).join(' | ')),
       ];
     case 'completed': {
-      const code = event.error_code === undefined ? '' : ` ${visible(event.error_code)}`;
-      const masked = Object.entries(event.masked).map(([name, count]) => `${visible(name)} ${count}`);
+      const code = event.error_code === undefined ? '' : ` ${escapeLine(event.error_code)}`;
+      const masked = Object.entries(event.masked).map(([name, count]) => `${escapeLine(name)} ${count}`);
       const hiddenCells = masked.length === 0 ? '' : `, masked: ${masked.join(', ')}`;
       const amounts = `${event.rows} rows, ${event.bytes} bytes, ${event.duration_ms} ms`;
-      return [`${visible(event.operation)} ${visible(event.outcome)}${code}: ${amounts}${hiddenCells}`];
+      return [`${escapeLine(event.operation)} ${escapeLine(event.outcome)}${code}: ${amounts}${hiddenCells}`];
     }
     case 'note': {
-      const detail = Object.entries(event.detail).map(([name, value]) => `${visible(name)}=${visible(String(value))}`);
-      return [[`note ${visible(event.note)}`, ...detail].join(' ')];
+      const detail = Object.entries(event.detail).map(([name, value]) => `${escapeLine(name)}=${escapeLine(String(value))}`);
+      return [[`note ${escapeLine(event.note)}`, ...detail].join(' ')];
     }
     case 'gap':
       return [`!! ${event.dropped} events are missing: the disk did not keep up`];
@@ -115,11 +111,11 @@ function eventLines(event: RecordingEvent): readonly string[] {
 }
 
 function textLines(text: string): readonly string[] {
-  return text.split(/\r?\n/).map((line) => visible(line.replaceAll('\t', '    ')));
+  return text.split(/\r?\n/).map((line) => escapeLine(line.replaceAll('\t', '    ')));
 }
 
 function cellText(value: string | null): string {
-  return value === null ? 'NULL' : visible(value);
+  return value === null ? 'NULL' : escapeLine(value);
 }
 
 /** `hh:mm:ss.mmm` */
@@ -134,9 +130,3 @@ function block(lines: readonly string[]): string {
 }
 
 const indent = ' '.repeat(14);
-
-/**
- * Controls, format characters (bidirectional, zero-width), surrogates, unassigned and private characters, line and paragraph separators,
- * spaces that are not the space, everything that is ignored by default when shown, and the empty Braille pattern.
- */
-const hidden = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/gu;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { replay, visible, type ReplayResult } from './render.ts';
+import { escapeLine } from '../core/escape.ts';
+import { replay, type ReplayResult } from './render.ts';
 import { readTimeline, type TimelineItem } from './timeline.ts';
 
 const header = {
@@ -145,15 +146,15 @@ describe('reading a timeline', () => {
   });
 });
 
-describe('visible', () => {
+describe('escapeLine', () => {
   it('leaves nothing hidden', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 30 }), (text) => {
-        assert.doesNotMatch(visible(text), /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u);
+        assert.doesNotMatch(escapeLine(text), /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u);
       }),
     );
-    assert.equal(visible('Zürich 東京 🙂 a-b'), 'Zürich 東京 🙂 a-b');
-    assert.equal(visible(`\u00a0\u3164\u2800\u{e0041}${String.fromCharCode(0xd800)}`), '\\u{a0}\\u{3164}\\u{2800}\\u{e0041}\\u{d800}');
+    assert.equal(escapeLine('Zürich 東京 🙂 a-b'), 'Zürich 東京 🙂 a-b');
+    assert.equal(escapeLine(`\u00a0\u3164\u2800\u{e0041}${String.fromCharCode(0xd800)}`), '\\u{a0}\\u{3164}\\u{2800}\\u{e0041}\\u{d800}');
   });
 });
 

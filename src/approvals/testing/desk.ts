@@ -163,7 +163,7 @@ export function heldOperation(change: HeldChange = {}): HeldOperation {
     textIsExact: false,
     dataClasses: ['ssn'],
     exact: () => new TextEncoder().encode(fullText),
-    fullText: () => fullText,
+    unmasked: () => ({ text: fullText, parameters: [] }),
   };
   const name = change.target ?? 'orders';
   return {

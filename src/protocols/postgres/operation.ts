@@ -37,7 +37,7 @@ export function postgresOperation(session: OpenSession, masks: MaskContext, aske
     ...(bound === undefined ? {} : { parameters: bound }),
     dataClasses: understanding?.classes ?? [],
     exact: () => joined(encoder.encode(text), asked.binding),
-    fullText: () => text + parameters.map(forReview).join(''),
+    unmasked: () => ({ text, parameters: parameters.map(forReview) }),
     ...(understanding === undefined ? {} : { cacheKey: understanding }),
   };
 }
@@ -47,16 +47,10 @@ function connectAct(session: OpenSession): Act {
   return { action: 'connect', object: { type: 'Target', id: session.target.name } };
 }
 
-/** A bound parameter as the reviewer sees it; nothing masked, because it is what will run. */
-function forReview(parameter: BoundParameter, index: number): string {
-  const { bytes, format } = parameter;
-  const shown =
-    bytes === null
-      ? 'NULL'
-      : format === 0
-        ? lenient.decode(bytes)
-        : `\\x${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
-  return `\n-- $${index + 1} = ${shown}`;
+/** A bound parameter as the reviewer sees it: text as sent, binary in hexadecimal. */
+function forReview({ bytes, format }: BoundParameter): string | null {
+  if (bytes === null) return null;
+  return format === 0 ? lenient.decode(bytes) : `\\x${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
 /** Both parts with their lengths in front, so that no two pairs are the same bytes. */

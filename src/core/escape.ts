@@ -18,6 +18,6 @@ function escapeCharacter(character: string): string {
 
 /**
  * Controls, formats, surrogates, private and unassigned characters (C), separators other than the space (Z), and what Unicode says to
- * draw as nothing (UAX 44, Default_Ignorable_Code_Point). One character each: linear.
+ * draw as nothing (UAX 44, Default_Ignorable_Code_Point) or draws as nothing though it does not say so (the braille blank). One character each: linear.
  */
-const hidden = /\\(?=u\{)|(?![ \n\t])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+const hidden = /\\(?=u\{)|(?![ \n\t])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;

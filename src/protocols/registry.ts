@@ -1,0 +1,14 @@
+import type { WireSession } from '../core/effect.ts';
+import { createPostgresSession, type PostgresEnvironment } from './postgres/index.ts';
+
+/** A protocol whose sessions `net/drive.ts` runs. */
+export interface WireProtocol<Environment> {
+  /** ALPN protocol names that its clients may offer. */
+  readonly alpn: readonly string[];
+  createSession(environment: Environment): WireSession;
+}
+
+/** Every wire protocol of this gateway: one line each. */
+export const wireProtocols = {
+  postgres: { alpn: ['postgresql'], createSession: createPostgresSession } satisfies WireProtocol<PostgresEnvironment>,
+};
