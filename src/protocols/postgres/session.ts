@@ -129,13 +129,7 @@ class PostgresSession implements WireSession {
     const ready = this.#ready;
     if (ready === undefined || ready.talk.expected.isEmpty) return [];
     ready.talk.note('cancel', {});
-    const { tls } = ready.talk.target;
-    ready.talk.out.push({
-      kind: 'cancel-upstream',
-      packet: encode.cancelRequest(ready.key),
-      tlsRequest: tls ? encode.sslRequest() : undefined,
-      tlsAccept: 0x53,
-    });
+    ready.talk.out.push(cancelUpstream(ready));
     return ready.talk.take();
   }
 
@@ -154,6 +148,8 @@ class PostgresSession implements WireSession {
         { kind: 'reply', bytes: faultMessage(fault, { phase: 'startup' }), grant: undefined },
         { kind: 'close', fault },
       ];
+    // What still runs for an identity that has ended is stopped: the server itself would only notice when it next writes.
+    if (!this.#ready.talk.expected.isEmpty) this.#ready.talk.out.push(cancelUpstream(this.#ready));
     this.#ready.talk.end(fault);
     return this.#ready.talk.take();
   }
@@ -166,6 +162,13 @@ interface Ready {
   readonly key: UpstreamReady;
 }
 
+function cancelUpstream({ talk, key }: Ready): Effect {
+  const tlsRequest = talk.target.tls ? encode.sslRequest() : undefined;
+  return { kind: 'cancel-upstream', packet: encode.cancelRequest(key), tlsRequest, tlsAccept: acceptsTls };
+}
+
 function upstreamGone(): GatewayFault {
   return new GatewayFault('upstream-unavailable', { publicMessage: 'the target closed the connection' });
 }
+
+const acceptsTls = 0x53;
