@@ -4,7 +4,7 @@ import type { Passes } from '../passes.ts';
 import type { DemoWorld } from '../world.ts';
 import { psqlVersion } from './psql.ts';
 import { Scene } from './scene.ts';
-import { Stage, TourFailed } from './stage.ts';
+import { Stage } from './stage.ts';
 import { heldDelete, ownRequest } from './step-approvals.ts';
 import { alteredCopy, approvalsOnRecord, replayed, verifiedLog } from './step-evidence.ts';
 import { dodges, droppedTable, fraudDesk, maskedRead } from './step-statements.ts';
@@ -18,6 +18,7 @@ export async function playTour(world: DemoWorld, passes: Passes, signal: AbortSi
   const truth = await Truth.open(world);
   const scene = new Scene({ world, passes, stage, truth, stockClient: version !== undefined, signal });
   print(`\nThe client is ${version === undefined ? 'node-postgres, shown as psql would: no psql is installed' : `stock psql ${version}`}.`);
+  print('Commands are shown as they would be typed in that folder.');
   print('✔ marks what was compared with the database itself or with the files, not only shown.');
   try {
     await maskedRead(scene);
@@ -27,9 +28,9 @@ export async function playTour(world: DemoWorld, passes: Passes, signal: AbortSi
     await ownRequest(scene);
     await fraudDesk(scene);
     await replayed(scene, approval);
-    await approvalsOnRecord(scene, approval);
+    const record = await approvalsOnRecord(scene, approval);
     await verifiedLog(scene);
-    await alteredCopy(scene);
+    await alteredCopy(scene, approval, record);
   } catch (error) {
     if (signal.aborted) throw error;
     print();
@@ -46,6 +47,11 @@ export async function playTour(world: DemoWorld, passes: Passes, signal: AbortSi
 
 function failureLines(error: unknown, place: string): readonly string[] {
   const message = error instanceof Error ? error.message : String(error);
-  const lines = message.split('\n').map((line) => `  ${line}`);
-  return [`✘ ${place} did not go as it should`, ...lines, ...(error instanceof TourFailed ? [] : ['  (this was not expected at all)'])];
+  return [
+    `✘ ${place} did not go as it should`,
+    ...message
+      .trimEnd()
+      .split('\n')
+      .map((line) => `  ${line}`),
+  ];
 }

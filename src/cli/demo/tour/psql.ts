@@ -27,13 +27,19 @@ export function openPsql(login: SqlLogin): SqlSession {
   const output = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 
   async function run(statement: string, heard: (line: string) => void = () => {}): Promise<Answer> {
-    const overdue = setTimeout(kill, answerTimeoutMs);
+    let late = false;
+    const overdue = setTimeout(() => {
+      late = true;
+      kill();
+    }, answerTimeoutMs);
     const lines: string[] = [];
     try {
       child.stdin.write(`${statement}\n\\warn ${mark} :SQLSTATE\n`);
       for (;;) {
         const { value: line, done } = await output.next();
-        if (done === true) throw new Error(`psql ended: ${lines.at(-1) ?? 'it said nothing'}`);
+        if (done === true) {
+          throw new Error([late ? `no answer within ${answerTimeoutMs / 1000} s` : 'psql ended', ...lines].join('\n'));
+        }
         if (line.startsWith(mark)) return { lines, sqlstate: line.slice(mark.length).trim() };
         lines.push(line);
         heard(line);

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connectionString } from '../connection.ts';
 import type { Holder, Passes } from '../passes.ts';
 import type { DemoWorld } from '../world.ts';
 import { openDriver } from './driver.ts';
 import { openPsql } from './psql.ts';
 import type { Answer, SqlLogin, SqlSession } from './sql-session.ts';
-import type { Stage } from './stage.ts';
+import { TourFailed, type Stage } from './stage.ts';
 import type { Truth } from './truth.ts';
 
 export interface CliAnswer {
@@ -54,19 +55,28 @@ export class Scene {
     return await session.run(statement, (line) => this.stage.heard(line));
   }
 
-  /** Shows a command of the real command line, run in this one's name, and what it prints. */
-  async cli(holder: Holder, ...words: readonly string[]): Promise<CliAnswer> {
+  /** Shows a command of the real command line, run in this one's name, and what it prints; `only`: lines that match, if any do. */
+  async cli(holder: Holder, words: readonly string[], { only = /^/ }: { only?: RegExp } = {}): Promise<CliAnswer> {
     this.#signal.throwIfAborted();
     this.stage.typed(`${holder}$`, ['sallyport', ...words.map(shown)].join(' '));
     const answer = await this.quietCli(holder, ...words);
-    for (const line of answer.lines) this.stage.heard(line);
+    const matching = answer.lines.filter((line) => only.test(line));
+    const lines = matching.length === 0 ? answer.lines : matching;
+    for (const line of lines) this.stage.heard(line);
+    if (lines.length < answer.lines.length) this.stage.say(`(${answer.lines.length - lines.length} more lines)`);
     return answer;
   }
 
   async quietCli(holder: Holder, ...words: readonly string[]): Promise<CliAnswer> {
     const { program, parameters, env } = await this.passes.commandLine(holder);
     return await new Promise((resolve, reject) => {
-      const options = { env: { PATH: process.env['PATH'], ...env }, signal: this.#signal, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 };
+      const options = {
+        cwd: this.world.folder,
+        env: { PATH: process.env['PATH'], ...env },
+        signal: this.#signal,
+        timeout: 60_000,
+        maxBuffer: 16 * 1024 * 1024,
+      };
       execFile(program, [...parameters, ...words], options, (error, stdout, stderr) => {
         const text = stdout + stderr;
         const code = error === null ? 0 : error.code;
@@ -74,6 +84,14 @@ export class Scene {
         else reject(error ?? new Error('the command line did not end'));
       });
     });
+  }
+
+  async eventually(what: string, holds: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + 30_000;
+    while (!holds()) {
+      if (performance.now() > deadlineMs) throw new TourFailed(`expected: ${what}\nfound: not within 30 s`);
+      await pause(100, undefined, { signal: this.#signal });
+    }
   }
 }
 

@@ -25,8 +25,12 @@ export class Stage {
     this.#step += 1;
     this.#title = title;
     print(`\n${paint('bold', `${String(this.#step).padStart(2)}  ${title}`)}`);
-    for (const text of why) for (const line of wrapped(text, width, '')) print(paint('dim', `${indent}${line}`));
+    for (const text of why) this.say(text);
     print();
+  }
+
+  say(text: string): void {
+    for (const line of wrapped(text, width, '')) print(paint('dim', `${indent}${line}`));
   }
 
   /** What someone types, behind a prompt that says who and where. */

@@ -23,9 +23,9 @@ export async function heldDelete(scene: Scene): Promise<HeldApproval> {
   stage.check(running === '0', 'held: the database has not seen it', () => `${running} such statements`);
 
   stage.gap();
-  const list = await scene.cli('erin', 'approvals', 'show', id);
-  const own = await scene.cli('pipeline', 'approvals', 'approve', id);
-  const outsider = await scene.cli('omar', 'approvals', 'approve', id);
+  const list = await scene.cli('erin', ['approvals', 'show', id]);
+  const own = await scene.cli('pipeline', ['approvals', 'approve', id]);
+  const outsider = await scene.cli('omar', ['approvals', 'approve', id]);
   stage.check(
     list.code === 0 && list.text.includes('delete from payments;'),
     'the reviewer sees exactly what would run, and whose job it is',
@@ -34,7 +34,7 @@ export async function heldDelete(scene: Scene): Promise<HeldApproval> {
   stage.check(outsider.code === 1, 'nor can someone who is no DBA', () => outsider.text);
 
   stage.gap();
-  const approved = await scene.cli('erin', 'approvals', 'approve', id, '--reason', reason);
+  const approved = await scene.cli('erin', ['approvals', 'approve', id, '--reason', reason]);
   const answer = await answered();
   await scene.sql(session, 'rollback;');
   await session.close();
@@ -55,8 +55,8 @@ export async function ownRequest(scene: Scene): Promise<void> {
   const session = await scene.session('gina');
   const before = await truth.cells('select sum(balance) from accounts');
   const { approval: id, answer: answered } = await held(scene, session, 'update accounts set balance = balance + 1;');
-  const own = await scene.cli('gina', 'approvals', 'approve', id);
-  const denied = await scene.cli('frank', 'approvals', 'deny', id, '--reason', 'outside the change window');
+  const own = await scene.cli('gina', ['approvals', 'approve', id]);
+  const denied = await scene.cli('frank', ['approvals', 'deny', id, '--reason', 'outside the change window']);
   const answer = await answered();
   await session.close();
   stage.check(own.code === 1, 'she is a DBA and still cannot approve it', () => own.text);
