@@ -1,0 +1,80 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ensureDebian, benchPackages } from '../conformance/parts/debian.ts';
+import { line, progressDone } from './parts/report.ts';
+import { benchPostgres, sections, type Section } from './postgres/index.ts';
+
+/**
+ * `npm run bench -- postgres`: what the gateway costs beside its peers, on this machine, in this run. See docs/performance.md.
+ */
+const usage = `usage: npm run bench -- postgres [section …] [options]
+
+  sections        ${sections.join(', ')} (default: all)
+  --quick         about a minute: fewer rounds and cases, smaller results
+  --rounds N      how often every case is measured (default 3; medians are shown)
+  --seconds N     how long pgbench runs each time (default 4)
+  --json FILE     everything that was measured
+  --gateway DIR   measure the gateway of another checkout
+  --profile DIR   CPU profiles of the gateway go there (open them in Chrome's developer tools)
+`;
+
+const closers: (() => Promise<void>)[] = [];
+
+async function close(): Promise<void> {
+  for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next().catch((error: unknown) => console.error(error));
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      json: { type: 'string' },
+      profile: { type: 'string' },
+      gateway: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [protocol, ...asked] = positionals;
+  const wrong = asked.filter((name) => !sections.includes(name as Section));
+  if (values.help || protocol !== 'postgres' || wrong.length > 0) {
+    (values.help ? process.stdout : process.stderr).write(usage);
+    return values.help ? 0 : 2;
+  }
+  ensureDebian(benchPackages);
+  const { quick } = values;
+  const figures = await benchPostgres({
+    quick,
+    rounds: Number(values.rounds ?? (quick ? 1 : 3)),
+    seconds: Number(values.seconds ?? (quick ? 2 : 4)),
+    sections: asked.length === 0 ? sections : (asked as Section[]),
+    profileFolder: values.profile,
+    gatewayFolder: values.gateway,
+    onClose: (closer) => closers.push(closer),
+  });
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
+  return 0;
+}
+
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    progressDone();
+    line('stopping');
+    void close().then(() => process.exit(130));
+  });
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  progressDone();
+  if (!stopping) console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  if (!stopping) await close();
+}

@@ -1,0 +1,110 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A program that a benchmark runs beside others: what it uses of the machine can be read at any moment. */
+export interface Program {
+  readonly name: string;
+  readonly pid: number;
+  /** Seconds of CPU, user and system, of all its threads since it started. */
+  cpuSeconds(): number;
+  residentBytes(): number;
+  stop(): Promise<void>;
+}
+
+export interface Launch {
+  readonly name: string;
+  readonly command: string;
+  readonly parameters: readonly string[];
+  /** It is up when this port on loopback takes connections. */
+  readonly port: number;
+  readonly user?: User | undefined;
+  readonly cwd?: string;
+}
+
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Starts a program and waits for its port. It ends with this process, however that ends, unless by SIGKILL. */
+export async function launch(options: Launch): Promise<Program> {
+  const { name, command, parameters, port, user, cwd } = options;
+  // Detached: Ctrl-C goes to the benchmark, which stops what it started in the right order.
+  const child = spawn(command, parameters, {
+    ...user,
+    ...(cwd === undefined ? {} : { cwd }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text: Buffer) => {
+      said = (said + text.toString()).slice(-4_000);
+    });
+  }
+  child.once('error', (error) => {
+    said += error.message;
+  });
+  for (const deadline = Date.now() + startTimeoutMs; !(await answers(port)); await delay(50)) {
+    if (hasEnded(child) || Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`${name} did not start:\n${said}`);
+    }
+  }
+  const pid = child.pid ?? 0;
+  return {
+    name,
+    pid,
+    cpuSeconds: () => cpuSeconds(pid),
+    residentBytes: () => residentBytes(pid),
+    stop: () => ended(child),
+  };
+}
+
+/** See proc(5): `utime` and `stime` are the 14th and 15th field of `stat`, and the second one, in brackets, may hold anything. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / clockTicks;
+}
+
+function residentBytes(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(line?.[1] ?? 0) * 1_024;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return;
+  await new Promise<void>((resolve) => {
+    const force = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+    child.once('exit', () => {
+      clearTimeout(force);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** USER_HZ, which is 100 on every Linux that Node runs on. */
+const clockTicks = 100;
+const startTimeoutMs = 30_000;
+const stopTimeoutMs = 15_000;

@@ -1,0 +1,92 @@
+import { heading, number, table } from '../parts/report.ts';
+import { masked, unmasked, type BulkFigures } from './bulk.ts';
+import type { PostgresFigures } from './index.ts';
+import type { QueryMode } from './pgbench.ts';
+import type { StatementFigures } from './statements.ts';
+import type { PathName } from './world.ts';
+
+export interface Verdict {
+  readonly figure: string;
+  readonly goal: string;
+  readonly measured: string;
+  readonly met: boolean;
+}
+
+/** What we want to reach, beside what was measured. What was not measured is left out. */
+export function verdicts(figures: PostgresFigures): readonly Verdict[] {
+  const { statements, bulk, shapes, idle, log } = figures;
+  return [
+    ...(statements === undefined ? [] : statementVerdicts(statements)),
+    ...(bulk === undefined ? [] : bulkVerdicts(bulk)),
+    ...(shapes === undefined
+      ? []
+      : [
+          atMost('first statement of a new shape, added, p50', 1_000, shapes.addedP50Us, 'µs'),
+          atMost('first statement of a new shape, added, p99', 3_000, shapes.addedP99Us, 'µs'),
+        ]),
+    ...(idle === undefined
+      ? []
+      : [atMost(`memory of an idle session (${number(idle.sessions)} held)`, 40, idle.kilobytesPerSession, 'KB')]),
+    ...(log === undefined
+      ? []
+      : [
+          atLeast('durable appends, 64 waiting, ÷ a bare file', 0.7, log.toRaw),
+          atLeast('verified records a second', 50_000, log.verifiedPerSecond, 0),
+        ]),
+  ];
+}
+
+export function printVerdicts(found: readonly Verdict[]): void {
+  heading('Goals');
+  table(
+    ['figure', 'goal', 'measured', ''],
+    found.map(({ figure, goal, measured, met }) => [figure, goal, measured, met ? 'met' : 'NOT MET']),
+  );
+}
+
+function statementVerdicts({ cases, fdatasyncUs }: StatementFigures): readonly Verdict[] {
+  const found = cases.flatMap(({ mode, clients, paths }) => {
+    const rows = [
+      atLeast(
+        `${mode}, ${clients} clients, audit process, ÷ pgbouncer`,
+        clients === 1 ? 0.95 : 0.9,
+        paths['sallyport process'].toPgbouncer,
+      ),
+      atMost(`${mode}, ${clients} clients, CPU a statement ÷ pgbouncer`, 1.3, paths['sallyport process'].cpuUs / paths.pgbouncer.cpuUs, ''),
+    ];
+    if (clients === 32) rows.push(atLeast(`${mode}, 32 clients, audit disk, ÷ pgbouncer`, 0.8, paths['sallyport disk'].toPgbouncer));
+    return rows;
+  });
+  const p50 = (mode: QueryMode, path: PathName): number | undefined =>
+    cases.find((one) => one.mode === mode && one.clients === 1)?.paths[path].p50Us;
+  for (const mode of ['simple', 'prepared'] as const) {
+    const [disk, direct] = [p50(mode, 'sallyport disk'), p50(mode, 'direct')];
+    if (disk === undefined || direct === undefined) continue;
+    const limit = 1.3 * fdatasyncUs + 80;
+    const name = `${mode}, 1 client, audit disk: added latency p50 (1.3 × fdatasync of ${number(fdatasyncUs)} µs + 80 µs)`;
+    found.push(atMost(name, limit, disk - direct, 'µs'));
+  }
+  return found;
+}
+
+function bulkVerdicts(bulk: readonly BulkFigures[]): readonly Verdict[] {
+  const of = (name: string): BulkFigures | undefined => bulk.find((one) => one.name === name);
+  return [
+    atLeast('large result, unmasked, ÷ HAProxy', 0.95, of(unmasked)?.toHaproxy ?? Number.NaN),
+    atLeast('large result, one text column masked, ÷ unmasked', 0.5, of(masked)?.toUnmasked ?? Number.NaN),
+  ];
+}
+
+function atLeast(figure: string, goal: number, measured: number, digits = 2): Verdict {
+  return { figure, goal: `≥ ${number(goal, digits)}`, measured: number(measured, digits), met: measured >= goal };
+}
+
+function atMost(figure: string, goal: number, measured: number, unit: string): Verdict {
+  const digits = unit === '' ? 2 : 0;
+  return {
+    figure,
+    goal: `≤ ${number(goal, digits)} ${unit}`.trim(),
+    measured: `${number(measured, digits)} ${unit}`.trim(),
+    met: measured <= goal,
+  };
+}

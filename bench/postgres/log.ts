@@ -1,0 +1,152 @@
+import { rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openAuditLog } from '../../src/audit/index.ts';
+import type { AuditRecord } from '../../src/core/record.ts';
+import { heading, number, progress, progressDone, table } from '../parts/report.ts';
+import { median } from '../parts/statistics.ts';
+import { appendDurably } from './disk.ts';
+import type { World } from './world.ts';
+
+export interface LogFigures {
+  readonly recordBytes: number;
+  readonly durableAppendsPerSecond: number;
+  readonly rawPerSecond: number;
+  /** Median of the rounds' own ratios. */
+  readonly toRaw: number;
+  readonly verifiedPerSecond: number;
+}
+
+/** The audit log by itself: 64 who append and wait, against a bare file that takes the same bytes, 64 records with each fdatasync. */
+export async function benchLog(
+  world: World,
+  options: { readonly rounds: number; readonly seconds: number; readonly verified: number },
+): Promise<LogFigures> {
+  const appends: number[] = [];
+  const raws: number[] = [];
+  const bytes = recordBytes();
+  for (let round = 0; round < options.rounds; round += 1) {
+    progress(`audit log, round ${round + 1} of ${options.rounds}`);
+    raws.push(rawPerSecond(world.folder, bytes, options.seconds));
+    appends.push(await appendsPerSecond(join(world.folder, `audit-${round}`), options.seconds));
+  }
+  const verifiedPerSecond = await verified(join(world.folder, 'audit-verified'), options.verified);
+  progressDone();
+  return {
+    recordBytes: bytes,
+    durableAppendsPerSecond: median(appends),
+    rawPerSecond: median(raws),
+    toRaw: median(appends.map((count, round) => count / (raws[round] ?? Number.NaN))),
+    verifiedPerSecond,
+  };
+}
+
+export function printLog(figures: LogFigures): void {
+  heading('The audit log');
+  table(
+    ['record bytes', 'durable appends/s, 64 waiting', 'bare file, records/s', 'ratio', 'verified records/s'],
+    [
+      [
+        number(figures.recordBytes),
+        number(figures.durableAppendsPerSecond),
+        number(figures.rawPerSecond),
+        number(figures.toRaw, 2),
+        number(figures.verifiedPerSecond),
+      ],
+    ],
+  );
+}
+
+async function appendsPerSecond(folder: string, seconds: number): Promise<number> {
+  const log = await opened(folder, 'disk');
+  const end = performance.now() + seconds * 1_000;
+  let done = 0;
+  const work = async (): Promise<void> => {
+    while (performance.now() < end) {
+      await log.durable(log.append(record(done)));
+      done += 1;
+    }
+  };
+  const begin = performance.now();
+  await Promise.all(Array.from({ length: waiting }, work));
+  const took = (performance.now() - begin) / 1_000;
+  await log.close();
+  rmSync(folder, { recursive: true });
+  return done / took;
+}
+
+function rawPerSecond(folder: string, bytes: number, seconds: number): number {
+  let flushes = 0;
+  const begin = performance.now();
+  appendDurably(folder, bytes * waiting, (append) => {
+    for (const end = begin + seconds * 1_000; performance.now() < end; flushes += 1) append();
+  });
+  return (flushes * waiting) / ((performance.now() - begin) / 1_000);
+}
+
+/** `sallyport audit verify` on a log of its own, less the time that it takes for a log of one record. */
+async function verified(folder: string, records: number): Promise<number> {
+  progress(`verifying ${number(records)} records`);
+  const seconds = async (count: number): Promise<number> => {
+    const log = await opened(folder, 'process');
+    for (let index = 0; index < count; index += 1) {
+      const sequence = log.append(record(index));
+      if (index % 1_000 === 999) await log.durable(sequence);
+    }
+    await log.close();
+    const begin = performance.now();
+    const { status, stderr } = spawnSync(process.execPath, [command, 'audit', 'verify', folder, '--public-key', join(folder, 'log.pub')], {
+      encoding: 'utf8',
+    });
+    const took = (performance.now() - begin) / 1_000;
+    rmSync(folder, { recursive: true });
+    if (status !== 0) throw new Error(`audit verify: ${stderr}`);
+    return took;
+  };
+  return records / ((await seconds(records)) - (await seconds(1)));
+}
+
+function opened(folder: string, durability: 'disk' | 'process') {
+  return openAuditLog({
+    folder,
+    origin: 'bench.example/log',
+    gateway: 'gw-bench',
+    policyVersion: () => 'b'.repeat(64),
+    privateKeyFile: `${folder}.key`,
+    digestKeyFile: `${folder}.digest-key`,
+    durability,
+    clock: { now: Date.now, monotonic: () => performance.now() },
+  });
+}
+
+/** As pgbench's statement leaves it. */
+function record(index: number): AuditRecord {
+  return {
+    type: 'operation.decided',
+    session: 'ses_mh8o0f3k8d1c9b7a6f5e4d3c2b1a',
+    operation: `ses_mh8o0f3k8d1c9b7a6f5e4d3c2b1a-${index}`,
+    target: 'bench',
+    principal: 'ci|repo:bank/orders:job',
+    decision: 'allow',
+    policies: ['pipelines may read and write'],
+    acts: [{ action: 'sql:select', object: 'Relation::"bench/public.pgbench_accounts"' }],
+    facts: { protocol: 'postgres', statements: ['select'], unbounded: false, opaque: false, functions: [] },
+    text: `SELECT abalance FROM pgbench_accounts WHERE aid = ${100_000 + (index % 900_000)};`,
+    text_exact: true,
+    data_classes: [],
+    pure_read: true,
+  };
+}
+
+/** What such a record takes in the journal: its canonical JSON with the log's own members, and the frame's header. */
+function recordBytes(): number {
+  return (
+    Buffer.byteLength(
+      JSON.stringify({ ...record(1), gateway: 'gw-bench', policy_version: 'b'.repeat(64), time: new Date().toISOString(), v: 1 }),
+    ) + 8
+  );
+}
+
+const waiting = 64;
+const command = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
