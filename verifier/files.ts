@@ -1,30 +1,46 @@
-import { open, readdir, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Findings } from './report.ts';
 
 /** The folder of a log, read only. */
 export class LogFolder {
   readonly path: string;
+  readonly #findings: Findings;
 
-  constructor(path: string) {
+  constructor(path: string, findings: Findings) {
     this.path = path;
+    this.#findings = findings;
   }
 
-  /** Undefined where there is no such file. Throws where it is longer than `limitBytes`, or cannot be read. */
+  /**
+   * Undefined where there is no such file. Of one that is longer than `limitBytes`, which is a problem, only so much: no reason to take
+   * the memory.
+   */
   async read(name: string, limitBytes: number): Promise<Buffer | undefined> {
     const file = await this.open(name);
     if (file === undefined) return undefined;
     try {
       const { size } = await file.stat();
-      if (size > limitBytes) throw new TooLarge(`${name} has ${size} bytes, more than the ${limitBytes} it may have`);
-      return await readFile(file);
+      if (size > limitBytes) this.#findings.problem('altered', name, `has ${size} bytes, more than the ${limitBytes} that are possible`);
+      const bytes = Buffer.allocUnsafe(Math.min(size, limitBytes));
+      let length = 0;
+      while (length < bytes.length) {
+        const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      return bytes.subarray(0, length);
     } finally {
       await file.close();
     }
   }
 
-  /** Undefined where there is no such file. */
+  /** Undefined where there is no such file, or something that is no file. */
   async open(name: string): Promise<FileHandle | undefined> {
-    return open(join(this.path, name), 'r').catch(unlessMissing);
+    const file = await open(join(this.path, name), 'r').catch(unlessMissing);
+    if (file === undefined || (await file.stat()).isFile()) return file;
+    await file.close();
+    return undefined;
   }
 
   /** Names in a folder, but those of files that a crash left half written; empty where there is no such folder. */
@@ -33,9 +49,6 @@ export class LogFolder {
     return names.filter((entry) => !entry.endsWith('.tmp')).sort();
   }
 }
-
-/** More bytes than the format allows: no reason to take the memory. */
-export class TooLarge extends Error {}
 
 /** `tile/<level>/<N>` of C2SP tlog-tiles; `level` is a number, or `entries` for a bundle. */
 export function tilePath(level: number | 'entries', index: number): string {

@@ -11,9 +11,14 @@ import type { AuditRecord, RecordedPrincipal } from '../src/core/record.ts';
 /** A folder that is gone after the tests of the file. */
 export async function scratch(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'verifier-'));
-  after(() => rm(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
+
+const folders: string[] = [];
+after(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
 
 export const ORIGIN = 'gw.bank.example/sallyport/gw-1';
 
@@ -58,11 +63,12 @@ export async function buildLog(root: string, size: number, every = 300, limits: 
   }
 }
 
-/** What a busy gateway records, without end: sessions one after the other, some reviewed, some with content too large for a leaf. */
-export async function* story(recordings: string): AsyncGenerator<AuditRecord, never> {
+/** What a busy gateway records, without end: sessions one after the other, some reviewed, some with content too large for a leaf. Later runs on the same log begin at another session. */
+export async function* story(recordings: string, firstSession = 0): AsyncGenerator<AuditRecord, never> {
   yield { type: 'gateway.started', version: '0.1.0', durability: 'disk', config_digest: 'c'.repeat(64), unsafe: [] };
   yield { type: 'policy.changed', policy_digest: 'a'.repeat(64), policies: 3, previous: '' };
-  for (let number = 1; ; number += 1) yield* session(`s${String(number).padStart(6, '0')}`, number, recordings);
+  await mkdir(join(recordings, '2026-11-22'), { recursive: true });
+  for (let number = 1; ; number += 1) yield* session(`s${String(firstSession + number).padStart(6, '0')}`, number, recordings);
 }
 
 async function* session(id: string, number: number, recordings: string): AsyncGenerator<AuditRecord, void> {
@@ -80,9 +86,9 @@ async function* session(id: string, number: number, recordings: string): AsyncGe
   };
   let operations = 0;
   for (let count = 0; count < 1 + (number % 7); count += 1) yield* operation(id, (operations += 1), 'select 1', undefined);
-  if (number % 5 === 0) yield* reviewed(id, (operations += 1), `a${number}`);
+  if (number % 5 === 0) yield* reviewed(id, (operations += 1), `${id}-a`);
   // Longer than any leaf: moved beside the log.
-  if (number % 40 === 0) yield* operation(id, (operations += 1), `select '${String(number).repeat(30_000)}'`, undefined);
+  if (number % 40 === 0) yield* operation(id, (operations += 1), `select '${'9'.repeat(70_000 + number)}'`, undefined);
   yield { type: 'session.note', session: id, event: 'notice', detail: { '10': 1, '9': 'é', code: '00000' } };
   yield {
     type: 'session.closed',

@@ -34,7 +34,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
     throw new Error(`${options.recordings} is not a folder`);
   }
   const findings = new Findings();
-  const folder = new LogFolder(options.folder);
+  const folder = new LogFolder(options.folder, findings);
   const key = await findKey(folder, pinned, findings);
   const records = new RecordChecker(options.folder, options.recordings, findings);
   const result = key === undefined ? NOTHING : await verifyWith(key, folder, options, records, findings);

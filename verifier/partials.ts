@@ -1,6 +1,6 @@
 import { MAX_BUNDLE_BYTES, parseBundle } from './bundle.ts';
 import { sameHashes, type Hashes } from './differences.ts';
-import { partialFolder, tilePath, TooLarge, type LogFolder } from './files.ts';
+import { partialFolder, tilePath, type LogFolder } from './files.ts';
 import type { Findings } from './report.ts';
 import type { Snapshot } from './snapshot.ts';
 import { HASH_BYTES, TILE_BYTES, TILE_WIDTH } from './tree.ts';
@@ -41,7 +41,7 @@ export async function checkForms(
   const widths = (await folder.list(partials)).filter((name) => /^[1-9]\d{0,2}$/.test(name) && Number(name) < TILE_WIDTH);
   const forms = widths.map((name) => ({ where: `${partials}/${name}`, width: Number(name) }));
   for (const { where, width } of [...forms, { where: tilePath(kind, index), width: TILE_WIDTH }]) {
-    const found = await readHashes(folder, kind, where, findings);
+    const found = await readHashes(folder, kind, where);
     if (found === undefined) continue;
     const count = Math.min(width, right.count);
     const expected = { bytes: right.bytes.subarray(0, count * HASH_BYTES), count };
@@ -53,18 +53,12 @@ export async function checkForms(
   }
 }
 
-async function readHashes(folder: LogFolder, kind: number | 'entries', where: string, findings: Findings): Promise<Hashes | undefined> {
-  try {
-    const bytes = await folder.read(where, kind === 'entries' ? MAX_BUNDLE_BYTES : TILE_BYTES);
-    if (bytes === undefined) return undefined;
-    if (kind !== 'entries') return bytes.length % HASH_BYTES === 0 ? { bytes, count: bytes.length / HASH_BYTES } : NONE;
-    const { hashes, damage } = parseBundle(bytes);
-    return damage === undefined ? hashes : NONE;
-  } catch (error) {
-    if (!(error instanceof TooLarge)) throw error;
-    findings.problem('altered', where, error.message);
-    return undefined;
-  }
+async function readHashes(folder: LogFolder, kind: number | 'entries', where: string): Promise<Hashes | undefined> {
+  const bytes = await folder.read(where, kind === 'entries' ? MAX_BUNDLE_BYTES : TILE_BYTES);
+  if (bytes === undefined) return undefined;
+  if (kind !== 'entries') return bytes.length % HASH_BYTES === 0 ? { bytes, count: bytes.length / HASH_BYTES } : NONE;
+  const { hashes, damage } = parseBundle(bytes);
+  return damage === undefined ? hashes : NONE;
 }
 
 async function exists(folder: LogFolder, name: string): Promise<boolean> {

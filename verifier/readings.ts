@@ -29,7 +29,8 @@ export class Readings {
   #nextClaim = 0;
   readonly #bad: Claim[] = [];
   #lastGood = 0;
-  #hole = false;
+  /** Records from here on are nowhere to be found, so that no checkpoint behind it can hold. */
+  #holeFrom = Infinity;
 
   constructor(folder: LogFolder, claims: readonly Claim[], findings: Findings) {
     this.#folder = folder;
@@ -65,14 +66,14 @@ export class Readings {
     for (const { known, size, where } of this.#bad) {
       if (known) {
         const detail = `the first ${size} records are not those that the kept checkpoint was signed for`;
-        if (!this.#hole) this.#findings.problem('rewritten', where, detail);
+        if (size <= this.#holeFrom) this.#findings.problem('rewritten', where, detail);
       } else if (size <= this.#lastGood) {
         const detail = `signed by the log’s key, but for another history: its root is not that of the first ${size} records`;
         this.#findings.problem('split-view', where, detail);
       }
     }
     const [unsigned, ...more] = this.#bad.filter(({ known, size }) => !known && size > this.#lastGood);
-    if (unsigned !== undefined && !this.#hole) {
+    if (unsigned !== undefined && unsigned.size <= this.#holeFrom) {
       const others = more.length === 0 ? '' : `, nor do ${more.length} later ones`;
       const detail = `not the records that were signed: the checkpoint of size ${unsigned.size} (${unsigned.where}) does not hold${others}`;
       this.#findings.problem('rewritten', `records ${this.#lastGood} to ${unsigned.size - 1}`, detail);
@@ -82,7 +83,7 @@ export class Readings {
 
   /** Gives each reading its hashes of the tile, starts readings where sources differ, and notes how they do. */
   #compare(first: number, width: number, sources: readonly Source[]): void {
-    const base = sources.find((source) => isWhole(source, width))?.hashes.bytes ?? this.#makeHole(width);
+    const base = sources.find((source) => isWhole(source, width))?.hashes.bytes ?? this.#makeHole(first, width, sources);
     const versions = new Map<SourceName, Buffer>();
     for (const { name, hashes, from } of sources) {
       if (name !== 'journal' && hashes.count !== width) continue;
@@ -101,9 +102,16 @@ export class Readings {
     }
   }
 
-  #makeHole(width: number): Buffer {
-    this.#hole = true;
-    return Buffer.alloc(width * HASH_BYTES);
+  /** No source has all of the tile: what the longest has of it, and nothing behind. */
+  #makeHole(first: number, width: number, sources: readonly Source[]): Buffer {
+    const known = Buffer.concat(
+      sources
+        .flatMap(({ from, hashes }) => (from === 0 ? [hashes.bytes] : []))
+        .sort(byLength)
+        .slice(0, 1),
+    );
+    this.#holeFrom = Math.min(this.#holeFrom, first + Math.min(width, known.length / HASH_BYTES));
+    return Buffer.concat([known], width * HASH_BYTES);
   }
 
   /** Checks what was signed for up to `end` records, which lie within the readings' full tiles and hashes. */
@@ -127,7 +135,7 @@ export class Readings {
     const completed = this.#readings.map((reading) => reading.tree.append(reading.hashes));
     for (const [place, { level, index }] of completed[0]!.entries()) {
       const path = tilePath(level, index);
-      const bytes = await this.#folder.read(path, TILE_BYTES + 1);
+      const bytes = await this.#folder.read(path, TILE_BYTES);
       if (bytes === undefined) this.#findings.problem('missing', path, 'there is no such tile');
       for (const [number, { findings }] of this.#readings.entries()) {
         if (bytes?.equals(completed[number]![place]!.hashes) !== false) continue;
@@ -167,6 +175,10 @@ function noteDifference({ hashes, findings, shifted }: Reading, source: Source, 
   }
   if (difference.kind === 'removed' || difference.kind === 'inserted') shifted.add(source.name);
   findings.problem(difference.kind, `record ${record} (${source.where})`, difference.detail);
+}
+
+function byLength(a: Buffer, b: Buffer): number {
+  return b.length - a.length;
 }
 
 function slice(bytes: Buffer, from: number, count: number): Hashes {

@@ -1,5 +1,5 @@
 import { MAX_BUNDLE_BYTES, parseBundle, type Bundle } from './bundle.ts';
-import { partialFolder, tilePath, TooLarge, type LogFolder } from './files.ts';
+import { partialFolder, tilePath, type LogFolder } from './files.ts';
 import type { Journal, JournalRecord } from './journal.ts';
 import { checkPartialsExist } from './partials.ts';
 import { Readings, type Source } from './readings.ts';
@@ -83,20 +83,18 @@ async function readTile(
   findings: Findings,
 ): Promise<{ where: string; bytes: Buffer; wider: boolean } | undefined> {
   const full = tilePath(level, first / TILE_WIDTH);
-  const partial = `${partialFolder(level, first / TILE_WIDTH)}/${width}`;
-  for (const where of width === TILE_WIDTH ? [full] : [partial, full]) {
-    try {
-      const bytes = await folder.read(where, limitBytes);
-      if (bytes !== undefined) return { where, bytes, wider: where === full && width < TILE_WIDTH };
-    } catch (error) {
-      if (!(error instanceof TooLarge)) throw error;
-      findings.problem('altered', where, error.message);
-      return undefined;
-    }
+  const partials = partialFolder(level, first / TILE_WIDTH);
+  const exact = width === TILE_WIDTH ? full : `${partials}/${width}`;
+  for (const where of new Set([exact, full])) {
+    const bytes = await folder.read(where, limitBytes);
+    if (bytes !== undefined) return { where, bytes, wider: where !== exact };
   }
-  const where = width === TILE_WIDTH ? full : partial;
-  findings.problem('missing', where, `there is no such ${level === 'entries' ? 'entry bundle' : 'tile'}`);
-  return undefined;
+  findings.problem('missing', exact, `there is no such ${level === 'entries' ? 'entry bundle' : 'tile'}`);
+  // What was left in its place tells what became of its records.
+  const widths = (await folder.list(partials)).map(Number).filter((name) => name > 0 && name < TILE_WIDTH);
+  const where = `${partials}/${Math.max(...widths)}`;
+  const bytes = await folder.read(where, limitBytes);
+  return bytes === undefined ? undefined : { where, bytes, wider: false };
 }
 
 function cut(hashes: Buffer, width: number): { bytes: Buffer; count: number } {
