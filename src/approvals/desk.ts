@@ -245,6 +245,8 @@ export class ApprovalDesk implements ApprovalPort {
     let sequence = audit.append({
       type: 'approval.answered',
       approval: id,
+      session: approval.session,
+      operation: approval.operation,
       answer: kind,
       reason: answer.reason,
       group: groups.join(', '),

@@ -56,7 +56,7 @@ function describe(report: Report): string[] {
 
 /** A verifier key (`name+hash+base64`) as it is, else a file that holds one. */
 async function readKey(keyOrFile: string): Promise<string> {
-  if (/^[^\s/+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/.test(keyOrFile)) return keyOrFile;
+  if (/^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/.test(keyOrFile)) return keyOrFile;
   return (await readText(keyOrFile, 'the public key')).trim();
 }
 

@@ -95,6 +95,8 @@ export type AuditRecord =
   | ({
       readonly type: 'approval.answered';
       readonly approval: string;
+      readonly session: string;
+      readonly operation: string;
       readonly answer: 'approved' | 'denied';
       readonly reason: string;
       readonly group: string;
