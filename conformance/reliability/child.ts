@@ -8,7 +8,7 @@ import { parse, stringify } from 'yaml';
 import { ApiClient } from '../../src/cli/client.ts';
 import type { DemoConfig } from '../../src/cli/demo/world.ts';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
-import { eventually, type Bank } from '../harness.ts';
+import { eventually, run, type Bank, type Ran } from '../harness.ts';
 
 /** A gateway of its own, in a process of its own, in front of the bank's database. */
 export interface Site {
@@ -52,8 +52,8 @@ export interface ServingProcess {
 
 /** Runs `sallyport serve` and resolves once it serves. `wrapper`: a program that starts it, such as `prlimit --nofile=64`. */
 export async function serve(site: Pick<Site, 'configFile'>, wrapper: readonly string[] = []): Promise<ServingProcess> {
-  const [command = '', ...parameters] = [...wrapper, process.execPath, program, 'serve', '-c', site.configFile];
-  const child = spawn(command, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [command, ...parameters] = [...wrapper, process.execPath, program, 'serve', '-c', site.configFile];
+  const child = spawn(command as string, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
   running.add(child);
   let log = '';
   child.stderr.on('data', (text: Buffer) => (log += text.toString()));
@@ -104,6 +104,16 @@ export async function connected(config: pg.ClientConfig): Promise<pg.Client & { 
   client.on('error', (error) => (fatal ??= error));
   await client.connect();
   return Object.assign(client, { fatal: () => fatal });
+}
+
+/** The command line against a gateway, as this person. */
+export async function sallyport(
+  at: { readonly apiUrl: string; readonly authorityFile: string },
+  token: string | undefined,
+  ...parameters: readonly string[]
+): Promise<Ran> {
+  const env = { ...process.env, SALLYPORT_URL: at.apiUrl, SALLYPORT_CA: at.authorityFile };
+  return run(process.execPath, [program, ...parameters], token === undefined ? env : { ...env, SALLYPORT_TOKEN: token });
 }
 
 const running = new Set<ChildProcess>();

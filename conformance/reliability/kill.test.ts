@@ -87,7 +87,7 @@ class FollowedLog {
     const folders = { folder: join(this.#site.data, 'audit'), recordings: join(this.#site.data, 'recordings') };
     const before = this.#kept;
     this.#kept = { publicKey: before?.publicKey ?? publicKey, knownCheckpoint: checkpoint };
-    const report = await verifyLog({ ...folders, ...(before ?? {}) });
+    const report = await verifyLog({ ...folders, ...before });
     assert.ok(report.ok, JSON.stringify(report.problems));
   }
 

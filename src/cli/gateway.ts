@@ -153,8 +153,7 @@ class RunningGateway implements Gateway {
   async #close(reason: string): Promise<void> {
     this.#watcher.stop();
     clearInterval(this.#validity);
-    const listeners = this.#listeners.map((listener) => listener.close());
-    this.#sessions.end(() => true, 'the gateway is stopping');
+    const listeners = this.#listeners.map((listener) => listener.close('the gateway is stopping'));
     await Promise.race([Promise.all(listeners), delay(closeTimeoutMs)]);
     await this.#api?.close();
     this.#desk?.stop();
@@ -366,7 +365,8 @@ function delay(ms: number): Promise<void> {
 const clock: ClockPort = { now: () => Date.now(), monotonic: () => performance.now() };
 const packageVersion = readVersion();
 const validityIntervalMs = 2_000;
-const closeTimeoutMs = 3_000;
+/** More than a connection takes to end that waits for the disk and whose client does not read. */
+const closeTimeoutMs = 7_000;
 
 function readVersion(): string {
   for (const up of ['../../package.json', '../../../package.json']) {

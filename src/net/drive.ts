@@ -37,11 +37,23 @@ export interface DriveOptions {
  * sockets, timers and back-pressure of one connection and knows no protocol. Two rules are enforced here and nowhere else: a forward
  * without a genuine grant ends the session, and no answer is written before its grant's record is durable (`Outbox`).
  */
-export function drive(options: DriveOptions): void {
-  new Drive(options).start();
+export function drive(options: DriveOptions): Driven {
+  const driven = new Drive(options);
+  driven.start();
+  return driven;
 }
 
-class Drive {
+/** One connection, for those who end all of them. */
+export interface Driven {
+  /** Ends it within seconds, signed in or not, with the reason in the client's own protocol where it already speaks one. */
+  end(reason: string): void;
+  /** Resolves when its sockets are closed and its session's last record is appended. Never rejects. */
+  readonly over: Promise<void>;
+}
+
+class Drive implements Driven {
+  readonly over: Promise<void>;
+  readonly #isOver: () => void;
   readonly #options: DriveOptions;
   readonly #wire: WireSession;
   readonly #peer: string;
@@ -49,6 +61,8 @@ class Drive {
   #upstream: Socket | undefined;
   #outbox: Outbox;
   #session: PipelineSession | undefined;
+  /** A sign-in on its way may still open a session. Never rejects. */
+  #signingIn: Promise<void> | undefined;
   #heldOperation: string | undefined;
   /** Client bytes that came while the session waited for an answer (trap 3: reads pause, but a disconnect is still seen). */
   #backlog: Uint8Array[] = [];
@@ -62,6 +76,9 @@ class Drive {
   #timer: NodeJS.Timeout;
 
   constructor(options: DriveOptions) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.over = promise;
+    this.#isOver = resolve;
     this.#options = options;
     this.#wire = options.wire;
     this.#client = options.client;
@@ -177,7 +194,8 @@ class Drive {
         this.#session?.note(effect.event, effect.detail);
         return;
       case 'sign-in':
-        this.#await(this.#signIn(effect.request));
+        this.#signingIn = this.#signIn(effect.request);
+        this.#await(this.#signingIn);
         return;
       case 'connect':
         this.#await(this.#connect(effect.grant));
@@ -301,6 +319,8 @@ class Drive {
     const secured = new TLSSocket(plain, { isServer: true, secureContext: serverTls(), ALPNProtocols: [...alpn] });
     plain.on('error', () => secured.destroy());
     this.#client = secured;
+    // From here on: a connection that is ended during the handshake gets no plaintext in between.
+    this.#outbox = new Outbox(secured, this.#options.audit, (fault) => this.#fail(fault));
     await new Promise<void>((resolve, reject) => {
       secured.once('secure', resolve);
       secured.once('error', (error) => reject(clientTlsFailed(error)));
@@ -308,7 +328,6 @@ class Drive {
     });
     secured.removeAllListeners('error');
     secured.removeAllListeners('close');
-    this.#outbox = new Outbox(secured, this.#options.audit, (fault) => this.#fail(fault));
     this.#listen('client', secured);
     this.#notify({ kind: 'encrypted', side: 'client', certificate: undefined, alpn: secured.alpnProtocol || undefined });
   }
@@ -343,10 +362,10 @@ class Drive {
   #endAt(endsAtMs: number): void {
     clearTimeout(this.#timer);
     const reason = 'the identity of this session has expired';
-    this.#timer = setTimeout(() => this.#end(reason), Math.min(Math.max(endsAtMs - Date.now(), 0), maxTimerMs));
+    this.#timer = setTimeout(() => this.end(reason), Math.min(Math.max(endsAtMs - Date.now(), 0), maxTimerMs));
   }
 
-  #end(reason: string): void {
+  end(reason: string): void {
     if (this.#heldOperation !== undefined) this.#session?.cancelHold(this.#heldOperation, reason);
     this.#notify({ kind: 'end', fault: new GatewayFault('session-ended', { publicMessage: `session ended: ${reason}` }) });
   }
@@ -379,11 +398,15 @@ class Drive {
     this.#finished = true;
     clearTimeout(this.#timer);
     this.#unregisterCancel?.();
-    endSocket(this.#client);
-    if (this.#upstream !== undefined) endSocket(this.#upstream);
-    if (this.#session === undefined) return;
-    this.#options.sessions.remove(this.#session.id);
-    this.#session.close(reason).catch((error: unknown) => this.#options.report('session not closed', toFault(error), this.#session?.id));
+    const sockets = [this.#client, ...(this.#upstream === undefined ? [] : [this.#upstream])];
+    void Promise.all([...sockets.map(endSocket), this.#closeSession(reason)]).then(this.#isOver);
+  }
+
+  async #closeSession(reason: string): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return this.#signingIn;
+    this.#options.sessions.remove(session.id);
+    await session.close(reason).catch((error: unknown) => this.#options.report('session not closed', toFault(error), session.id));
   }
 
   #live(session: PipelineSession): LiveSession {
@@ -396,7 +419,7 @@ class Drive {
       get operations() {
         return session.operations;
       },
-      end: (reason) => this.#end(reason),
+      end: (reason) => this.end(reason),
     };
   }
 
@@ -412,11 +435,17 @@ function clientTlsFailed(error: Error): GatewayFault {
   return new GatewayFault('protocol-violation', { publicMessage: 'TLS handshake failed', detail: error.message, cause: error });
 }
 
-/** What was written goes out; a peer that does not read has two seconds. */
-function endSocket(socket: Socket): void {
+/** What was written goes out; a peer that does not read has two seconds. Resolves when the socket is closed. */
+async function endSocket(socket: Socket): Promise<void> {
   socket.on('error', () => {});
+  if (socket.closed) return;
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+  });
   socket.end();
-  setTimeout(() => socket.destroy(), 2_000).unref();
+  const impatience = setTimeout(() => socket.destroy(), 2_000);
+  await closed;
+  clearTimeout(impatience);
 }
 
 const signInTimeoutMs = 60_000;
