@@ -28,12 +28,14 @@ export class Conversation {
   copying: { readonly direction: 'in' | 'out'; readonly running: Running } | undefined;
   /** After an error in an extended cycle: the client's messages up to its Sync mean nothing any more, at the server too. */
   skipping = false;
+  /** Syncs sent into a copy, which the server ignores there; where the copy had failed by then it answers them after all. */
+  ignoredSyncs = 0;
   /** Grant of the operation forwarded last: an answer waits for its record, and so for all earlier ones. */
   lastGrant: Grant;
   out: Effect[] = [];
   readonly #place: Place;
   #sight: Sight | undefined;
-  #sightOf: { catalogue: unknown; policy: string } | undefined;
+  #sightOf: { catalogue: unknown; policy: string; changed: Unsettled | undefined } | undefined;
   /** What was defined inside the transaction that is open: only this session sees it. */
   #unsettled: Unsettled | undefined;
   /** Relations made here that no catalogue has seen. */
@@ -54,21 +56,29 @@ export class Conversation {
     this.clientFramer = parts.clientFramer;
     this.upstreamFramer = parts.upstreamFramer;
     this.lastGrant = parts.session.grant;
-    this.#place = { target: parts.target.name, database: parts.database, databaseName: parts.database ?? parts.target.database };
+    const { name, database: own } = parts.target;
+    // The target's own database, however it was named, is one and the same to policy and data classes.
+    const database = parts.database === own ? undefined : parts.database;
+    this.#place = { target: name, database, databaseName: database ?? own };
   }
 
-  /** From where statements are seen now. The same object until the catalogue, the policy or this session's definitions change. */
+  /**
+   * From where statements are seen now. The same object until the catalogue, the policy or this session's definitions change. What was
+   * sent and may be defining something counts as defined: a statement behind it will run after it.
+   */
   sight(): Sight {
     const latest = this.target.catalogue(this.#place.databaseName);
     const policy = this.environment.policyVersion();
-    if (this.#sight !== undefined && this.#sightOf?.catalogue === latest && this.#sightOf.policy === policy) return this.#sight;
-    if (this.#unsettled === undefined && this.#sightOf?.catalogue !== latest) this.#made.clear();
-    const base = this.#unsettled === undefined ? latest : unsettled(latest, this.#unsettled);
+    const changed = this.#unsettled === 'code' || this.expected.defines === 'nothing' ? this.#unsettled : this.expected.defines;
+    const of = this.#sightOf;
+    if (this.#sight !== undefined && of?.catalogue === latest && of.policy === policy && of.changed === changed) return this.#sight;
+    if (changed === undefined && of?.catalogue !== latest) this.#made.clear();
+    const base = changed === undefined ? latest : unsettled(latest, changed);
     const catalogue = this.#made.size === 0 ? base : withMade(base, latest);
     const revealed = this.environment.reveals(this.session.principal, this.session.target);
     const masks = maskContext(this.target.classes, catalogue, this.session.target.masking, revealed);
     this.#sight = { place: this.#place, catalogue, masks, made: new Set(this.#made) };
-    this.#sightOf = { catalogue: latest, policy };
+    this.#sightOf = { catalogue: latest, policy, changed };
     this.#understood = new WeakMap();
     return this.#sight;
   }
@@ -81,10 +91,7 @@ export class Conversation {
     if (kept !== undefined) return kept;
     const understanding = understand(analysis, sight, this.names);
     if (understanding.namesUnknown) this.target.catalogueMissed(this.#place.databaseName);
-    const byName = analysis.statements.some((one) =>
-      one.sessionEffects.some((effect) => effect.kind === 'execute' || effect.kind === 'fetch'),
-    );
-    if (!byName) this.#understood.set(analysis, understanding);
+    if (!statement.byName) this.#understood.set(analysis, understanding);
     return understanding;
   }
 
@@ -104,7 +111,7 @@ export class Conversation {
     this.#unsettled = undefined;
     this.#sight = undefined;
     // The catalogue that is there now is the one that has not seen it yet.
-    this.#sightOf = { catalogue: this.target.catalogue(this.#place.databaseName), policy: '' };
+    this.#sightOf = { catalogue: this.target.catalogue(this.#place.databaseName), policy: '', changed: undefined };
   }
 
   forward(bytes: Uint8Array, grant: Grant): void {

@@ -1,7 +1,7 @@
 import type { GatewayFault } from '../../core/fault.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { SessionEffect } from '../../sql/statement.ts';
-import type { FieldDescription } from './messages.ts';
+import type { FieldDescription, NameSpace } from './messages.ts';
 import type { MaskPlan } from './mask.ts';
 import type { Portal, PreparedStatement } from './names.ts';
 import type { Understanding } from './understanding.ts';
@@ -44,11 +44,20 @@ export type Expected =
   /** A statement that must fail was sent in place of a refused one: its error is replaced by the refusal. */
   | { readonly kind: 'refused'; readonly fault: GatewayFault; readonly operationId: string; readonly simple: boolean }
   /** The gateway's own Parse, Describe and Sync, of which the client sees nothing. */
-  | {
-      readonly kind: 'probe';
-      readonly done: (fields: readonly FieldDescription[] | undefined) => void;
-      fields: readonly FieldDescription[] | undefined;
-    };
+  | { readonly kind: 'probe'; fields: readonly FieldDescription[] | undefined };
+
+/** What the entries that are still to be answered may change; whoever relies on such a thing has to wait for them. */
+interface Outstanding {
+  /** Parse and Bind entries by name space and name. */
+  readonly names: Map<string, number>;
+  /** Statements that name, forget or declare by SQL. */
+  sqlNames: number;
+  /** Statements that define relations, and those that define code. */
+  relations: number;
+  code: number;
+  /** Copies into the target of which it has not said that they begin. */
+  copiesIn: number;
+}
 
 export function running(id: string, grant: Grant, understanding: Understanding): Running {
   return {
@@ -73,6 +82,7 @@ export function running(id: string, grant: Grant, understanding: Understanding):
 export class ExpectedQueue {
   #entries: Expected[] = [];
   #head = 0;
+  readonly #outstanding: Outstanding = { names: new Map(), sqlNames: 0, relations: 0, code: 0, copiesIn: 0 };
 
   get head(): Expected | undefined {
     return this.#entries[this.#head];
@@ -84,11 +94,33 @@ export class ExpectedQueue {
 
   push(entry: Expected): void {
     this.#entries.push(entry);
+    this.#count(entry, 1);
+  }
+
+  /** True where a Parse (`S`) or Bind (`P`) of this name has no answer yet. */
+  isNaming(what: NameSpace, name: string): boolean {
+    return this.#outstanding.names.has(what + name);
+  }
+
+  /** True where a statement that changes names by SQL has no answer yet. */
+  get isNamingBySql(): boolean {
+    return this.#outstanding.sqlNames > 0;
+  }
+
+  /** What statements without an answer may be defining. */
+  get defines(): Understanding['defines'] {
+    if (this.#outstanding.code > 0) return 'code';
+    return this.#outstanding.relations > 0 ? 'relations' : 'nothing';
+  }
+
+  get mayCopyIn(): boolean {
+    return this.#outstanding.copiesIn > 0;
   }
 
   pop(): Expected | undefined {
     const entry = this.#entries[this.#head];
     if (entry === undefined) return undefined;
+    this.#count(entry, -1);
     this.#head += 1;
     if (this.#head === this.#entries.length) {
       this.#entries.length = 0;
@@ -100,10 +132,41 @@ export class ExpectedQueue {
     return entry;
   }
 
-  /** Removes entries behind the head that `unwanted` picks. */
-  drop(unwanted: (entry: Expected) => boolean): void {
-    const [head, ...rest] = this.#entries.slice(this.#head);
-    this.#entries = head === undefined ? [] : [head, ...rest.filter((entry) => !unwanted(entry))];
+  /** Removes every Sync behind the head; returns how many there were. */
+  dropSyncs(): number {
+    const before = this.#entries.length - this.#head;
+    this.#entries = this.#entries.slice(this.#head).filter((entry) => entry.kind !== 'sync');
     this.#head = 0;
+    return before - this.#entries.length;
+  }
+
+  #count(entry: Expected, by: 1 | -1): void {
+    const { names } = this.#outstanding;
+    switch (entry.kind) {
+      case 'parse':
+        addTo(names, `S${entry.statement.name}`, by);
+        return;
+      case 'bind':
+        addTo(names, `P${entry.portal.name}`, by);
+        return;
+      case 'query':
+      case 'execute': {
+        const { understanding, effects } = entry.running;
+        if (effects.some((some) => some.some(({ kind }) => namingEffects.has(kind)))) this.#outstanding.sqlNames += by;
+        if (understanding.defines !== 'nothing') this.#outstanding[understanding.defines] += by;
+        if (understanding.statements.some(({ copy }) => copy?.direction === 'from-client')) this.#outstanding.copiesIn += by;
+        return;
+      }
+      default:
+        return;
+    }
   }
 }
+
+function addTo(counts: Map<string, number>, key: string, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}
+
+const namingEffects: ReadonlySet<SessionEffect['kind']> = new Set(['prepare', 'deallocate', 'declare-cursor', 'close-cursor', 'discard']);

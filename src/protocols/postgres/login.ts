@@ -33,6 +33,8 @@ export class Login {
   #scram: ScramClient | undefined;
   #scramDone = false;
   #processId = 0;
+  #hasKey = false;
+  #sentPassword = false;
   #secretKey: Uint8Array = new Uint8Array(0);
 
   constructor(environment: PostgresEnvironment, framer: Framer, session: OpenSession, target: PostgresTarget, client: ClientStartup) {
@@ -54,6 +56,7 @@ export class Login {
   }
 
   encrypted(certificate: Uint8Array | undefined): readonly Effect[] {
+    if (this.#framer.unreadBytes > 0) throw refusal('the target broke the protocol', 'bytes sent ahead of the TLS handshake');
     this.#certificate = certificate;
     return this.#startup();
   }
@@ -100,6 +103,7 @@ export class Login {
       case 'NegotiateProtocolVersion':
         return;
       case 'ParameterStatus':
+        if (this.#state !== 'settings') throw refusal('the target broke the protocol', 'settings before authentication');
         checkPinned(message.name, message.value);
         out.push({ kind: 'reply', bytes: view, grant: this.#session.grant });
         return;
@@ -126,18 +130,17 @@ export class Login {
         return;
       case 'AuthenticationCleartextPassword':
         if (!this.#target.tls) throw refusal('the target wants a clear password without TLS', message.kind);
-        out.push(this.#forward(encode.passwordMessage(this.#password())));
+        out.push(this.#forward(encode.passwordMessage(this.#passwordOnce(message.kind))));
         return;
       case 'AuthenticationMD5Password': {
-        const answer = md5Password(this.#environment.crypto, this.#target.user, this.#password(), message.salt);
+        const answer = md5Password(this.#environment.crypto, this.#target.user, this.#passwordOnce(message.kind), message.salt);
         out.push(this.#forward(encode.passwordMessage(answer)));
         return;
       }
       case 'AuthenticationSASL': {
-        if (this.#scram !== undefined) throw refusal('the target broke the protocol', 'repeated AuthenticationSASL');
         this.#scram = createScramClient({
           crypto: this.#environment.crypto,
-          password: this.#password(),
+          password: this.#passwordOnce(message.kind),
           mechanisms: message.mechanisms,
           certificate: this.#certificate,
         });
@@ -160,6 +163,8 @@ export class Login {
 
   /** The client gets a secret of our own under the server's process id: `pg_backend_pid()` stays true, the target's key stays here. */
   #keyData(processId: number, secretKey: Uint8Array, out: Effect[]): void {
+    if (this.#state !== 'settings' || this.#hasKey) throw refusal('the target broke the protocol', 'BackendKeyData out of place');
+    this.#hasKey = true;
     this.#processId = processId;
     this.#secretKey = secretKey.slice();
     const own = this.#environment.crypto.randomBytes(this.#client.minor >= 2 ? 32 : 4);
@@ -167,7 +172,10 @@ export class Login {
     out.push({ kind: 'reply', bytes: encode.backendKeyData(processId, own), grant: this.#session.grant });
   }
 
-  #password(): string {
+  /** One way of proving it is enough: a second question could only be after a weaker proof. */
+  #passwordOnce(kind: string): string {
+    if (this.#sentPassword) throw refusal('the target broke the protocol', `${kind} after another request for a password`);
+    this.#sentPassword = true;
     if (this.#target.password === undefined) throw refusal('the target wants a password and none is configured', 'no upstream password');
     return this.#target.password;
   }

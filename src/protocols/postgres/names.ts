@@ -1,6 +1,8 @@
+import { GatewayFault } from '../../core/fault.ts';
 import type { Analysis, SessionEffect, Statement } from '../../sql/statement.ts';
-import type { FieldDescription, Format } from './messages.ts';
-import type { NamedStatements, Understanding, Sight } from './understanding.ts';
+import type { FieldDescription, Format, NameSpace } from './messages.ts';
+import type { Asked } from './operation.ts';
+import type { NamedStatements } from './understanding.ts';
 
 /** A statement under a name: by Parse or by SQL PREPARE, which share one name space (threats: Bind can run a SQL-prepared DELETE). */
 export interface PreparedStatement {
@@ -9,31 +11,76 @@ export interface PreparedStatement {
   readonly text: string;
   readonly analysis: Analysis;
   readonly parameterTypes: readonly number[];
+  /** It runs what another name means when it runs (EXECUTE, FETCH): nothing that was found out about it stays true. */
+  readonly byName: boolean;
   /** Its result's columns, once the server described them; `null`: it returns none. */
   fields: readonly FieldDescription[] | null | undefined;
-  /** Valid only for the sight it was made from. */
-  understood: { readonly sight: Sight; readonly understanding: Understanding } | undefined;
 }
 
 /** A portal by Bind, or a SQL cursor: one name space too. */
 export interface Portal {
   readonly name: string;
   readonly statement: PreparedStatement;
+  /** What was asked for at Bind, in bytes of its own; undefined for a SQL cursor. */
+  readonly asked: Asked | undefined;
   readonly resultFormats: readonly Format[];
   fields: readonly FieldDescription[] | null | undefined;
 }
 
 /** Names of one session as the server has them: changed only by what the server confirmed. */
 export class Names implements NamedStatements {
-  readonly statements = new Map<string, PreparedStatement>();
-  readonly portals = new Map<string, Portal>();
+  readonly #statements = new Map<string, PreparedStatement>();
+  readonly #portals = new Map<string, Portal>();
+  #textLength = 0;
+  #version = 0;
+
+  /** Another number whenever a name came, went or got another meaning. */
+  get version(): number {
+    return this.#version;
+  }
+
+  prepared(name: string): PreparedStatement | undefined {
+    return this.#statements.get(name);
+  }
+
+  portal(name: string): Portal | undefined {
+    return this.#portals.get(name);
+  }
 
   statement(name: string): Statement | undefined {
-    return single(this.statements.get(name));
+    return single(this.#statements.get(name));
   }
 
   cursor(name: string): Statement | undefined {
-    return single(this.portals.get(name)?.statement);
+    return single(this.#portals.get(name)?.statement);
+  }
+
+  /** Throws `limit-exceeded` where a session keeps more names than the gateway is willing to. */
+  prepare(statement: PreparedStatement): void {
+    this.#version += 1;
+    this.#textLength += statement.text.length - (this.#statements.get(statement.name)?.text.length ?? 0);
+    this.#statements.set(statement.name, statement);
+    if (this.#statements.size > maxNames || this.#textLength > maxTextLength) throw tooMany('prepared statements');
+  }
+
+  open(portal: Portal): void {
+    this.#version += 1;
+    this.#portals.set(portal.name, portal);
+    if (this.#portals.size > maxNames) throw tooMany('portals');
+  }
+
+  close(what: NameSpace, name: string): void {
+    this.#version += 1;
+    if (what === 'P') this.#portals.delete(name);
+    else {
+      this.#textLength -= this.#statements.get(name)?.text.length ?? 0;
+      this.#statements.delete(name);
+    }
+  }
+
+  /** No transaction is open: portals by Bind ended with the last one. A SQL cursor may be WITH HOLD. */
+  transactionEnded(): void {
+    for (const portal of this.#portals.values()) if (portal.asked !== undefined) this.close('P', portal.name);
   }
 
   /** What one completed statement did to the names. */
@@ -44,31 +91,42 @@ export class Names implements NamedStatements {
   #apply(effect: SessionEffect): void {
     switch (effect.kind) {
       case 'prepare':
-        this.statements.set(effect.name, fromSql(effect.name, effect.statement));
+        this.prepare(fromSql(effect.name, effect.statement));
         return;
       case 'declare-cursor':
-        this.portals.set(effect.name, {
+        this.open({
           name: effect.name,
           statement: fromSql('', effect.statement),
+          asked: undefined,
           resultFormats: [],
           fields: undefined,
         });
         return;
       case 'deallocate':
-        forget(this.statements, effect.name);
+        this.#forget('S', effect.name);
         return;
       case 'close-cursor':
-        forget(this.portals, effect.name);
+        this.#forget('P', effect.name);
         return;
       case 'discard':
         if (effect.what !== 'all') return;
-        this.statements.clear();
-        this.portals.clear();
+        this.#forget('S', undefined);
+        this.#forget('P', undefined);
         return;
       default:
         return;
     }
   }
+
+  #forget(what: NameSpace, name: string | undefined): void {
+    if (name !== undefined) this.close(what, name);
+    else for (const each of [...(what === 'S' ? this.#statements : this.#portals).keys()]) this.close(what, each);
+  }
+}
+
+/** True where one of the statements runs what another name means when it runs. */
+export function runsByName(statements: readonly Statement[]): boolean {
+  return statements.some((one) => one.sessionEffects.some((effect) => effect.kind === 'execute' || effect.kind === 'fetch'));
 }
 
 /** Formats as Bind gives them: none is text for all, one is for all, else one a column. */
@@ -76,9 +134,9 @@ export function withFormats(fields: readonly FieldDescription[], formats: readon
   return fields.map((field, index) => ({ ...field, format: (formats.length === 1 ? formats[0] : formats[index]) ?? 0 }));
 }
 
-function forget<V>(names: Map<string, V>, name: string | undefined): void {
-  if (name === undefined) names.clear();
-  else names.delete(name);
+/** What the server will have said of the portal's columns when its rows come; undefined: nothing that is still true. */
+export function describedFields(portal: Portal): readonly FieldDescription[] | null | undefined {
+  return portal.fields ?? (portal.statement.byName ? undefined : portal.statement.fields);
 }
 
 function fromSql(name: string, statement: Statement): PreparedStatement {
@@ -87,8 +145,8 @@ function fromSql(name: string, statement: Statement): PreparedStatement {
     text: '',
     analysis: { statements: [statement], literalSensitive: true },
     parameterTypes: [],
+    byName: runsByName([statement]),
     fields: undefined,
-    understood: undefined,
   };
 }
 
@@ -96,3 +154,13 @@ function fromSql(name: string, statement: Statement): PreparedStatement {
 function single(prepared: PreparedStatement | undefined): Statement | undefined {
   return prepared?.analysis.statements[0];
 }
+
+function tooMany(what: string): GatewayFault {
+  return new GatewayFault('limit-exceeded', {
+    publicMessage: `this session has too many ${what}`,
+    hint: 'Close those that are no longer needed.',
+  });
+}
+
+const maxNames = 20_000;
+const maxTextLength = 64 * 1024 * 1024;

@@ -3,22 +3,25 @@ import { GatewayFault, toFault } from '../../core/fault.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Conversation } from './conversation.ts';
 import { resultFields } from './conversation.ts';
+import { Cycle } from './cycle.ts';
 import { decodeClient } from './decode.ts';
 import * as encode from './encode.ts';
 import { running, type Expected, type Running } from './expected.ts';
 import { tagTable } from './frame.ts';
 import { planColumns, type BoundParameter } from './mask.ts';
-import { CLIENT_TAG, HEADER_BYTES, LIMIT_BYTES, type Bind, type ClientMessage, type FieldDescription, type Parse } from './messages.ts';
+import {
+  CLIENT_TAG,
+  HEADER_BYTES,
+  LIMIT_BYTES,
+  type Bind,
+  type ClientMessage,
+  type FieldDescription,
+  type NameSpace,
+  type Parse,
+} from './messages.ts';
 import { postgresOperation, type Asked } from './operation.ts';
-import type { Portal, PreparedStatement } from './names.ts';
+import { describedFields, runsByName, type Portal, type PreparedStatement } from './names.ts';
 import type { Understanding } from './understanding.ts';
-
-/** A portal that the client bound and the server may not have confirmed yet, with what was granted for it in this cycle. */
-interface BoundPortal {
-  readonly portal: Portal;
-  readonly asked: Asked;
-  running: Running | undefined;
-}
 
 /**
  * The client's direction of a ready session. Each statement is asked for before it goes; while an answer is awaited nothing further of
@@ -28,22 +31,35 @@ interface BoundPortal {
 export class ClientRelay {
   readonly #talk: Conversation;
   #awaiting: { readonly operationId: string; readonly resume: (outcome: Outcome) => void } | undefined;
-  #probing = false;
-  /** Names given in this cycle, ahead of the server's confirmation: pipelined messages may use them at once. */
-  readonly #pendingStatements = new Map<string, PreparedStatement>();
-  readonly #pendingPortals = new Map<string, BoundPortal>();
+  readonly #cycle: Cycle;
+  /** A message that cannot be judged before earlier answers came: its bytes, and when it can. */
+  #waiting: { readonly tag: number; readonly bytes: Uint8Array; readonly until: () => boolean } | undefined;
+  /** The gateway's own question to the server which the message at hand waits for. */
+  #asking: { readonly entry: Expected; readonly resume: (answered: boolean) => void } | undefined;
+  #terminated = false;
+  /** Something of the extended protocol was forwarded and not yet followed by a Sync. */
+  #cycleIsOpen = false;
 
   constructor(talk: Conversation) {
     this.#talk = talk;
+    this.#cycle = new Cycle(talk.names, talk.expected);
   }
 
   pump(): void {
     const { clientFramer } = this.#talk;
-    while (this.#awaiting === undefined && !this.#probing) {
+    while (this.#awaiting === undefined && this.#asking === undefined && !this.#terminated) {
       const copyIn = this.#talk.copying?.direction === 'in';
+      if (this.#waiting !== undefined) {
+        if (!copyIn && !this.#waiting.until()) return;
+        const { tag, bytes } = this.#waiting;
+        this.#waiting = undefined;
+        this.#message(decodeClient(tag, bytes.subarray(HEADER_BYTES)), bytes, copyIn);
+        continue;
+      }
       const found = clientFramer.next(copyIn ? copyTable : readyTable);
       if (found === undefined) return;
-      if (found === 'run') this.#talk.forward(clientFramer.view(), this.#talk.copying!.running.grant);
+      // The rest of a long CopyData whose copy has failed meanwhile still belongs to the message that has begun.
+      if (found === 'run') this.#talk.forward(clientFramer.view(), this.#talk.copying?.running.grant ?? this.#talk.session.grant);
       else this.#message(decodeClient(clientFramer.tag, clientFramer.body()), clientFramer.view(), copyIn);
     }
   }
@@ -59,6 +75,7 @@ export class ClientRelay {
 
   #message(message: ClientMessage, view: Uint8Array, copyIn: boolean): void {
     if (message.kind === 'Terminate') {
+      this.#terminated = true;
       this.#talk.housekeep(view);
       this.#talk.out.push({ kind: 'close', fault: undefined });
       return;
@@ -69,7 +86,7 @@ export class ClientRelay {
   }
 
   #ready(message: ClientMessage, view: Uint8Array): void {
-    const { expected } = this.#talk;
+    checkNames(message);
     switch (message.kind) {
       case 'Query':
         this.#query(message.query, view);
@@ -87,9 +104,7 @@ export class ClientRelay {
         this.#describe(message.what, message.name, view);
         return;
       case 'Close':
-        this.#close(message.what, message.name);
-        expected.push({ kind: 'close', what: message.what, name: message.name });
-        this.#talk.housekeep(view);
+        this.#close(message.what, message.name, view);
         return;
       case 'Flush':
         this.#talk.housekeep(view);
@@ -100,7 +115,9 @@ export class ClientRelay {
       case 'CopyData':
       case 'CopyDone':
       case 'CopyFail':
-        // The server ignores them outside a copy ("COPY Operations" in the manual); a client may still be sending when a copy fails.
+        // The server ignores them outside a copy ("COPY Operations" in the manual); a client may still be sending when a copy fails, or
+        // send without waiting for the copy to begin.
+        if (this.#talk.expected.mayCopyIn) this.#wait(view, () => !this.#talk.expected.mayCopyIn);
         return;
       case 'FunctionCall':
         throw new GatewayFault('unsupported', {
@@ -115,12 +132,14 @@ export class ClientRelay {
   // ---- simple protocol
 
   #query(text: string, view: Uint8Array): void {
-    this.#forgetCycle();
     const statement = this.#analysed('', text, []);
     if (statement instanceof GatewayFault) {
+      this.#forgetCycle();
       this.#refuseUnknown(text, statement, true);
       return;
     }
+    if (!this.#hasMeaning(statement, view)) return;
+    this.#forgetCycle();
     this.#understood(statement, true, (understanding) => {
       const run = (fields: readonly FieldDescription[] | undefined): void => {
         const asked: Asked = { text, understanding, parameters: [], binding: new Uint8Array(0), naming: false, prepared: false };
@@ -143,6 +162,7 @@ export class ClientRelay {
       this.#refuseUnknown(message.query, statement, false);
       return;
     }
+    if (!this.#hasMeaning(statement, view)) return;
     this.#understood(statement, false, (understanding) => {
       const asked: Asked = {
         text: message.query,
@@ -153,19 +173,23 @@ export class ClientRelay {
         prepared: false,
       };
       this.#ask(asked, undefined, false, () => {
-        this.#pendingStatements.set(message.name, statement);
-        this.#talk.expected.push({ kind: 'parse', statement });
-        this.#talk.housekeep(view);
+        this.#cycle.prepare(statement);
+        this.#extended({ kind: 'parse', statement }, view, this.#talk.session.grant);
       });
     });
   }
 
   #bind(message: Bind, view: Uint8Array): void {
-    const statement = this.#pendingStatements.get(message.statement) ?? this.#talk.names.statements.get(message.statement);
+    if (!this.#cycle.statementIsCertain(message.statement)) {
+      this.#wait(view, () => this.#cycle.statementIsCertain(message.statement));
+      return;
+    }
+    const statement = this.#cycle.statement(message.statement);
     if (statement === undefined) {
       this.#refuseUnknown('', unknownName('prepared statement', message.statement), false);
       return;
     }
+    if (!this.#hasMeaning(statement, view)) return;
     this.#understood(statement, false, (understanding) => {
       const proceed = (): void => {
         const asked: Asked = {
@@ -176,30 +200,38 @@ export class ClientRelay {
           naming: false,
           prepared: true,
         };
-        const portal: Portal = { name: message.portal, statement, resultFormats: message.resultFormats, fields: undefined };
-        this.#ask(asked, this.#strictRefusal(understanding, statement.fields ?? []), false, (operation, grant) => {
-          this.#pendingPortals.set(message.portal, { portal, asked, running: this.#start(operation, grant, understanding) });
-          this.#talk.expected.push({ kind: 'bind', portal });
-          this.#talk.forward(view, grant);
+        const portal: Portal = {
+          name: message.portal,
+          statement,
+          asked: kept(asked),
+          resultFormats: message.resultFormats,
+          fields: undefined,
+        };
+        this.#ask(asked, this.#strictRefusal(understanding, statement.fields ?? undefined), false, (operation, grant) => {
+          this.#unused(this.#cycle.bind(portal, this.#start(operation, grant, understanding)));
+          this.#extended({ kind: 'bind', portal }, view, grant);
         });
       };
-      if (understanding.needsFields && statement.fields === undefined) this.#describeFirst(statement, proceed);
+      if (understanding.needsFields && (statement.byName || statement.fields === undefined)) this.#describeFirst(statement, proceed);
       else proceed();
     });
   }
 
   /** The first Execute in the cycle of its Bind runs what was decided there; any later one is decided anew. */
   #execute(name: string, view: Uint8Array): void {
-    const bound = this.#pendingPortals.get(name);
-    const portal = bound?.portal ?? this.#talk.names.portals.get(name);
+    if (!this.#cycle.portalIsCertain(name)) {
+      this.#wait(view, () => this.#cycle.portalIsCertain(name));
+      return;
+    }
+    const portal = this.#cycle.portal(name);
     if (portal === undefined) {
       this.#refuseUnknown('', unknownName('portal', name), false);
       return;
     }
-    if (bound?.running !== undefined) {
-      const started = bound.running;
-      bound.running = undefined;
-      this.#run(portal, started, view);
+    if (!this.#hasMeaning(portal.statement, view)) return;
+    const granted = this.#cycle.take(portal);
+    if (granted !== undefined) {
+      this.#run(portal, granted, view);
       return;
     }
     this.#understood(portal.statement, false, (understanding) => {
@@ -209,78 +241,93 @@ export class ClientRelay {
         binding: new Uint8Array(0),
         naming: false,
         prepared: true,
-        ...bound?.asked,
+        ...portal.asked,
         understanding,
       };
-      this.#ask(again, undefined, false, (operation, grant) => this.#run(portal, this.#start(operation, grant, understanding), view));
+      const refusal = this.#strictRefusal(understanding, describedFields(portal) ?? undefined);
+      this.#ask(again, refusal, false, (operation, grant) => this.#run(portal, this.#start(operation, grant, understanding), view));
     });
   }
 
   #run(portal: Portal, started: Running, view: Uint8Array): void {
-    if (portal.fields === undefined && portal.statement.fields === undefined && this.#mayMask(started.understanding)) {
+    if (describedFields(portal) === undefined && this.#mayMask(started.understanding)) {
       // Rows come without a description unless someone asks for it: then the gateway does.
-      this.#talk.expected.push({ kind: 'describe-portal', portal, hidden: true });
-      this.#talk.forward(encode.describe('P', portal.name), started.grant);
+      this.#extended({ kind: 'describe-portal', portal, hidden: true }, encode.describe('P', portal.name), started.grant);
     }
-    this.#talk.expected.push({ kind: 'execute', running: started, portal });
-    this.#talk.forward(view, started.grant);
+    this.#extended({ kind: 'execute', running: started, portal }, view, started.grant);
   }
 
-  #describe(what: 'S' | 'P', name: string, view: Uint8Array): void {
+  #describe(what: NameSpace, name: string, view: Uint8Array): void {
+    const { grant } = this.#talk.session;
     if (what === 'S') {
-      const statement = this.#pendingStatements.get(name) ?? this.#talk.names.statements.get(name);
-      if (statement === undefined) this.#refuseUnknown('', unknownName('prepared statement', name), false);
-      else {
-        this.#talk.expected.push({ kind: 'describe-statement', statement, hidden: false });
-        this.#talk.housekeep(view);
+      if (!this.#cycle.statementIsCertain(name)) {
+        this.#wait(view, () => this.#cycle.statementIsCertain(name));
+        return;
       }
+      const statement = this.#cycle.statement(name);
+      if (statement === undefined) this.#refuseUnknown('', unknownName('prepared statement', name), false);
+      else this.#extended({ kind: 'describe-statement', statement, hidden: false }, view, grant);
       return;
     }
-    const portal = this.#pendingPortals.get(name)?.portal ?? this.#talk.names.portals.get(name);
-    if (portal === undefined) this.#refuseUnknown('', unknownName('portal', name), false);
-    else {
-      this.#talk.expected.push({ kind: 'describe-portal', portal, hidden: false });
-      this.#talk.housekeep(view);
+    if (!this.#cycle.portalIsCertain(name)) {
+      this.#wait(view, () => this.#cycle.portalIsCertain(name));
+      return;
     }
+    const portal = this.#cycle.portal(name);
+    if (portal === undefined) this.#refuseUnknown('', unknownName('portal', name), false);
+    else this.#extended({ kind: 'describe-portal', portal, hidden: false }, view, grant);
   }
 
-  #close(what: 'S' | 'P', name: string): void {
-    if (what === 'S') {
-      this.#pendingStatements.delete(name);
-      return;
-    }
-    const started = this.#pendingPortals.get(name)?.running;
-    if (started !== undefined) this.#talk.complete(started, 'cancelled');
-    this.#pendingPortals.delete(name);
+  #close(what: NameSpace, name: string, view: Uint8Array): void {
+    this.#unused(this.#cycle.close(what, name));
+    this.#extended({ kind: 'close', what, name }, view, this.#talk.session.grant);
   }
 
   #sync(view: Uint8Array): void {
     this.#talk.skipping = false;
     this.#forgetCycle();
+    this.#cycleIsOpen = false;
     this.#talk.expected.push({ kind: 'sync' });
     this.#talk.housekeep(view);
   }
 
-  /** What was granted for a portal that was not executed in its own cycle ends here; a later Execute is decided anew. */
+  #extended(entry: Expected, bytes: Uint8Array, grant: Running['grant']): void {
+    this.#cycleIsOpen = true;
+    this.#talk.expected.push(entry);
+    this.#talk.forward(bytes, grant);
+  }
+
   #forgetCycle(): void {
-    for (const bound of this.#pendingPortals.values()) {
-      if (bound.running !== undefined) this.#talk.complete(bound.running, 'cancelled');
-      bound.running = undefined;
-    }
+    for (const unused of this.#cycle.end()) this.#unused(unused);
   }
 
-  /** The server confirmed a name, or will never: from now on only what `Names` says counts. */
-  settled(entry: Expected): void {
-    if (entry.kind === 'parse' && this.#pendingStatements.get(entry.statement.name) === entry.statement) {
-      this.#pendingStatements.delete(entry.statement.name);
-    } else if (entry.kind === 'bind' && this.#pendingPortals.get(entry.portal.name)?.portal === entry.portal) {
-      this.#unexecuted(entry.portal.name);
-    }
+  /** It was granted and is not going to run. */
+  #unused(granted: Running | undefined): void {
+    if (granted !== undefined) this.#talk.complete(granted, 'cancelled');
   }
 
-  /** A confirmed portal that still waits for its Execute keeps what was granted for it until the cycle ends. */
-  #unexecuted(name: string): void {
-    if (this.#pendingPortals.get(name)?.running === undefined) this.#pendingPortals.delete(name);
+  /** The server answered what the gateway asked on its own, or will never. */
+  settled(entry: Expected, answered: boolean): void {
+    if (this.#asking?.entry !== entry) return;
+    const { resume } = this.#asking;
+    this.#asking = undefined;
+    resume(answered);
+  }
+
+  // ---- waiting for earlier answers
+
+  /** False where the message has to wait: which statement EXECUTE or FETCH runs is only certain once earlier answers came. */
+  #hasMeaning(statement: PreparedStatement, view: Uint8Array): boolean {
+    const { statements } = statement.analysis;
+    if (this.#cycle.meaningIsCertain(statements)) return true;
+    this.#wait(view, () => this.#cycle.meaningIsCertain(statements));
+    return false;
+  }
+
+  /** Flush, because the server may keep its answers back until the client's Sync, which is behind this message. */
+  #wait(view: Uint8Array, until: () => boolean): void {
+    this.#waiting = { tag: view[0]!, bytes: view.slice(), until };
+    this.#talk.housekeep(encode.emptyClientMessage('Flush'));
   }
 
   // ---- copy in
@@ -293,9 +340,13 @@ export class ClientRelay {
         this.#talk.forward(view, copying.running.grant);
         this.#talk.copying = undefined;
         return;
+      case 'CopyData':
+        this.#talk.forward(view, copying.running.grant);
+        return;
       case 'Flush':
       case 'Sync':
-        // "The backend ignores Flush and Sync during copy-in": there will be no answer.
+        // "The backend ignores Flush and Sync during copy-in": there will be no answer, unless the copy has failed by now.
+        if (message.kind === 'Sync') this.#talk.ignoredSyncs += 1;
         this.#talk.forward(view, copying.running.grant);
         return;
       default:
@@ -319,7 +370,8 @@ export class ClientRelay {
 
   #analysed(name: string, text: string, parameterTypes: readonly number[]): PreparedStatement | GatewayFault {
     try {
-      return { name, text, analysis: this.#talk.environment.analyse(text), parameterTypes, fields: undefined, understood: undefined };
+      const analysis = this.#talk.environment.analyse(text);
+      return { name, text, analysis, parameterTypes, byName: runsByName(analysis.statements), fields: undefined };
     } catch (error) {
       return toFault(error);
     }
@@ -343,10 +395,17 @@ export class ClientRelay {
     this.#awaiting = {
       operationId: operation.id,
       resume: (outcome) => {
-        if (outcome.kind === 'granted') granted(operation, outcome.grant);
+        if (this.#talk.skipping) this.#overtaken(operation, outcome, asked);
+        else if (outcome.kind === 'granted') granted(operation, outcome.grant);
         else this.#refuse(operation.id, outcome.fault, simple);
       },
     };
+  }
+
+  /** While the answer was awaited an earlier statement of the cycle failed: the server passes over this one, so it is not sent. */
+  #overtaken(operation: Operation, outcome: Outcome, asked: Asked): void {
+    if (outcome.kind !== 'granted' || asked.naming || asked.understanding === undefined) return;
+    this.#talk.complete(running(operation.id, outcome.grant, asked.understanding), 'cancelled');
   }
 
   #start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
@@ -368,69 +427,79 @@ export class ClientRelay {
 
   // ---- masking: strict
 
+  /** `fields` undefined: not known, so that nothing hidden may be in reach under no name. */
   #strictRefusal(understanding: Understanding, fields: readonly FieldDescription[] | undefined): GatewayFault | undefined {
     if (!understanding.needsFields || understanding.refusal !== undefined) return undefined;
+    if (fields === undefined && understanding.maskFacts.mentionsAll && returnsRows(understanding)) return unknownColumns();
     return planColumns(this.#talk.sight().masks, understanding.maskFacts, resultFields(fields ?? [])).refusal;
   }
 
-  /** Asks the server which columns the statement would return, before any of it runs. */
+  /** Asks the server which columns the statement would return, before any of it runs. Not where the question's Sync would end more than itself. */
   #probe(text: string, understanding: Understanding, then: (fields: readonly FieldDescription[] | undefined) => void): void {
-    if (understanding.statements.length !== 1 || this.#talk.transaction === 'E') {
+    if (understanding.statements.length !== 1 || this.#talk.transaction === 'E' || this.#cycleIsOpen) {
       then(undefined);
       return;
     }
-    this.#await(then);
+    const entry: Expected & { kind: 'probe' } = { kind: 'probe', fields: undefined };
+    this.#question(entry, () => then(entry.fields));
     this.#talk.housekeep(encode.parse({ name: probeName, query: text, parameterTypes: [] }));
     this.#talk.housekeep(encode.describe('S', probeName));
     this.#talk.housekeep(encode.close('S', probeName));
     this.#talk.housekeep(encode.emptyClientMessage('Sync'));
   }
 
-  #await(then: (fields: readonly FieldDescription[] | undefined) => void): void {
-    this.#probing = true;
-    this.#talk.expected.push({
-      kind: 'probe',
-      fields: undefined,
-      done: (fields) => {
-        this.#probing = false;
-        then(fields);
-        this.pump();
-      },
-    });
-  }
-
   #describeFirst(statement: PreparedStatement, then: () => void): void {
-    this.#probing = true;
-    const resume = (): void => {
-      this.#probing = false;
-      then();
-      this.pump();
-    };
-    this.#talk.expected.push({ kind: 'describe-statement', statement, hidden: true });
-    this.#described.set(statement, resume);
+    // Where the cycle fails before the answer comes, the server passes over what waits for it.
+    this.#question({ kind: 'describe-statement', statement, hidden: true }, (answered) => {
+      if (answered) then();
+    });
+    this.#cycleIsOpen = true;
     this.#talk.housekeep(encode.describe('S', statement.name));
     this.#talk.housekeep(encode.emptyClientMessage('Flush'));
   }
 
-  readonly #described = new Map<PreparedStatement, () => void>();
-
-  /** The server described (or failed to describe) a statement that a Bind waits for. */
-  described(statement: PreparedStatement): void {
-    const resume = this.#described.get(statement);
-    this.#described.delete(statement);
-    resume?.();
-  }
-
-  /** An error ended the cycle: whatever waited for a description goes no further. */
-  cycleFailed(): void {
-    this.#described.clear();
-    this.#probing = false;
+  #question(entry: Expected, resume: (answered: boolean) => void): void {
+    this.#talk.expected.push(entry);
+    this.#asking = { entry, resume };
   }
 
   #mayMask(understanding: Understanding): boolean {
     const { masks } = this.#talk.sight();
-    return masks.hidden.length > 0 || !masks.detectors.isEmpty || understanding.statements.some((statement) => statement.returnsRows);
+    return masks.hidden.length > 0 || !masks.detectors.isEmpty || returnsRows(understanding);
   }
+}
+
+function returnsRows(understanding: Understanding): boolean {
+  return understanding.statements.some((statement) => statement.returnsRows);
+}
+
+function unknownColumns(): GatewayFault {
+  return new GatewayFault('masking-refused', {
+    publicMessage: 'masking is strict on this target: which columns this would show cannot be found out before it runs',
+    hint: 'Send one statement at a time, and name the columns that you need.',
+  });
+}
+
+/** The server cuts longer names silently (`NAMEDATALEN`), so that two of ours could be one of its. */
+function checkNames(message: ClientMessage): void {
+  const names =
+    message.kind === 'Bind'
+      ? [message.portal, message.statement]
+      : message.kind === 'Execute'
+        ? [message.portal]
+        : message.kind === 'Parse' || message.kind === 'Describe' || message.kind === 'Close'
+          ? [message.name]
+          : [];
+  for (const name of names) {
+    if (name.length * 3 <= maxNameBytes || encoder.encode(name).length <= maxNameBytes) continue;
+    throw new GatewayFault('limit-exceeded', { publicMessage: `names of statements and portals have at most ${maxNameBytes} bytes` });
+  }
+}
+
+/** In bytes of its own: views of what the client sent die. */
+function kept(asked: Asked): Asked {
+  const parameters = asked.parameters.map((parameter) => ({ ...parameter, bytes: parameter.bytes?.slice() ?? null }));
+  return { ...asked, parameters, binding: asked.binding.slice() };
 }
 
 function unknownName(what: string, name: string): GatewayFault {
@@ -457,6 +526,8 @@ function bindingBytes(view: Uint8Array, message: Bind): Uint8Array {
 
 const encoder = new TextEncoder();
 const probeName = 'sallyport_probe';
+/** NAMEDATALEN - 1. */
+const maxNameBytes = 63;
 
 const small = LIMIT_BYTES.small;
 const readyTable = tagTable({

@@ -9,7 +9,7 @@ import { checkPinned } from './login.ts';
 import { maskFields, maskNotification, maskParameterStatus, maskRow, planColumns, sampleRow, type MaskPlan } from './mask.ts';
 import { maskCopyLine } from './mask-copy.ts';
 import { LIMIT_BYTES, SERVER_TAG, type FieldDescription, type ServerMessage } from './messages.ts';
-import { withFormats } from './names.ts';
+import { describedFields, withFormats } from './names.ts';
 import type { ClientRelay } from './relay-client.ts';
 
 /**
@@ -32,14 +32,18 @@ export class UpstreamRelay {
 
   receive(): void {
     const { upstreamFramer } = this.#talk;
-    for (;;) {
-      const found = upstreamFramer.next(this.#table());
-      if (found === undefined) break;
-      if (found === 'run') this.#rows(upstreamFramer.counted);
-      else if (upstreamFramer.tag === SERVER_TAG.DataRow) this.#row();
-      else this.#message(decodeServer(upstreamFramer.tag, upstreamFramer.body()));
+    try {
+      for (;;) {
+        const found = upstreamFramer.next(this.#table());
+        if (found === undefined) break;
+        if (found === 'run') this.#rows(upstreamFramer.counted);
+        else if (upstreamFramer.tag === SERVER_TAG.DataRow) this.#row();
+        else this.#message(decodeServer(upstreamFramer.tag, upstreamFramer.body()));
+      }
+    } finally {
+      // What passed before a fault goes out in front of its wording: else a message could stand in the middle of another.
+      this.#flush();
     }
-    this.#flush();
     this.#talk.flushNotices();
     this.#client.pump();
   }
@@ -120,7 +124,7 @@ export class UpstreamRelay {
     const { running } = head;
     if (running.plan !== undefined || head.kind === 'query') return running.plan;
     const { portal } = head;
-    const described = portal.fields ?? portal.statement.fields;
+    const described = describedFields(portal);
     if (described === undefined || described === null) return undefined;
     running.plan = this.#plan(running, withFormats(described, portal.resultFormats));
     running.described = true;
@@ -140,20 +144,20 @@ export class UpstreamRelay {
       case 'ParseComplete':
         if (head?.kind === 'probe') return;
         if (head?.kind !== 'parse') throw unexpected(message.kind, head);
-        this.#talk.names.statements.set(head.statement.name, head.statement);
+        this.#talk.names.prepare(head.statement);
         this.#pop(head);
         this.#pass();
         return;
       case 'BindComplete':
         if (head?.kind !== 'bind') throw unexpected(message.kind, head);
-        this.#talk.names.portals.set(head.portal.name, head.portal);
+        this.#talk.names.open(head.portal);
         this.#pop(head);
         this.#pass();
         return;
       case 'CloseComplete':
         if (head?.kind === 'probe') return;
         if (head?.kind !== 'close') throw unexpected(message.kind, head);
-        (head.what === 'S' ? this.#talk.names.statements : this.#talk.names.portals).delete(head.name);
+        this.#talk.names.close(head.what, head.name);
         this.#pop(head);
         this.#pass();
         return;
@@ -195,6 +199,7 @@ export class UpstreamRelay {
         this.#copyData(message.data);
         return;
       case 'CopyDone':
+        if (this.#talk.copying?.direction !== 'out') throw unexpected(message.kind, head);
         this.#talk.copying = undefined;
         this.#pass();
         return;
@@ -226,14 +231,13 @@ export class UpstreamRelay {
         return;
       case 'describe-statement':
         head.statement.fields = fields;
+        if (!head.hidden) this.#pass();
         this.#pop(head);
-        if (head.hidden) this.#client.described(head.statement);
-        else this.#pass();
         return;
       case 'describe-portal':
         head.portal.fields = fields;
-        this.#pop(head);
         if (!head.hidden) this.#pass();
+        this.#pop(head);
         return;
       case 'query':
         if (fields === null) throw unexpected('NoData', head);
@@ -251,6 +255,7 @@ export class UpstreamRelay {
     const { running } = head;
     if (!running.described) running.rows += rowsOf(tag);
     running.described = false;
+    running.plan = undefined;
     this.#talk.names.apply(running.effects[running.completed] ?? []);
     running.completed += 1;
     const { defines, makes } = running.understanding;
@@ -287,26 +292,28 @@ export class UpstreamRelay {
     // An error in an extended cycle: the server passes over everything up to Sync, and so do we.
     for (let next = expected.head; next !== undefined && next.kind !== 'sync'; next = expected.head) this.#skipped(next, running);
     if (expected.isEmpty) this.#talk.skipping = true;
-    this.#client.cycleFailed();
   }
 
   #skipped(entry: Expected, failed: Running | undefined): void {
-    this.#pop(entry);
-    if (entry.kind === 'execute') this.#complete(entry.running, entry.running === failed ? 'failed' : 'cancelled');
+    this.#pop(entry, false);
+    if (entry.kind !== 'execute' && entry.kind !== 'query') return;
+    this.#complete(entry.running, entry.running === failed ? 'failed' : 'cancelled');
   }
 
   #ready(status: 'I' | 'T' | 'E', head: Expected | undefined): void {
     const wanted = head?.kind === 'sync' || head?.kind === 'query' || head?.kind === 'probe' || (head?.kind === 'refused' && head.simple);
-    if (head === undefined || !wanted) throw unexpected('ReadyForQuery', head);
-    this.#pop(head);
+    const late = head === undefined && this.#talk.ignoredSyncs > 0;
+    if (!wanted && !late) throw unexpected('ReadyForQuery', head);
     this.#talk.transaction = status;
     if (status === 'I') this.#talk.settled();
-    if (head.kind === 'probe') {
-      this.#flush();
-      head.done(head.fields);
-      return;
+    if (late) {
+      // The copy failed before the server had read the Sync that it would have ignored within it.
+      this.#talk.ignoredSyncs -= 1;
+      this.#talk.skipping = false;
     }
-    this.#pass();
+    if (head?.kind !== 'probe') this.#pass();
+    if (head === undefined) return;
+    this.#pop(head);
     if (head.kind === 'query') this.#complete(head.running, head.running.errorCode === undefined ? 'succeeded' : 'failed');
   }
 
@@ -319,9 +326,10 @@ export class UpstreamRelay {
     else this.#put(encoded(after));
   }
 
-  #pop(entry: Expected): void {
+  /** `answered`: false where the server passes over it. */
+  #pop(entry: Expected, answered = true): void {
     this.#talk.expected.pop();
-    this.#client.settled(entry);
+    this.#client.settled(entry, answered);
   }
 
   // ---- copy
@@ -335,9 +343,13 @@ export class UpstreamRelay {
         hint: 'Copy in text or CSV format.',
       });
     }
-    this.#talk.copying = { direction: kind === 'CopyInResponse' ? 'in' : 'out', running };
+    const direction = kind === 'CopyInResponse' ? 'in' : 'out';
+    const wanted = direction === 'in' ? 'from-client' : 'to-client';
+    if (this.#talk.copying !== undefined || !running.understanding.statements.some(({ copy }) => copy?.direction === wanted))
+      throw unexpected(kind, head);
+    this.#talk.copying = { direction, running };
     // A Sync that was already sent reaches the server inside the copy, where it is ignored ("COPY Operations").
-    if (kind === 'CopyInResponse' && head.kind === 'execute') this.#talk.expected.drop((entry) => entry.kind === 'sync');
+    if (direction === 'in') this.#talk.ignoredSyncs = head.kind === 'execute' ? this.#talk.expected.dropSyncs() : 0;
     this.#pass();
   }
 

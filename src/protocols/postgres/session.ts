@@ -5,6 +5,7 @@ import * as encode from './encode.ts';
 import type { PostgresEnvironment } from './environment.ts';
 import { faultMessage } from './fault.ts';
 import { createFramer } from './frame.ts';
+import { LIMIT_BYTES } from './messages.ts';
 import { Login, type UpstreamReady } from './login.ts';
 import { ClientRelay } from './relay-client.ts';
 import { UpstreamRelay } from './relay-upstream.ts';
@@ -47,6 +48,7 @@ class PostgresSession implements WireSession {
     if (this.#ended) return [];
     if (side === 'client') {
       this.#clientFramer.push(bytes);
+      if (this.#clientFramer.unreadBytes > maxUnreadBytes) throw tooFarAhead();
       if (this.#ready === undefined) return this.#startup.receive();
       this.#ready.client.pump();
       return this.#ready.talk.take();
@@ -137,7 +139,7 @@ class PostgresSession implements WireSession {
     this.#ended = true;
     const ready = this.#ready;
     if (ready === undefined) return [];
-    ready.talk.housekeep(encode.emptyClientMessage('Terminate'));
+    if (this.#clientFramer.atBoundary) ready.talk.housekeep(encode.emptyClientMessage('Terminate'));
     return ready.talk.take();
   }
 
@@ -171,4 +173,13 @@ function upstreamGone(): GatewayFault {
   return new GatewayFault('upstream-unavailable', { publicMessage: 'the target closed the connection' });
 }
 
+function tooFarAhead(): GatewayFault {
+  return new GatewayFault('limit-exceeded', {
+    publicMessage: `more than ${maxUnreadBytes} bytes were sent ahead of the answers`,
+    hint: 'Wait for answers before sending more.',
+  });
+}
+
+/** What a client may send while its next message waits: the longest message of all, and then some. */
+const maxUnreadBytes = LIMIT_BYTES.bind + LIMIT_BYTES.query;
 const acceptsTls = 0x53;

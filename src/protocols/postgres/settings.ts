@@ -34,7 +34,7 @@ export function isPinnedSetting(name: string, values: readonly string[] | undefi
   switch (name) {
     case 'client_encoding':
     case 'names':
-      return value === undefined || !utf8Names.has(value);
+      return value === undefined || !utf8Names.has(encodingName(value));
     case 'standard_conforming_strings':
       return value === undefined || !trueNames.has(value);
     case 'backslash_quote':
@@ -47,17 +47,25 @@ export function isPinnedSetting(name: string, values: readonly string[] | undefi
   }
 }
 
+/** Names are folded before they are looked at: the server takes `Replication` in a packet for a setting, but what goes on is the folded name. */
 function set(values: Map<string, string>, name: string, value: string): void {
   const setting = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  if (packetParameters.has(setting) || !settingName.test(setting))
+    throw refused(`${JSON.stringify(name)} is not a setting that a client can bring`, 'Remove it from the connection string.');
   if (setting === 'client_encoding') {
-    if (!utf8Names.has(value.toLowerCase()) && value.toLowerCase() !== 'sql_ascii')
-      throw refused('client_encoding must be UTF8', 'Set PGCLIENTENCODING=UTF8.');
+    const encoding = encodingName(value);
+    if (!utf8Names.has(encoding) && encoding !== 'sqlascii') throw refused('client_encoding must be UTF8', 'Set PGCLIENTENCODING=UTF8.');
     return;
   }
   if (setting === 'role' || setting === 'session_authorization')
     throw refused(`${setting} cannot be set at startup`, 'Use SET ROLE inside the session, where policy decides.');
   if (isPinnedSetting(setting, [value])) throw refused(`${setting} cannot be changed through the gateway`, 'Leave it at its default.');
   values.set(setting, value);
+}
+
+/** As the server reads the name of an encoding: letters and digits alone, in any case. asyncpg sends `'utf-8'`, quotes and all. */
+function encodingName(value: string): string {
+  return value.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 /** The manual's "options" parameter: `-c name=value`, `-cname=value`, `--name=value`; a backslash escapes a space or itself. */
@@ -108,7 +116,11 @@ function refused(publicMessage: string, hint: string): GatewayFault {
 }
 
 const notSettings = new Set(['user', 'database', 'replication']);
-const utf8Names = new Set(['utf8', 'utf-8', 'unicode', 'auto']);
+/** What has a meaning of its own in a startup packet: as a setting it would become the gateway's own parameter at the target. */
+const packetParameters = new Set([...notSettings, 'options']);
+/** `name` or `extension.name` ("Customized Options" in the manual). */
+const settingName = /^[a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)*$/;
+const utf8Names = new Set(['utf8', 'unicode', 'auto']);
 const trueNames = new Set(['on', 'true', 'yes', '1', 't', 'y']);
 const freeSettings = new Set([
   'application_name',

@@ -35,6 +35,8 @@ export class Startup {
   #encrypted = false;
   #direct = false;
   #refusedGss = false;
+  #refusedTls = false;
+  #refusal: GatewayFault | undefined;
   #client: ClientStartup | undefined;
 
   constructor(environment: PostgresEnvironment, framer: Framer) {
@@ -57,6 +59,7 @@ export class Startup {
     if (this.#direct && alpn !== alpnName) {
       throw new GatewayFault('protocol-violation', { publicMessage: 'direct TLS needs the ALPN protocol "postgresql"' });
     }
+    if (this.#framer.unreadBytes > 0) throw violation('bytes sent ahead of the TLS handshake');
     this.#encrypted = true;
     this.#state = 'first-packet';
     return [];
@@ -69,6 +72,7 @@ export class Startup {
 
   refused(fault: GatewayFault): readonly Effect[] {
     if (this.#environment.clientAuth === 'oauthbearer') {
+      this.#refusal = fault;
       this.#state = 'oauth-error-acknowledgement';
       const error = oauthBearerError(this.#environment.openidConfiguration);
       return [reply(encode.authenticationSASLContinue(error))];
@@ -85,7 +89,7 @@ export class Startup {
       case 'oauth-error-acknowledgement':
         if (this.#framer.next(credentialTable) === undefined) return false;
         checkOAuthBearerAbort(this.#framer.body());
-        out.push(...this.#end(new GatewayFault('authentication-failed', { publicMessage: 'the token was not accepted' })));
+        out.push(...this.#end(this.#refusal as GatewayFault));
         return false;
       default:
         return false;
@@ -124,6 +128,8 @@ export class Startup {
   #sslRequest(out: Effect[]): boolean {
     if (this.#encrypted) throw violation('SSLRequest inside TLS');
     if (!this.#environment.canEncrypt) {
+      if (this.#refusedTls) throw violation('repeated SSLRequest');
+      this.#refusedTls = true;
       out.push(reply(noThanks));
       return true;
     }
@@ -168,7 +174,9 @@ export class Startup {
     }
     const slash = named.indexOf('/');
     if (slash < 0) return { target: named, database: undefined };
-    return { target: named.slice(0, slash), database: named.slice(slash + 1) };
+    const database = named.slice(slash + 1);
+    if (database === '') throw violation('a database without a name');
+    return { target: named.slice(0, slash), database };
   }
 
   #credential(out: Effect[]): boolean {

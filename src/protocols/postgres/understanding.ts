@@ -2,7 +2,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { Act, Facts, ObjectRef } from '../../core/operation.ts';
 import type { Analysis, QualifiedName, SqlAct, SqlObjectName, Statement } from '../../sql/statement.ts';
 import type { CatalogueRelation } from './catalogue.ts';
-import { reachedClasses, touchedClasses, type MaskContext, type MaskFacts } from './mask.ts';
+import { reachedClasses, type MaskContext, type MaskFacts } from './mask.ts';
 import { functionObject, databaseObject, relationObject, roleObject, schemaObject, settingObject, type Place } from './objects.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 import { isFreeSetting, isPinnedSetting } from './settings.ts';
