@@ -15,7 +15,7 @@ import type {
   SessionRecording,
 } from './ports.ts';
 import { principalKey, type Principal } from './principal.ts';
-import { recordAct, type AuditRecord, type RecordedPrincipal } from './record.ts';
+import { recordAct, type AuditRecord, type RecordedPrincipal, type SealedRecording } from './record.ts';
 import type { Protocol, Target } from './target.ts';
 
 /**
@@ -58,6 +58,7 @@ export class Pipeline {
     const { signIn } = arrival;
     const targetName = arrival.listenerTarget ?? signIn.targetName ?? '';
     let principal: Principal | undefined;
+    let openedAs: string | undefined;
     try {
       principal = await identity.authenticate(signIn.credential, targetName);
       const target = this.#ports.findTarget(targetName);
@@ -79,6 +80,7 @@ export class Pipeline {
         policies: decision.policies,
         ...recordPrincipal(principal),
       });
+      openedAs = id;
       await audit.durable(sequence);
       const startedAtMs = clock.now();
       const recording = this.#ports.recordings.open({ sessionId: id, target, principal, startedAtMs });
@@ -86,6 +88,10 @@ export class Pipeline {
       return new PipelineSession(this.#ports, { id, principal, target, recording, sequence, startedAtMs, endsAtMs });
     } catch (error) {
       const fault = toFault(error);
+      if (openedAs !== undefined) {
+        const closed = { type: 'session.closed', session: openedAs, reason: fault.code, operations: 0, duration_ms: 0 } as const;
+        appendIfPossible(audit, closed);
+      }
       const who = principal === undefined ? '' : ` (${principalKey(principal)})`;
       appendIfPossible(audit, {
         type: 'sign-in.refused',
@@ -234,15 +240,11 @@ export class PipelineSession implements OpenSession {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
     mint.revoke(this.grant);
-    for (const pending of this.#held.values()) pending.cancel(reason);
+    for (const pending of this.#held.values()) attempt(() => pending.cancel(reason));
     for (const operationId of this.#running.keys()) {
-      try {
-        this.complete({ operationId, outcome: 'unknown', rows: 0, bytes: 0, masked: {} });
-      } catch {
-        // The recording is gone; the log still gets the rest.
-      }
+      attempt(() => this.complete({ operationId, outcome: 'unknown', rows: 0, bytes: 0, masked: {} }));
     }
-    const recording = await this.#recording.seal().catch(() => undefined);
+    const recording = await sealed(this.#recording);
     appendIfPossible(this.#ports.audit, {
       type: 'session.closed',
       session: this.id,
@@ -296,7 +298,8 @@ export class PipelineSession implements OpenSession {
     }
     this.#held.set(operation.id, pending);
     try {
-      onHeld(pending.message);
+      if (this.#closed !== undefined) pending.cancel(this.#closed);
+      else onHeld(pending.message);
       const answer = await pending.answer;
       switch (answer.kind) {
         case 'approved':
@@ -310,15 +313,24 @@ export class PipelineSession implements OpenSession {
         default:
           return assertNever(answer, 'approval answer');
       }
+    } catch (error) {
+      return this.#refuse(operation, toFault(error), decision.policies);
     } finally {
       this.#held.delete(operation.id);
     }
   }
 
   async #useApproval(operation: Operation, pending: PendingApproval, held: HeldOperation, policies: readonly string[]): Promise<Outcome> {
-    const stale = this.#ports.policy.version !== held.policyVersion;
-    if (this.#closed !== undefined || stale || !(await pending.use())) {
-      const reason = stale ? 'policy changed meanwhile; run it again' : 'it can no longer be used';
+    const isStale = (): boolean => this.#ports.policy.version !== held.policyVersion;
+    let used: boolean;
+    try {
+      used = this.#closed === undefined && !isStale() && (await pending.use());
+    } catch (error) {
+      return this.#refuse(operation, toFault(error), policies);
+    }
+    // Looked at again: to make the use durable took its time.
+    if (!used || this.#closed !== undefined || isStale()) {
+      const reason = isStale() ? 'policy changed meanwhile; run it again' : 'it can no longer be used';
       return this.#refuse(operation, approvalCancelled(pending, reason), policies);
     }
     return this.#allow(operation, policies, [pending.id]);
@@ -379,6 +391,23 @@ export function recordPrincipal(principal: Principal): RecordedPrincipal {
     token_id: principal.tokenId ?? '',
     token_expires: new Date(principal.expiresAtMs).toISOString(),
   };
+}
+
+/** One step of an ending, whose failure must not keep the next ones from being done. */
+function attempt(step: () => void): void {
+  try {
+    step();
+  } catch {
+    // The recording or the desk is gone; the log still gets the rest.
+  }
+}
+
+async function sealed(recording: SessionRecording): Promise<SealedRecording | undefined> {
+  try {
+    return await recording.seal();
+  } catch {
+    return undefined;
+  }
 }
 
 /** For records whose loss changes no permission: what follows an effect, and refusals. Their absence reads "outcome unknown". */

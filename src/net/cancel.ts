@@ -30,10 +30,11 @@ export interface CancelDelivery {
 export async function deliverCancel(address: UpstreamAddress, delivery: CancelDelivery): Promise<void> {
   let socket: Socket = await dial(address);
   try {
+    socket.setTimeout(5_000, () => socket.destroy());
     if (delivery.tlsRequest !== undefined) {
       socket.write(delivery.tlsRequest);
-      const [answer] = (await once(socket, 'data')) as [Uint8Array];
-      if (answer.length !== 1 || answer[0] !== delivery.tlsAccept) return;
+      const answer = await firstBytes(socket);
+      if (answer?.length !== 1 || answer[0] !== delivery.tlsAccept) return;
       socket = await encrypt(socket, address, undefined);
     }
     socket.on('error', () => {});
@@ -42,6 +43,18 @@ export async function deliverCancel(address: UpstreamAddress, delivery: CancelDe
     await once(socket, 'close');
   } finally {
     socket.destroy();
+  }
+}
+
+/** Undefined where the connection ends without any. */
+async function firstBytes(socket: Socket): Promise<Uint8Array | undefined> {
+  const ended = new AbortController();
+  socket.once('close', () => ended.abort());
+  try {
+    const [bytes] = (await once(socket, 'data', { signal: ended.signal })) as [Uint8Array];
+    return bytes;
+  } catch {
+    return undefined;
   }
 }
 
