@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util';
+import { fuzzClassification } from './classification/run.ts';
+import { fuzzMasking } from './masking/run.ts';
+import { fuzzProtocol } from './protocol/run.ts';
+import type { RunOptions, RunResult } from './report.ts';
+
+const fuzzers: ReadonlyMap<string, (options: RunOptions) => Promise<RunResult>> = new Map([
+  ['classification', fuzzClassification],
+  ['masking', fuzzMasking],
+  ['protocol', fuzzProtocol],
+]);
+
+const usage = `usage: npm run fuzz [-- classification | masking | protocol …] [options]
+
+  classification   statements run on a real PostgreSQL: what changed there, and what the gateway says of them
+  masking          queries and scripts through a gateway: does any byte that comes back hold a value that is to be masked
+  protocol         messages cut, changed, repeated and reordered, in both directions
+
+  --seconds N      how long each runs (default 600)
+  --seed N         the same seed makes the same cases (default: from the clock)
+  --case N         that one case only
+`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string', default: '600' },
+      seed: { type: 'string' },
+      case: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const seconds = Number(values.seconds);
+  const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+  const only = values.case === undefined ? undefined : Number(values.case);
+  const unknown = positionals.filter((name) => !fuzzers.has(name));
+  if (values.help || unknown.length > 0 || !(seconds > 0) || !Number.isInteger(seed) || (only !== undefined && !Number.isInteger(only))) {
+    process.stderr.write(usage);
+    return values.help ? 0 : 2;
+  }
+  let found = 0;
+  for (const name of positionals.length === 0 ? fuzzers.keys() : positionals) {
+    print(`${name}: seed ${seed}, ${only === undefined ? `${seconds} s` : `case ${only}`}`);
+    const result = await fuzzers.get(name)!({ seconds, seed, only, progress: (line) => print(`  ${line}`) });
+    report(name, seed, result);
+    found += result.findings.length;
+  }
+  return found > 0 ? 1 : 0;
+}
+
+function report(name: string, seed: number, { cases, counts, findings }: RunResult): void {
+  const told = Object.entries(counts).map(([what, count]) => `${what} ${count}`);
+  print(`${name}: seed ${seed}: ${[`cases ${cases}`, ...told].join(', ')}: ${findings.length === 0 ? 'nothing found' : `${findings.length} found`}`);
+  for (const finding of findings) {
+    print(`\n  FOUND ${finding.what}`);
+    for (const line of finding.minimal) print(`    ${line}`);
+    print(`    ${finding.detail}`);
+    print(`    again: npm run fuzz -- ${name} --seed ${seed} --case ${finding.caseIndex}`);
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+process.exit(await main());
