@@ -1,0 +1,167 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, chmodSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { createBank } from '../../../src/cli/demo/bank.ts';
+import { createDemoAuthority } from '../../../src/cli/demo/certificates.ts';
+import { startBank, type Bank } from '../../harness.ts';
+import { startPostgres15 } from '../../parts/postgres15.ts';
+
+/** The bank in a PostgreSQL 18 and in a PostgreSQL 15, both behind one gateway, with tables for drivers to work on. */
+export interface TwoBanks {
+  readonly bank: Bank;
+  readonly servers: readonly BankServer[];
+  close(): Promise<void>;
+}
+
+export interface BankServer {
+  readonly name: string;
+  /** Environment of a client that goes around the gateway, and of one that goes through it. */
+  readonly direct: () => Promise<NodeJS.ProcessEnv>;
+  readonly gateway: () => Promise<NodeJS.ProcessEnv>;
+  /** The server itself, as its superuser. */
+  query(sql: string): Promise<pg.QueryResult>;
+}
+
+export async function startTwoBanks(options: { readonly logLevel?: string } = {}): Promise<TwoBanks> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-drivers-'));
+  chmodSync(folder, 0o711);
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const authority = await createDemoAuthority();
+    const oldAuthority = join(folder, 'ca15.crt');
+    writeFileSync(oldAuthority, authority.certificate);
+    const old = await startPostgres15({ folder: join(folder, 'postgres15'), tls: await authority.issue(['localhost']) });
+    closers.push(() => old.stop());
+    const oldAdmin = { host: '127.0.0.1', port: old.port, user: old.user, password: old.password };
+    await createBank({ ...oldAdmin, database: 'postgres' }, { user: 'gateway', password: oldPassword });
+    await addDriverTables({ ...oldAdmin, database: 'orders' });
+
+    const bank = await startBank({
+      ...options,
+      policies: { 'drivers.cedar': driverPolicies },
+      adjust: (config) => {
+        const { orders } = config.targets as Record<string, { upstream: object; labels: object }>;
+        const upstream15 = { ...orders!.upstream, port: old.port, ca: `file:${oldAuthority}` };
+        const orders15 = { ...orders!, upstream: { ...upstream15, password: undefined, unsafe_password: oldPassword } };
+        const all = { orders, orders15, open: opened(orders!), open15: opened(orders15) };
+        // Copies of their own: the configuration's YAML allows no aliases.
+        config.targets = Object.fromEntries(Object.entries(all).map(([name, target]) => [name, structuredClone(target)]));
+        config.data_classes = dataClasses(['orders', 'orders15', 'open', 'open15']);
+      },
+    });
+    closers.push(() => bank.close());
+    const newAdmin = { host: '127.0.0.1', port: bank.postgres.port, user: bank.postgres.superuser, password: bank.postgres.password };
+    await addDriverTables({ ...newAdmin, database: 'orders' });
+
+    const newPassword = readFileSync(join(bank.folder, 'orders.password'), 'utf8');
+    const server = (name: string, admin: pg.ClientConfig, password: string, ca: string, target: string, open: string): BankServer => ({
+      name,
+      direct: () =>
+        bank.env('pipeline', {
+          PGPORT: String(admin.port),
+          PGUSER: 'gateway',
+          PGPASSWORD: password,
+          PGSSLROOTCERT: ca,
+          OPEN_DATABASE: 'orders',
+        }),
+      gateway: () => bank.env('pipeline', { PGDATABASE: target, OPEN_DATABASE: open }),
+      query: (sql) => asSuperuser({ ...admin, database: 'orders' }, sql),
+    });
+    return {
+      bank,
+      servers: [
+        server('PostgreSQL 18', newAdmin, newPassword, bank.authorityFile, 'orders', 'open'),
+        server('PostgreSQL 15', oldAdmin, oldPassword, oldAuthority, 'orders15', 'open15'),
+      ],
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The same target, where the pipelines' group sees everything: what a binary COPY needs. */
+function opened<T extends { labels: object }>(target: T): T {
+  return { ...target, labels: { ...target.labels, masking: 'open' } };
+}
+
+function dataClasses(targets: readonly string[]): Record<string, unknown> {
+  const columns = (names: readonly string[]) => targets.flatMap((target) => names.map((name) => `${target}/public.${name}`));
+  return {
+    ssn: {
+      columns: columns(['customers.ssn']),
+      paths: columns(['customers.profile#$.ssn']),
+      detect: 'us-ssn',
+      mask: 'partial-last4',
+    },
+    'card-number': { columns: columns(['cards.pan']), detect: 'card-number', mask: 'partial-last4' },
+    'account-number': { columns: columns(['accounts.number']), mask: 'pseudonym' },
+    shade: { columns: columns(shadedColumns.map((name) => `shaded.${name}`)), mask: 'redact' },
+  };
+}
+
+async function addDriverTables(connection: pg.ClientConfig): Promise<void> {
+  await asSuperuser(connection, tables);
+}
+
+async function asSuperuser(connection: pg.ClientConfig, sql: string): Promise<pg.QueryResult> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    return await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+const oldPassword = 'the-older-gateway-password';
+
+/** Columns of `shaded` that are sensitive; the others are not. */
+export const shadedColumns = ['i2', 'i4', 'i8', 'num', 'f8', 'b', 't', 'by', 'js', 'jb', 'arr', 'u', 'd', 'ti', 'tz', 'iv', 'ip'];
+
+const typeColumns = `i2 smallint, i4 integer, i8 bigint, num numeric(20, 6), f4 real, f8 double precision, b boolean, t text, vc varchar(20), ch char(5),
+  by bytea, js json, jb jsonb, arr integer[], tarr text[], u uuid, d date, ti time, ts timestamp, tz timestamptz, iv interval, ip inet`;
+
+const typeRow = `-32768, 2147483647, -9223372036854775808, 12345678901234.567890, 1.5, 0.1, true, 'grüße ✓', 'varchar', 'ch', '\\x00ff10', '{"a": [1, null]}',
+  '{"b": {"c": "d"}}', '{1,NULL,3}', '{"a b","c\\"d",NULL}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '2026-02-28', '13:14:15.123456',
+  '2026-02-28 13:14:15.5', '2026-02-28 13:14:15.5+02', '1 day 02:03:04', '192.168.0.0/24'`;
+
+/** `forbidden` is denied by the gateway's policy, and by the server with the same SQLSTATE where no gateway is before it. */
+const tables = `
+create table items (id integer primary key, note text);
+create table notes (id integer generated always as identity primary key, note text not null);
+create table typed (id integer primary key, ${typeColumns});
+insert into typed values (1, ${typeRow});
+create table shaded (id integer primary key, ${typeColumns});
+insert into shaded values (1, ${typeRow});
+alter table items owner to gateway;
+alter table notes owner to gateway;
+alter table typed owner to gateway;
+alter table shaded owner to gateway;
+create table forbidden (id integer);
+create type mood as enum ('sad', 'glad');
+analyze items, notes, typed, shaded;
+`;
+
+const driverPolicies = `
+@id("drivers may do everything")
+permit (
+  principal in Group::"deployers",
+  action in [Action::"connect", Action::"read", Action::"write", Action::"define", Action::"transfer", Action::"execute"],
+  resource in Label::"env=production"
+);
+
+@id("drivers see everything on open targets")
+permit (principal in Group::"deployers", action == Action::"reveal", resource)
+when { context.target in Label::"masking=open" };
+
+@id("nobody reads the forbidden table")
+forbid (principal, action, resource)
+when { resource in [Relation::"orders/public.forbidden", Relation::"orders15/public.forbidden"] };
+`;
