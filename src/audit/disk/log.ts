@@ -79,6 +79,9 @@ export class LogWriter implements AuditPort {
   #closed = false;
   #reported = '';
   #scheduled = false;
+  /** Somebody waits for a record of the batch that fills. */
+  #awaited = false;
+  #lazy: NodeJS.Timeout | undefined;
   #busy = false;
   #busySince = 0;
   #snapshotWanted: PromiseWithResolvers<Snapshot> | undefined;
@@ -129,7 +132,8 @@ export class LogWriter implements AuditPort {
       batch.add(leaf);
     }
     this.#waitingBytes += batch.length + batch.bodyBytes - before;
-    this.#schedule();
+    if (NOBODY_WAITS_FOR.has(record.type)) this.#scheduleLazily();
+    else this.#scheduleNow();
     return this.#next++;
   }
 
@@ -137,7 +141,10 @@ export class LogWriter implements AuditPort {
     if (sequence < this.durableCount) return DONE;
     if (sequence >= this.#next) return Promise.reject(new RangeError(`record ${sequence} was never appended`));
     if (this.#refusing !== undefined && !this.#closed) return Promise.reject(unavailable(this.#refusing));
-    if (sequence >= this.#filling.first) return this.#filling.durable;
+    if (sequence >= this.#filling.first) {
+      this.#scheduleNow();
+      return this.#filling.durable;
+    }
     return this.#queue.findLast((batch) => batch.first <= sequence)!.durable;
   }
 
@@ -195,6 +202,7 @@ export class LogWriter implements AuditPort {
       failure = error;
     }
     clearTimeout(this.#retry);
+    clearTimeout(this.#lazy);
     await this.#parts.journal.close().catch(() => {});
     await this.#parts.lock.release();
     for (const listener of this.#listeners) listener();
@@ -218,6 +226,23 @@ export class LogWriter implements AuditPort {
     setImmediate(this.#run);
   }
 
+  #scheduleNow(): void {
+    this.#awaited = true;
+    this.#schedule();
+  }
+
+  /**
+   * What follows an effect goes with the next record that somebody waits for, or after a moment: a flush of its own would only be in the way of
+   * the session's next statement.
+   */
+  #scheduleLazily(): void {
+    if (this.#scheduled || this.#busy) return;
+    this.#lazy ??= setTimeout(() => {
+      this.#lazy = undefined;
+      if (this.#filling.count > 0) this.#schedule();
+    }, LAZY_MS);
+  }
+
   readonly #run = (): void => {
     this.#scheduled = false;
     if (this.#busy || this.#failed) return;
@@ -227,7 +252,8 @@ export class LogWriter implements AuditPort {
       () => {
         this.#busy = false;
         if (this.#refusing !== undefined && !this.#failed && !this.#closed) this.#refuse(undefined);
-        if (this.#filling.count > 0 || this.#snapshotWanted !== undefined) this.#schedule();
+        if (this.#awaited || this.#snapshotWanted !== undefined) this.#schedule();
+        else if (this.#filling.count > 0) this.#scheduleLazily();
       },
       (error: unknown) => {
         this.#busy = false;
@@ -247,6 +273,7 @@ export class LogWriter implements AuditPort {
 
   #enqueue(): void {
     this.#queue.push(this.#filling);
+    this.#awaited = false;
     this.#filling = new Batch(this.#next, this.#spare);
     this.#spare = undefined;
   }
@@ -363,6 +390,9 @@ function messageOf(error: unknown): string {
 }
 
 const DONE = Promise.resolve();
+/** Records that come after what they tell of. */
+const NOBODY_WAITS_FOR: ReadonlySet<AuditRecord['type']> = new Set(['operation.completed', 'session.note']);
+const LAZY_MS = 5;
 const LOST = 'another process has taken the audit log';
 const EMPTY_BATCH_BYTES = 8;
 const MAX_SPARE_BYTES = 1024 * 1024;
