@@ -107,6 +107,7 @@ class Drive implements Driven {
   }
 
   #clientBytes(bytes: Uint8Array): void {
+    if (this.#closing) return;
     if (this.#waiting === 0) {
       this.#take(() => this.#wire.receive('client', bytes));
       return;
@@ -117,12 +118,13 @@ class Drive implements Driven {
   }
 
   #resumeClient(): void {
-    while (this.#waiting === 0 && this.#backlog.length > 0 && !this.#finished) {
+    while (this.#waiting === 0 && this.#backlog.length > 0 && !this.#finished && !this.#closing) {
       const bytes = this.#backlog.shift() as Uint8Array;
       this.#backlogBytes -= bytes.length;
       this.#take(() => this.#wire.receive('client', bytes));
     }
-    if (this.#backlogBytes <= maxBacklogBytes && this.#client.isPaused() && !this.#finished) this.#client.resume();
+    if (this.#finished || this.#upstream?.writableNeedDrain === true) return;
+    if (this.#backlogBytes <= maxBacklogBytes && this.#client.isPaused()) this.#client.resume();
   }
 
   #sideClosed(side: Side, socket: Socket, detail: string): void {
@@ -213,9 +215,8 @@ class Drive implements Driven {
         this.#deliverCancel(effect);
         return;
       case 'close':
-        this.#closing = true;
         if (effect.fault !== undefined) this.#options.report('session closed', effect.fault, this.#session?.id);
-        this.#outbox.whenEmpty(() => this.#finish(effect.fault?.code ?? 'closed'));
+        this.#close(effect.fault?.code ?? 'closed');
         return;
       default:
         assertNever(effect, 'effect');
@@ -238,21 +239,21 @@ class Drive implements Driven {
         ? session.decide(operation, (message) => this.#held(operation.id, message))
         : session.refuse(operation, refusal);
     if (!(outcome instanceof Promise)) {
-      this.#decided(operation.id, outcome);
+      this.#effects.unshift(...this.#answered(operation.id, outcome));
       return;
     }
     this.#await(
       outcome.then((answer) => {
         if (this.#heldOperation === operation.id) this.#heldOperation = undefined;
-        this.#take(() => this.#wire.decide(operation.id, answer));
+        this.#take(() => this.#answered(operation.id, answer));
       }),
     );
   }
 
-  #decided(operationId: string, outcome: Outcome): void {
+  /** A session that can no longer be recorded ends. */
+  #answered(operationId: string, outcome: Outcome): readonly Effect[] {
     if (outcome.kind === 'refused' && outcome.fault.code === 'recording-unavailable') throw outcome.fault;
-    const effects = this.#wire.decide(operationId, outcome);
-    this.#effects.unshift(...effects);
+    return this.#wire.decide(operationId, outcome);
   }
 
   #held(operationId: string, message: string): void {
@@ -361,8 +362,9 @@ class Drive implements Driven {
 
   #endAt(endsAtMs: number): void {
     clearTimeout(this.#timer);
-    const reason = 'the identity of this session has expired';
-    this.#timer = setTimeout(() => this.end(reason), Math.min(Math.max(endsAtMs - Date.now(), 0), maxTimerMs));
+    const leftMs = Math.max(endsAtMs - Date.now(), 0);
+    const next = leftMs > maxTimerMs ? () => this.#endAt(endsAtMs) : () => this.end('the identity of this session has expired');
+    this.#timer = setTimeout(next, Math.min(leftMs, maxTimerMs));
   }
 
   end(reason: string): void {
@@ -390,7 +392,15 @@ class Drive implements Driven {
       return;
     }
     this.#options.report('session failed', fault, this.#session?.id);
-    if (!this.#finished) this.#outbox.whenEmpty(() => this.#finish(fault.code));
+    if (!this.#finished) this.#close(fault.code);
+  }
+
+  /** What was written before goes out first; what waits for a record that does not become durable does not keep the session open. */
+  #close(reason: string): void {
+    this.#closing = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#finish(reason), closeTimeoutMs);
+    this.#outbox.whenEmpty(() => this.#finish(reason));
   }
 
   #finish(reason: string): void {
@@ -449,5 +459,7 @@ async function endSocket(socket: Socket): Promise<void> {
 }
 
 const signInTimeoutMs = 60_000;
+/** Less than the five seconds within which a session that an operator ends is over. */
+const closeTimeoutMs = 4_000;
 const maxBacklogBytes = 256 * 1024;
 const maxTimerMs = 2 ** 31 - 1;
