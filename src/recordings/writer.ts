@@ -9,8 +9,8 @@ export interface Sealed {
 }
 
 /**
- * Appends lines to one file without ever waiting for it: lines collect in memory and go out every 200 ms, or sooner when 64 KiB have
- * come together, one write at a time. The digest is taken on the way. An event that finds 8 MiB waiting is refused, and a `gap` line
+ * Appends lines to one file without ever waiting for it: lines collect in memory and go out every 200 ms, or sooner when 64 Ki characters
+ * have come together, one write at a time. The digest is taken on the way. An event that finds 8 Mi characters waiting is refused, and a `gap` line
  * says so once there is room again. After an error of the disk everything is refused for good: what the file then holds is unknown.
  */
 export class RecordingWriter {
@@ -19,8 +19,8 @@ export class RecordingWriter {
   readonly #finalPath: string;
   readonly #descriptor: number;
   readonly #hash: Hash = createHash('sha256');
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  /** Lines that wait, as one text: encoded together, not one by one. */
+  #waiting = '';
   #writtenBytes = 0;
   #beingWrittenBytes = 0;
   #dropped = 0;
@@ -46,7 +46,7 @@ export class RecordingWriter {
   append(event: RecordingEvent): void {
     if (this.#failure !== undefined) throw recordingUnavailable(`cannot write ${this.#path}: ${this.#failure.message}`, this.#failure);
     if (this.#sealing !== undefined) throw recordingUnavailable(`${this.#path} is sealed`);
-    if (this.#waitingBytes + this.#beingWrittenBytes > maxWaitingBytes) {
+    if (this.#waiting.length + this.#beingWrittenBytes > maxWaitingBytes) {
       this.#dropped++;
       throw recordingUnavailable(`the disk does not keep up with ${this.#path}`);
     }
@@ -87,10 +87,8 @@ export class RecordingWriter {
   /** Nothing is written after a failure: the descriptor may soon be another file's. */
   #take(line: RecordingHeader | RecordingEvent): void {
     if (this.#failure !== undefined) return;
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    if (this.#waitingBytes >= flushBytes) void this.#flush();
+    this.#waiting += `${JSON.stringify(line)}\n`;
+    if (this.#waiting.length >= flushLength) void this.#flush();
     else this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref();
   }
 
@@ -107,9 +105,8 @@ export class RecordingWriter {
   async #writeWaiting(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const bytes = Buffer.concat(this.#waiting, this.#waitingBytes);
-        this.#waiting = [];
-        this.#waitingBytes = 0;
+        const bytes = Buffer.from(this.#waiting);
+        this.#waiting = '';
         this.#beingWrittenBytes = bytes.length;
         this.#hash.update(bytes);
         for (let done = 0; done < bytes.length;) {
@@ -128,12 +125,12 @@ export class RecordingWriter {
   #fail(error: unknown): void {
     clearTimeout(this.#timer);
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#waiting = '';
     this.#beingWrittenBytes = 0;
   }
 }
 
 const flushAfterMs = 200;
-const flushBytes = 65_536;
+const flushLength = 65_536;
+/** Counted in UTF-16 units while they wait, of which each becomes at most three bytes. */
 const maxWaitingBytes = 8 * 1024 * 1024;
