@@ -53,7 +53,7 @@ export interface ServingProcess {
 /** Runs `sallyport serve` and resolves once it serves. `wrapper`: a program that starts it, such as `prlimit --nofile=64`. */
 export async function serve(site: Pick<Site, 'configFile'>, wrapper: readonly string[] = []): Promise<ServingProcess> {
   const [command, ...parameters] = [...wrapper, process.execPath, program, 'serve', '-c', site.configFile];
-  const child = spawn(command as string, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(command, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
   running.add(child);
   let log = '';
   child.stderr.on('data', (text: Buffer) => (log += text.toString()));
