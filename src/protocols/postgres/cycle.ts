@@ -1,7 +1,7 @@
 import type { Statement } from '../../sql/statement.ts';
 import type { ExpectedQueue, Running } from './expected.ts';
 import type { NameSpace } from './messages.ts';
-import { runsByName, type Names, type Portal, type PreparedStatement } from './names.ts';
+import { describedFields, runsByName, type Names, type Portal, type PreparedStatement } from './names.ts';
 
 /** A portal that the client bound in this cycle, with what was granted for it until an Execute takes it. */
 interface BoundPortal {
@@ -20,6 +20,8 @@ export class Cycle {
   readonly #expected: ExpectedQueue;
   readonly #statements = new Map<string, PreparedStatement>();
   readonly #portals = new Map<string, BoundPortal>();
+  /** What the server was asked to describe. */
+  readonly #described = new Set<Portal | PreparedStatement>();
 
   constructor(names: Names, expected: ExpectedQueue) {
     this.#names = names;
@@ -65,6 +67,16 @@ export class Cycle {
     return running;
   }
 
+  describe(what: Portal | PreparedStatement): void {
+    this.#described.add(what);
+  }
+
+  /** True where the server has described, or is about to, what the portal returns before it runs. */
+  willBeDescribed(portal: Portal): boolean {
+    if (describedFields(portal) !== undefined || this.#described.has(portal)) return true;
+    return !portal.statement.byName && this.#described.has(portal.statement);
+  }
+
   prepare(statement: PreparedStatement): void {
     this.#statements.set(statement.name, statement);
   }
@@ -92,6 +104,7 @@ export class Cycle {
     const unused = [...this.#portals.values()].flatMap(({ running }) => (running === undefined ? [] : [running]));
     this.#statements.clear();
     this.#portals.clear();
+    this.#described.clear();
     return unused;
   }
 

@@ -120,7 +120,7 @@ export class Names implements NamedStatements {
 
   #forget(what: NameSpace, name: string | undefined): void {
     if (name !== undefined) this.close(what, name);
-    else for (const each of [...(what === 'S' ? this.#statements : this.#portals).keys()]) this.close(what, each);
+    else for (const each of (what === 'S' ? this.#statements : this.#portals).keys()) this.close(what, each);
   }
 }
 

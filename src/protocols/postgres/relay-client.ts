@@ -250,7 +250,7 @@ export class ClientRelay {
   }
 
   #run(portal: Portal, started: Running, view: Uint8Array): void {
-    if (describedFields(portal) === undefined && this.#mayMask(started.understanding)) {
+    if (!this.#cycle.willBeDescribed(portal) && this.#mayMask(started.understanding)) {
       // Rows come without a description unless someone asks for it: then the gateway does.
       this.#extended({ kind: 'describe-portal', portal, hidden: true }, encode.describe('P', portal.name), started.grant);
     }
@@ -293,6 +293,8 @@ export class ClientRelay {
 
   #extended(entry: Expected, bytes: Uint8Array, grant: Running['grant']): void {
     this.#cycleIsOpen = true;
+    if (entry.kind === 'describe-portal') this.#cycle.describe(entry.portal);
+    if (entry.kind === 'describe-statement') this.#cycle.describe(entry.statement);
     this.#talk.expected.push(entry);
     this.#talk.forward(bytes, grant);
   }

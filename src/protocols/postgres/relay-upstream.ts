@@ -305,7 +305,10 @@ export class UpstreamRelay {
     const late = head === undefined && this.#talk.ignoredSyncs > 0;
     if (!wanted && !late) throw unexpected('ReadyForQuery', head);
     this.#talk.transaction = status;
-    if (status === 'I') this.#talk.settled();
+    if (status === 'I') {
+      this.#talk.names.transactionEnded();
+      this.#talk.settled();
+    }
     if (late) {
       // The copy failed before the server had read the Sync that it would have ignored within it.
       this.#talk.ignoredSyncs -= 1;

@@ -80,7 +80,7 @@ export class FakeServer {
         const text = this.statements.get(message.statement);
         if (text === undefined) this.#fail('26000', `statement "${message.statement}" does not exist`);
         else if (message.portal !== '' && this.portals.has(message.portal)) this.#fail('42P03', `portal "${message.portal}" exists`);
-        else if (this.status === 'E' && !/^rollback/.test(text)) this.#fail('25P02', 'transaction is aborted');
+        else if (this.status === 'E' && !text.startsWith('rollback')) this.#fail('25P02', 'transaction is aborted');
         else {
           this.portals.set(message.portal, { text, at: 0 });
           this.#send(encode.emptyServerMessage('BindComplete'));
