@@ -68,7 +68,7 @@ export async function* story(recordings: string, firstSession = 0): AsyncGenerat
   yield { type: 'gateway.started', version: '0.1.0', durability: 'disk', config_digest: 'c'.repeat(64), unsafe: [] };
   yield { type: 'policy.changed', policy_digest: 'a'.repeat(64), policies: 3, previous: '' };
   await mkdir(join(recordings, '2026-11-22'), { recursive: true });
-  for (let number = 1; ; number += 1) yield* session(`s${String(firstSession + number).padStart(6, '0')}`, number, recordings);
+  for (let number = firstSession + 1; ; number += 1) yield* session(`s${String(number).padStart(6, '0')}`, number, recordings);
 }
 
 async function* session(id: string, number: number, recordings: string): AsyncGenerator<AuditRecord, void> {
@@ -88,7 +88,7 @@ async function* session(id: string, number: number, recordings: string): AsyncGe
   for (let count = 0; count < 1 + (number % 7); count += 1) yield* operation(id, (operations += 1), 'select 1', undefined);
   if (number % 5 === 0) yield* reviewed(id, (operations += 1), `${id}-a`);
   // Longer than any leaf: moved beside the log.
-  if (number % 40 === 0) yield* operation(id, (operations += 1), `select '${'9'.repeat(70_000 + number)}'`, undefined);
+  if (number % 40 === 0) yield* operation(id, (operations += 1), `select '${'9'.repeat(70_000 + (number % 1000))}'`, undefined);
   yield { type: 'session.note', session: id, event: 'notice', detail: { '10': 1, '9': 'é', code: '00000' } };
   yield {
     type: 'session.closed',

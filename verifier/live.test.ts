@@ -16,11 +16,11 @@ function defineTests(): void {
   test('a log that is being written verifies at every moment, and contains every checkpoint it has given out', async () => {
     const root = await scratch();
     const log = await openLog(root, { limits: RESTLESS });
-    let writing = true;
+    const stop = new AbortController();
     let kept = await log.checkpoint();
     const writer = (async () => {
       const records = story(join(root, 'recordings'), 0);
-      for (let count = 1; writing; count += 1) {
+      for (let count = 1; !stop.signal.aborted; count += 1) {
         const sequence = log.append((await records.next()).value);
         if (count % 50 !== 0) continue;
         await log.durable(sequence);
@@ -36,7 +36,7 @@ function defineTests(): void {
       size = report.size;
       await setTimeout(10);
     }
-    writing = false;
+    stop.abort();
     await writer;
     await log.close();
     assert.ok(size > 1000, `the writer was at work (${size})`);

@@ -28,7 +28,7 @@ export async function checkPartialsExist(folder: LogFolder, { claims, size }: Sn
 
 /**
  * Compares whatever is there of a tile or bundle, full or partial, with the hashes that it must begin with; `right` may be fewer than
- * the file holds, where a gateway is writing right now.
+ * the file holds, where a gateway is writing right now. `judged`: the width of a partial form that has been compared already.
  */
 export async function checkForms(
   folder: LogFolder,
@@ -36,9 +36,12 @@ export async function checkForms(
   index: number,
   right: Hashes,
   findings: Findings,
+  judged = 0,
 ): Promise<void> {
   const partials = partialFolder(kind, index);
-  const widths = (await folder.list(partials)).filter((name) => /^[1-9]\d{0,2}$/.test(name) && Number(name) < TILE_WIDTH);
+  const widths = (await folder.list(partials)).filter(
+    (name) => /^[1-9]\d{0,2}$/.test(name) && Number(name) < TILE_WIDTH && Number(name) !== judged,
+  );
   const forms = widths.map((name) => ({ where: `${partials}/${name}`, width: Number(name) }));
   for (const { where, width } of [...forms, { where: tilePath(kind, index), width: TILE_WIDTH }]) {
     const found = await readHashes(folder, kind, where);

@@ -22,6 +22,7 @@ export async function walkTail(
   const { tree } = readings;
   const hashes = Buffer.alloc(TILE_BYTES);
   let count = size % TILE_WIDTH;
+  let judged = count;
   readings.hashes.copy(hashes, 0, 0, count * HASH_BYTES);
   let next = size;
   for (;;) {
@@ -36,14 +37,15 @@ export async function walkTail(
       if (pending !== undefined) await pending;
     }
     if (count < TILE_WIDTH) continue;
-    for (const kind of ['entries', 0] as const) await checkForms(folder, kind, tree.tiles, { bytes: hashes, count }, findings);
+    for (const kind of ['entries', 0] as const) await checkForms(folder, kind, tree.tiles, { bytes: hashes, count }, findings, judged);
     for (const tile of tree.append(hashes)) {
       await checkForms(folder, tile.level, tile.index, { bytes: tile.hashes, count: TILE_WIDTH }, findings);
     }
     count = 0;
+    judged = 0;
   }
   if (count > 0) {
-    for (const kind of ['entries', 0] as const) await checkForms(folder, kind, tree.tiles, { bytes: hashes, count }, findings);
+    for (const kind of ['entries', 0] as const) await checkForms(folder, kind, tree.tiles, { bytes: hashes, count }, findings, judged);
   }
   for (const tile of tree.unfinished()) {
     await checkForms(folder, tile.level, tile.index, { bytes: tile.hashes, count: tile.hashes.length / HASH_BYTES }, findings);

@@ -1,4 +1,5 @@
 import { MAX_BUNDLE_BYTES, parseBundle, type Bundle } from './bundle.ts';
+import type { Hashes } from './differences.ts';
 import { partialFolder, tilePath, type LogFolder } from './files.ts';
 import type { Journal, JournalRecord } from './journal.ts';
 import { checkPartialsExist } from './partials.ts';
@@ -38,7 +39,7 @@ export async function walkLog(
     const journalled = await readJournal(journal, first, first + width);
     const agreed = await readings.take(first, width, [...sources, ...journalled]);
     if (!agreed || bundle === undefined || sources.length < 2) records.lost(first);
-    await takeRecords(bundle, first, width, readings.hashes, records);
+    if (bundle !== undefined) await takeRecords(bundle, first, width, agreed ? [] : [...sources, ...journalled], records);
   }
   const knownHolds = readings.finish();
   await checkPartialsExist(folder, snapshot, findings);
@@ -120,14 +121,25 @@ function hashAll(records: readonly JournalRecord[]): Buffer {
   return hashes;
 }
 
-/** Only records that are the ones signed: what was put in their place has been reported, and its content says nothing. */
-async function takeRecords(bundle: Bundle | undefined, first: number, width: number, right: Buffer, records: RecordChecker): Promise<void> {
-  if (bundle === undefined) return;
+/** Passes over records about which `sources` disagree: that has been reported, and what an altered record says is worth nothing. */
+async function takeRecords(
+  bundle: Bundle,
+  first: number,
+  width: number,
+  sources: readonly Source[],
+  records: RecordChecker,
+): Promise<void> {
   const { bytes, starts, ends, hashes } = bundle;
   for (let place = 0; place < Math.min(width, hashes.count); place += 1) {
-    const at = place * HASH_BYTES;
-    if (hashes.bytes.compare(right, at, at + HASH_BYTES, at, at + HASH_BYTES) !== 0) continue;
+    if (sources.some((source) => !holds(source, place, hashes))) continue;
     const pending = records.take(first + place, bytes.subarray(starts[place], ends[place]));
     if (pending !== undefined) await pending;
   }
+}
+
+/** Whether a source has the same hash at this place of the tile, or none. */
+function holds({ hashes, from }: Source, place: number, own: Hashes): boolean {
+  const at = (place - from) * HASH_BYTES;
+  if (at < 0 || at >= hashes.count * HASH_BYTES) return true;
+  return hashes.bytes.compare(own.bytes, place * HASH_BYTES, (place + 1) * HASH_BYTES, at, at + HASH_BYTES) === 0;
 }
