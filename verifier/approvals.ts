@@ -27,6 +27,7 @@ export class ApprovalBook {
     this.#requests.set(id, {
       requester: { principal: String(record['principal']), issuerUrl },
       target: String(record['target']),
+      operation: String(record['operation']),
       reviews: Array.isArray(reviews) ? reviews.filter(isReview) : [],
       answers: [],
       state: 'open',
@@ -37,6 +38,7 @@ export class ApprovalBook {
     const id = String(record['approval']);
     const request = this.#requests.get(id);
     if (request === undefined) return complain('approval', `an answer to approval ${id}, ${this.#nowhere(id)}`);
+    if (request.operation !== record['operation']) complain('approval', `an answer to approval ${id} for another operation`);
     const person: Person = {
       issuer: String(record['issuer']),
       issuerUrl: String(record['issuer_url']),
@@ -98,6 +100,7 @@ export class ApprovalBook {
 interface Request {
   readonly requester: Requester;
   readonly target: string;
+  readonly operation: string;
   readonly reviews: readonly { policy: string; group: string; approvals: number }[];
   readonly answers: Person[];
   state: 'open' | 'approved' | 'denied' | 'used';

@@ -89,6 +89,11 @@ const faults: Record<string, { readonly change: Change; readonly kind: ProblemKi
   'approval not used up': { change: without('approval.ended', 'used'), kind: 'approval', says: /not used up/ },
   'approval used up twice': { change: repeat('approval.ended', 'used'), kind: 'approval', says: /used already/ },
   'approval that had expired': { change: edit('approval.ended', { state: 'expired' }), kind: 'approval', says: /had ended/ },
+  'approval answered for another operation': {
+    change: edit('approval.answered', { operation: 's000005-1' }),
+    kind: 'approval',
+    says: /for another operation/,
+  },
   'approval of another principal': {
     change: edit('approval.requested', { principal: 'github|other' }),
     kind: 'approval',
@@ -151,7 +156,7 @@ test('sessions without an end: open, or cut off by the gateway’s next start; a
   const started = records.find((record) => record.type === 'gateway.started')!;
   const report = await verifyRecords([
     ...records,
-    { ...late, operation: 's000005-9', decision: 'deny', code: 'approval-cancelled', approvals: undefined } as AuditRecord,
+    { ...late, operation: 's000005-9', decision: 'deny', code: 'approval-cancelled', approvals: undefined } as unknown as AuditRecord,
     { ...opened, session: 'cut' },
     { ...started, durability: 'process' },
     { ...opened, session: 'open' },
@@ -215,7 +220,7 @@ function after(type: string, more: AuditRecord[]): Change {
 }
 
 /** Changes the first of a type. */
-function edit(type: string, members: Record<string, unknown>): Change {
+function edit(type: string, members: object): Change {
   return (records) => {
     const place = placeOf(records, type);
     return records.with(place, { ...records[place]!, ...members });

@@ -156,6 +156,8 @@ async function* reviewed(session: string, number: number, approval: string): Asy
     yield {
       type: 'approval.answered',
       approval,
+      session,
+      operation: `${session}-${number}`,
       answer: 'approved',
       reason: 'ok',
       group: 'dba',

@@ -157,7 +157,7 @@ const memberTypes = new Map(
       'session operation target principal decision code? policies:strings acts:acts facts:object text text_exact:boolean digest? parameters:parameters? data_classes:strings approvals:strings? pure_read:boolean',
     'operation.completed': 'session operation outcome error_code? rows:count bytes:count duration_ms:number masked:counts',
     'approval.requested': 'approval session operation target principal reviews:reviews binding text expires',
-    'approval.answered': `approval answer reason group ${PRINCIPAL}`,
+    'approval.answered': `approval session operation answer reason group ${PRINCIPAL}`,
     'approval.ended': 'approval state',
     'credential.issued': `credential target expires ${PRINCIPAL}`,
     'credential.revoked': 'credential by reason',

@@ -84,7 +84,7 @@ async function readSigned(
     await file?.close();
   }
   if (reader?.broken !== undefined) findings.problem('altered', 'checkpoints', reader.broken);
-  const currentSize = book.addCurrent(current === undefined ? undefined : openCheckpoint(current, key, origin));
+  const currentSize = book.addCurrent(current === undefined ? undefined : openCheckpoint(current, key, origin)) ?? book.newestSize;
   if (reader !== undefined && current !== undefined) checkPlace(currentEntry, reader, findings);
   return { claims: book.claims(), entries: reader?.entries ?? 0, size: book.newestSize, current: currentSize };
 }
@@ -131,11 +131,11 @@ class ClaimBook {
     this.#last = this.#add(checkpoint, where, false);
   }
 
-  /** Returns the size of `checkpoint`; 0 where there is none that holds. */
-  addCurrent(note: ReturnType<typeof openCheckpoint> | undefined): number {
+  /** Returns the size of `checkpoint`; undefined where there is none that holds. */
+  addCurrent(note: ReturnType<typeof openCheckpoint> | undefined): number | undefined {
     if (note === undefined) this.#findings.problem('missing', 'checkpoint', 'there is no checkpoint');
     else if (!note.ok) this.#findings.problem(note.kind, 'checkpoint', note.detail);
-    if (note?.ok !== true) return 0;
+    if (note?.ok !== true) return undefined;
     this.#add(note.checkpoint, 'checkpoint', false);
     return note.checkpoint.size;
   }
