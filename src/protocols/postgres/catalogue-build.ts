@@ -30,7 +30,7 @@ export interface BuildOptions {
   readonly place: Place;
   readonly classes: DataClasses;
   readonly analyse: (sql: string) => Analysis;
-  /** A column that ever had a class keeps it, whatever it is called now: renaming does not unmask. */
+  /** A column that ever had a class keeps it, whatever it is called now and whatever its table is a part of: neither renaming nor detaching unmasks. */
   readonly previous: SchemaCatalogue | undefined;
 }
 
@@ -106,7 +106,7 @@ class Builder {
         const { target, database } = place;
         const rules = [...classes.rulesOf({ target, database, schema: relation.schema, relation: relation.name, column })];
         const oldName = before?.columns.get(number);
-        if (oldName !== undefined && oldName !== column) rules.push(...(before?.rules.get(oldName) ?? []));
+        if (oldName !== undefined) rules.push(...(before?.rules.get(oldName) ?? []));
         if (rules.length > 0) relation.rules.set(column, distinct(rules));
       }
     }
@@ -192,7 +192,7 @@ class Builder {
       const name = columns[index];
       const source = this.#byOid.get(origin.relation);
       const column = source?.columns.get(origin.column);
-      if (name === undefined || source === undefined || column === undefined || source.kind === 'view') continue;
+      if (name === undefined || source === undefined || column === undefined || isDerived(source)) continue;
       relation.columnTaint.set(
         name,
         (source.rules.get(column) ?? []).map((rule) => rule.class),
@@ -204,6 +204,11 @@ class Builder {
     const same = this.#byName.get(name.name) ?? [];
     return name.schema === undefined ? same : same.filter((relation) => relation.schema === name.schema);
   }
+}
+
+/** What its columns show is in `tainted`, not in `rules`. */
+function isDerived({ kind }: CatalogueRelation): boolean {
+  return kind === 'view' || kind === 'materialized-view';
 }
 
 function addRules(to: MutableRelation, rules: ReadonlyMap<string, readonly ColumnRule[]>): boolean {

@@ -5,7 +5,7 @@ import { touchedClasses, type MaskContext, type MaskFacts } from './mask-context
  * Masks the fields of an ErrorResponse or NoticeResponse: field code (one character) → text (PostgreSQL documentation, "Error and Notice
  * Message Fields"). `facts`: of the statement that is running; undefined between statements, where nothing is known.
  *
- * Where the statement touches a hidden class (or may), detail, hint, context and the text of inner queries are withheld: they repeat rows,
+ * Where the statement touches a hidden class (or may, or where code of the database raised it, whatever the statement names), detail, hint, context and the text of inner queries are withheld: they repeat rows,
  * keys and values. The message itself stays where its SQLSTATE says that it can only carry names, and where the server raised it,
  * not a procedural language, whose RAISE may put anything anywhere. The detectors run over all that stays.
  */
@@ -14,7 +14,8 @@ export function maskFields(
   facts: MaskFacts | undefined,
   fields: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  const touches = (facts === undefined ? context.hidden : touchedClasses(context, facts)).length > 0;
+  const isKnown = facts !== undefined && !ranCode(fields) && !isElsewhere(fields, facts);
+  const touches = (isKnown ? touchedClasses(context, facts) : context.hidden).length > 0;
   if (!touches && context.detectors.isEmpty) return fields;
   const fromServer = !isProcedural(fields);
   const keepsMessage = !touches || (fromServer && carriesNamesOnly(fields, facts !== undefined));
@@ -57,6 +58,24 @@ function mask(context: MaskContext, fields: ReadonlyMap<string, string>, code: s
 function isProcedural(fields: ReadonlyMap<string, string>): boolean {
   const file = fields.get('F');
   return file === undefined || file.startsWith('pl') || fields.has('q');
+}
+
+/**
+ * Raised by code that the statement's text does not show: a function, a trigger, a domain's CHECK. The context that the server gives its own
+ * reading of input ("COPY", "JSON data") is none; in another language than English it counts as one.
+ */
+function ranCode(fields: ReadonlyMap<string, string>): boolean {
+  const lines = fields.get('W')?.split('\n') ?? [];
+  return isProcedural(fields) || lines.some((line) => !line.startsWith('COPY ') && !line.startsWith('JSON data, '));
+}
+
+/**
+ * A constraint of a relation that the statement does not name: checked at last (COMMIT, SET CONSTRAINTS), or of rows that go along with its
+ * own (ON DELETE CASCADE, partitions).
+ */
+function isElsewhere(fields: ReadonlyMap<string, string>, facts: MaskFacts): boolean {
+  const table = fields.get('t');
+  return table !== undefined && !facts.relations.some((relation) => relation.name === table);
 }
 
 /**

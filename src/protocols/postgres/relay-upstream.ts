@@ -1,15 +1,16 @@
 import { GatewayFault } from '../../core/fault.ts';
-import { resultFields, type Conversation } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
 import { decodeServer, rowsOf } from './decode.ts';
+import { Descriptions } from './descriptions.ts';
 import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
 import { faultMessage } from './fault.ts';
 import { tagTable } from './frame.ts';
 import { checkPinned } from './login.ts';
-import { maskFields, maskNotification, maskParameterStatus, maskRow, planColumns, sampleRow, type MaskPlan } from './mask.ts';
+import { maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
 import { maskCopyLine } from './mask-copy.ts';
-import { LIMIT_BYTES, SERVER_TAG, type FieldDescription, type ServerMessage } from './messages.ts';
-import { describedFields, withFormats } from './names.ts';
+import { LIMIT_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
+import { describedFields } from './names.ts';
 import type { ClientRelay } from './relay-client.ts';
 
 /**
@@ -19,6 +20,7 @@ import type { ClientRelay } from './relay-client.ts';
 export class UpstreamRelay {
   readonly #talk: Conversation;
   readonly #client: ClientRelay;
+  readonly #descriptions = new Descriptions();
   /** A run of bytes that pass as they are. */
   #runBytes: Uint8Array | undefined;
   #runStart = 0;
@@ -38,6 +40,8 @@ export class UpstreamRelay {
         if (found === undefined) break;
         if (found === 'run') this.#rows(upstreamFramer.counted);
         else if (upstreamFramer.tag === SERVER_TAG.DataRow) this.#row();
+        else if (upstreamFramer.tag === SERVER_TAG.RowDescription)
+          this.#described(this.#descriptions.read(upstreamFramer.body()), this.#talk.expected.head);
         else this.#message(decodeServer(upstreamFramer.tag, upstreamFramer.body()));
       }
     } finally {
@@ -126,13 +130,16 @@ export class UpstreamRelay {
     const { portal } = head;
     const described = describedFields(portal);
     if (described === undefined || described === null) return undefined;
-    running.plan = this.#plan(running, withFormats(described, portal.resultFormats));
+    running.plan = this.#plan(running, described, portal.resultFormats);
     running.described = true;
     return running.plan;
   }
 
-  #plan(running: Running, fields: readonly FieldDescription[]): MaskPlan {
-    return planColumns(this.#talk.sight().masks, running.understanding.maskFacts, resultFields(fields));
+  /** The plan says of which result the sample is, so that each further result of an operation has a plan of its own. */
+  #plan(running: Running, fields: readonly FieldDescription[], formats: readonly Format[] | undefined): MaskPlan {
+    const { masks } = this.#talk.sight();
+    const { samplePlan, understanding } = running;
+    return (samplePlan === undefined ? this.#descriptions : new Descriptions()).plan(masks, understanding, fields, formats);
   }
 
   // ---- messages
@@ -165,9 +172,6 @@ export class UpstreamRelay {
         if (head?.kind === 'probe' || (head?.kind === 'describe-statement' && head.hidden)) return;
         if (head?.kind !== 'describe-statement') throw unexpected(message.kind, head);
         this.#pass();
-        return;
-      case 'RowDescription':
-        this.#described(message.fields, head);
         return;
       case 'NoData':
         this.#described(null, head);
@@ -241,7 +245,7 @@ export class UpstreamRelay {
         return;
       case 'query':
         if (fields === null) throw unexpected('NoData', head);
-        head.running.plan = this.#plan(head.running, fields);
+        head.running.plan = this.#plan(head.running, fields, undefined);
         head.running.described = true;
         this.#pass();
         return;
@@ -255,6 +259,7 @@ export class UpstreamRelay {
     const { running } = head;
     if (!running.described) running.rows += rowsOf(tag);
     running.described = false;
+    if (running.plan !== undefined) this.#descriptions.done(running.plan);
     running.plan = undefined;
     this.#talk.names.apply(running.effects[running.completed] ?? []);
     running.completed += 1;

@@ -56,8 +56,10 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
 
   const opaque = resolver.opaque || statements.some((statement) => statement.opaque);
   const written = resolver.relations(statements.flatMap((statement) => statement.written));
+  // A relation of the very name that is being made may be read in the same breath: `create temp view people as select … from people`.
+  const relations = resolver.relations(statements.flatMap((statement) => statement.relations));
   resolver.unknown = false;
-  const relations = [...new Set([...resolver.relations(statements.flatMap(readNames)), ...written])];
+  resolver.relations(statements.flatMap(readNames));
   const maskFacts: MaskFacts = {
     mentions: [...new Set(statements.flatMap((statement) => statement.mentions))],
     mentionsAll: resolver.wholeRows || statements.some((statement) => statement.mentionsAll),

@@ -1,5 +1,5 @@
 import type { Crypto } from '../../../core/crypto.ts';
-import type { Effect, OpenSession, Outcome, Side, WireSession } from '../../../core/effect.ts';
+import type { Effect, OpenSession, Outcome, Side, SignInRequest, WireSession } from '../../../core/effect.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import type { Grant } from '../../../core/grant.ts';
 import type { Completion, Operation } from '../../../core/operation.ts';
@@ -41,6 +41,7 @@ export class TestGateway {
   readonly toClient: Uint8Array[] = [];
   readonly cancels: Uint8Array[] = [];
   readonly held: Operation[] = [];
+  readonly signIns: SignInRequest[] = [];
   staleMarks: string[] = [];
   policyVersion = 'v1';
   policy: (operation: Operation) => 'allow' | 'deny' | 'hold';
@@ -166,6 +167,7 @@ export class TestGateway {
         this.notes.push(effect.event);
         return;
       case 'sign-in':
+        this.signIns.push(effect.request);
         this.#effects.unshift(...this.#wire.notify({ kind: 'signed-in', session: this.#session }));
         return;
       case 'connect':
