@@ -32,7 +32,7 @@ export class CatalogueReader {
     this.#source = source;
   }
 
-  /** Waits for the first snapshot. Throws `upstream-unavailable`. */
+  /** Waits for the first snapshot. Throws `upstream-unavailable`, or `upstream-refused` where the target refuses the gateway. */
   async ready(): Promise<void> {
     if (this.#current === undefined) await this.#read();
   }
@@ -90,8 +90,11 @@ async function readRows(connection: pg.ClientConfig): Promise<CatalogueRows> {
     query_timeout: 60_000,
   });
   client.on('error', () => {});
+  if (connection.ssl === false) refuseClearPassword(client);
   try {
-    await client.connect();
+    await client.connect().catch((error: unknown) => {
+      throw notConnected(error);
+    });
     await client.query("begin isolation level repeatable read read only; set local search_path = ''");
     const rows = {
       relations: await relations(client),
@@ -106,7 +109,7 @@ async function readRows(connection: pg.ClientConfig): Promise<CatalogueRows> {
     await client.query('commit');
     return rows;
   } catch (error) {
-    throw unavailable(String(error), error);
+    throw error instanceof GatewayFault ? error : unavailable(String(error), error);
   } finally {
     await client.end().catch(() => {});
   }
@@ -199,6 +202,34 @@ async function textTypes(client: pg.Client): Promise<readonly number[]> {
   return rows.map((row) => Number(row.oid));
 }
 
+/** node-postgres would send it to whoever asks. Its own listener comes after this one and finds the connection gone. */
+function refuseClearPassword(client: pg.Client): void {
+  const { connection } = client;
+  connection.once('authenticationCleartextPassword', () => connection.stream.destroy(new Error(wantsClearPassword)));
+}
+
+/** A target that answers and refuses is told from one that does not answer: only the latter is worth another try. */
+function notConnected(error: unknown): GatewayFault {
+  const { code = '', message, syscall } = error as { code?: string; message: string; syscall?: string };
+  if (error instanceof pg.DatabaseError) {
+    const busy = /^(?:53|57P)/.test(code);
+    return busy ? unavailable(String(error), error) : refused(`the target refused the gateway's connection (SQLSTATE ${code})`, error);
+  }
+  if (message === wantsClearPassword) return refused(message, error);
+  if (message === withoutTls) return refused('the target does not offer TLS, which its configuration demands', error);
+  if (code !== '' && syscall === undefined) return refused('TLS with the target failed', error);
+  return unavailable(String(error), error);
+}
+
+function refused(publicMessage: string, cause: unknown): GatewayFault {
+  return new GatewayFault('upstream-refused', {
+    publicMessage,
+    detail: String(cause),
+    cause,
+    hint: 'The gateway’s operators have the details.',
+  });
+}
+
 function unavailable(detail: string, cause?: unknown): GatewayFault {
   return new GatewayFault('upstream-unavailable', {
     publicMessage: 'the target cannot be reached: its catalogue could not be read',
@@ -208,5 +239,8 @@ function unavailable(detail: string, cause?: unknown): GatewayFault {
   });
 }
 
+const wantsClearPassword = 'the target wants a clear password without TLS';
+/** What node-postgres says of a server that answers "N" to its SSLRequest. */
+const withoutTls = 'The server does not support SSL connections';
 const maxAgeMs = 60_000;
 const missedAfterMs = 1_000;
