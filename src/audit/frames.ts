@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
 import { crc32c } from './crc32c.ts';
 import type { Body } from './record.ts';
 import { MAX_LEAF_BYTES } from './record.ts';
+import { sha256 } from './sha256.ts';
 
 /** A frame of the journal: u32 length of the payload, u32 CRC-32C of the payload, payload (one leaf). Big-endian. */
 const FRAME_HEADER_BYTES = 8;
@@ -98,7 +98,7 @@ export class Batch {
     this.#eachLeaf((begin, end) => {
       const kept = this.bytes[begin - 1]!;
       this.bytes[begin - 1] = 0;
-      this.hashes.push(hash('sha256', this.bytes.subarray(begin - 1, end), 'buffer'));
+      this.hashes.push(sha256(this.bytes.subarray(begin - 1, end)));
       this.bytes[begin - 1] = kept;
     });
   }

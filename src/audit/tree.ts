@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256 } from './sha256.ts';
 import { HASH_BYTES, TILE_HASHES } from './tiles.ts';
 
 /**
@@ -96,14 +96,14 @@ export interface HashTile {
 export function leafHash(leaf: Uint8Array): Uint8Array {
   const prefixed = new Uint8Array(leaf.byteLength + 1);
   prefixed.set(leaf, 1);
-  return hash('sha256', prefixed, 'buffer');
+  return sha256(prefixed);
 }
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   NODE[0] = 1;
   NODE.set(left, 1);
   NODE.set(right, 1 + HASH_BYTES);
-  return hash('sha256', NODE, 'buffer');
+  return sha256(NODE);
 }
 
 /** The root over `width` consecutive hashes, `width` a power of two. */
@@ -194,4 +194,4 @@ function splitPoint(count: number): number {
 }
 
 const NODE = new Uint8Array(1 + 2 * HASH_BYTES);
-const EMPTY_ROOT: Uint8Array = hash('sha256', new Uint8Array(0), 'buffer');
+const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array(0));
