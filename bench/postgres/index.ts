@@ -41,6 +41,7 @@ export async function benchPostgres(options: PostgresOptions): Promise<PostgresF
   const world = await startWorld({
     ledgerRows: quick ? 100_000 : 1_000_000,
     profileFolder: options.profileFolder,
+    gatewayFolder: options.gatewayFolder,
     onClose: options.onClose,
   });
   const figures: { -readonly [Key in keyof PostgresFigures]: PostgresFigures[Key] } = { machine };

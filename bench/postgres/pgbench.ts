@@ -27,8 +27,15 @@ export async function measure(path: Path, mode: QueryMode, clients: number, seco
     const output = await runPgbench(
       path,
       [
-        ...['-S', '-n', '-M', mode, '-c', String(clients), '-j', String(Math.min(clients, 2)), '-T', String(seconds), '-P', '1'],
-        ...['-l', '--log-prefix', join(folder, 'log'), '--sampling-rate', clients === 1 ? '1' : '0.1'],
+        '-Sn',
+        `--protocol=${mode}`,
+        `--client=${clients}`,
+        `--jobs=${Math.min(clients, 2)}`,
+        `--time=${seconds}`,
+        '--progress=1',
+        '--log',
+        `--log-prefix=${join(folder, 'log')}`,
+        `--sampling-rate=${clients === 1 ? 1 : 0.1}`,
       ],
       (progress) => {
         const rate = /^progress: [\d.]+ s, ([\d.]+) tps/.exec(progress)?.[1];

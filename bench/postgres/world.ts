@@ -72,6 +72,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     issuer: issuer.issuer,
     audience,
     profileFolder: options.profileFolder,
+    gatewayFolder: options.gatewayFolder,
   };
   const inProcess = await startGateway(gatewayAt, 'process');
   const onDisk = await startGateway(gatewayAt, 'disk');
