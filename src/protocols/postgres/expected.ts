@@ -48,7 +48,7 @@ export type Expected =
 
 /** What the entries that are still to be answered may change; whoever relies on such a thing has to wait for them. */
 interface Outstanding {
-  /** Parse and Bind entries by name space and name. */
+  /** Parse, Bind and Close entries by name space and name. */
   readonly names: Map<string, number>;
   /** Statements that name, forget or declare by SQL. */
   sqlNames: number;
@@ -97,7 +97,7 @@ export class ExpectedQueue {
     this.#count(entry, 1);
   }
 
-  /** True where a Parse (`S`) or Bind (`P`) of this name has no answer yet. */
+  /** True where a Parse, Bind or Close of this name has no answer yet. */
   isNaming(what: NameSpace, name: string): boolean {
     return this.#outstanding.names.has(what + name);
   }
@@ -148,6 +148,9 @@ export class ExpectedQueue {
         return;
       case 'bind':
         addTo(names, `P${entry.portal.name}`, by);
+        return;
+      case 'close':
+        addTo(names, `${entry.what}${entry.name}`, by);
         return;
       case 'query':
       case 'execute': {

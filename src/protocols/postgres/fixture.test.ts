@@ -3,6 +3,7 @@ import { createAnalyser, loadParser } from '../../sql/postgres/index.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Analysis } from '../../sql/statement.ts';
 import * as encode from './encode.ts';
+import { bankCatalogue, bankClasses } from './testing/bank.ts';
 import { TestGateway, type GatewayOptions } from './testing/gateway.ts';
 import { transcript } from './testing/transcript.ts';
 
@@ -12,13 +13,21 @@ await loadParser();
 const analyser = createAnalyser();
 export const analyse = (sql: string): Analysis => analyser.analyse(sql);
 
-export function ready(options: Partial<GatewayOptions> = {}): TestGateway {
-  return TestGateway.ready({ crypto: nodeCrypto, analyse, ...options });
+export const classes = bankClasses(nodeCrypto);
+export const catalogue = bankCatalogue(nodeCrypto, analyse);
+
+/** Not signed on yet. */
+export function fresh(options: Partial<GatewayOptions> = {}): TestGateway {
+  return new TestGateway({ crypto: nodeCrypto, analyse, classes, catalogue, ...options });
 }
 
-/** What the client received since this was last asked. */
+export function ready(options: Partial<GatewayOptions> = {}): TestGateway {
+  return TestGateway.ready({ crypto: nodeCrypto, analyse, classes, catalogue, ...options });
+}
+
+/** What the client received since this was last asked, without the notices that say what was masked. */
 export function answers(gateway: TestGateway): string[] {
-  return transcript(gateway.toClient.splice(0));
+  return transcript(gateway.toClient.splice(0)).filter((word) => !word.startsWith('Notice(masked:'));
 }
 
 /** Statements that were asked for and how it was answered; those that were only named are left out. */

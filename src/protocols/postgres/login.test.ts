@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { nodeCrypto } from '../../net/crypto.ts';
 import * as encode from './encode.ts';
 import type { PostgresTarget } from './environment.ts';
-import { analyse, error, joined } from './fixture.test.ts';
-import { bankCatalogue, bankClasses } from './testing/bank.ts';
-import { TestGateway } from './testing/gateway.ts';
+import { catalogue, classes, error, fresh, joined } from './fixture.test.ts';
+import type { TestGateway } from './testing/gateway.ts';
 import { transcript } from './testing/transcript.ts';
 
 const settings = [
@@ -181,20 +179,19 @@ it('a client that sends without end ahead of the sign-on is stopped', () => {
 });
 
 function connected(target: Partial<PostgresTarget> = {}): TestGateway {
-  const catalogue = bankCatalogue(nodeCrypto, analyse);
   const whole: PostgresTarget = {
     name: 'orders',
     user: 'gw',
     password: 'upstream secret',
     database: 'orders',
     tls: false,
-    classes: bankClasses(nodeCrypto),
+    classes,
     catalogue: () => catalogue,
     catalogueStale: () => undefined,
     catalogueMissed: () => undefined,
     ...target,
   };
-  const gateway = new TestGateway({ crypto: nodeCrypto, analyse, environment: { target: () => whole } });
+  const gateway = fresh({ environment: { target: () => whole } });
   const parameters = [
     { name: 'user', value: 'agent' },
     { name: 'database', value: 'orders' },

@@ -438,7 +438,7 @@ export class ClientRelay {
 
   /** Asks the server which columns the statement would return, before any of it runs. Not where the question's Sync would end more than itself. */
   #probe(text: string, understanding: Understanding, then: (fields: readonly FieldDescription[] | undefined) => void): void {
-    if (understanding.statements.length !== 1 || this.#talk.transaction === 'E' || this.#cycleIsOpen) {
+    if (understanding.statements.length !== 1 || this.#cycleIsOpen) {
       then(undefined);
       return;
     }

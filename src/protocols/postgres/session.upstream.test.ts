@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as encode from './encode.ts';
-import { analyse, answers, bind, error, execute, joined, parse, ready, sync } from './fixture.test.ts';
-import { bankCatalogue, bankRows, canary } from './testing/bank.ts';
-import { nodeCrypto } from '../../net/crypto.ts';
+import { answers, bind, error, execute, joined, parse, ready, sync } from './fixture.test.ts';
+import { canary } from './testing/bank.ts';
 import type { TestGateway } from './testing/gateway.ts';
 
 const column = { name: 'x', tableOid: 0, column: 0, typeOid: 25, typeSize: -1, typeModifier: -1, format: 0 } as const;
@@ -206,8 +205,7 @@ describe('definitions', () => {
   });
 
   it('that are on their way already make what is pipelined behind them uncertain', () => {
-    const catalogue = bankCatalogue(nodeCrypto, analyse, bankRows);
-    const gateway = ready({ catalogue, slowServer: true });
+    const gateway = ready({ slowServer: true });
     gateway.client(encode.query('select lower(name) from customers'));
     assert.equal(gateway.operations.at(-1)?.facts['opaque'], false);
     gateway.client(encode.query('create function lower(varchar) returns text language sql as $$select ssn from customers$$'));

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { everySplit } from '../../core/testing/every-split.ts';
-import { nodeCrypto } from '../../net/crypto.ts';
 import * as encode from './encode.ts';
 import type { PostgresEnvironment } from './environment.ts';
-import { analyse, joined } from './fixture.test.ts';
+import { fresh, joined, ready } from './fixture.test.ts';
 import type { StartupParameter } from './messages.ts';
-import { TestGateway } from './testing/gateway.ts';
+import type { TestGateway } from './testing/gateway.ts';
 import { transcript } from './testing/transcript.ts';
 
 const user = { name: 'user', value: 'agent' };
@@ -137,9 +136,9 @@ describe('a startup packet', () => {
     gateway.client(startup());
     gateway.client(startup());
     assert.equal(codeOf(gateway), 'protocol-violation');
-    const ready = TestGateway.ready({ crypto: nodeCrypto, analyse });
-    ready.client(startup());
-    assert.equal(codeOf(ready), 'protocol-violation');
+    const later = ready();
+    later.client(startup());
+    assert.equal(codeOf(later), 'protocol-violation');
   });
 
   it('is the same at every cut', () => {
@@ -236,7 +235,7 @@ describe('a token', () => {
   });
 
   it('comes once: after sign-in a password message is a violation', () => {
-    const gateway = TestGateway.ready({ crypto: nodeCrypto, analyse });
+    const gateway = ready();
     gateway.client(encode.passwordMessage('again'));
     assert.equal(codeOf(gateway), 'protocol-violation');
   });
@@ -254,7 +253,7 @@ describe('a token', () => {
 });
 
 function start(environment: Partial<PostgresEnvironment> = {}): TestGateway {
-  return new TestGateway({ crypto: nodeCrypto, analyse, environment });
+  return fresh({ environment });
 }
 
 function startup(parameters: readonly StartupParameter[] = [user, database]): Uint8Array {

@@ -41,6 +41,11 @@ export class FakeServer {
     this.#results = results;
   }
 
+  /** True between two messages. */
+  get atBoundary(): boolean {
+    return this.#framer.unreadBytes === 0;
+  }
+
   /** Takes what the gateway forwards; returns what the server sends by now. */
   receive(bytes: Uint8Array): Uint8Array[] {
     this.#framer.push(bytes);

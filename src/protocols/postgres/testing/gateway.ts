@@ -4,12 +4,14 @@ import { GatewayFault } from '../../../core/fault.ts';
 import type { Grant } from '../../../core/grant.ts';
 import type { Completion, Operation } from '../../../core/operation.ts';
 import type { MaskingMode } from '../../../core/target.ts';
+import type { DataClasses } from '../../../masking/classes.ts';
 import type { Analysis } from '../../../sql/statement.ts';
 import * as encode from '../encode.ts';
 import type { PostgresEnvironment } from '../environment.ts';
 import { createPostgresSession } from '../session.ts';
+import { CLIENT_TAG } from '../messages.ts';
 import type { SchemaCatalogue } from '../schema-catalogue.ts';
-import { bankCatalogue, bankClasses, bankResult } from './bank.ts';
+import { bankResult } from './bank.ts';
 import { FakeServer, type FakeResult } from './fake-server.ts';
 
 export interface GatewayOptions {
@@ -20,7 +22,8 @@ export interface GatewayOptions {
   readonly policy?: (operation: Operation) => 'allow' | 'deny' | 'hold';
   readonly results?: (text: string) => FakeResult;
   readonly environment?: Partial<PostgresEnvironment>;
-  readonly catalogue?: SchemaCatalogue;
+  readonly catalogue: SchemaCatalogue;
+  readonly classes: DataClasses;
   readonly startup?: readonly { readonly name: string; readonly value: string }[];
   /** The server's bytes reach the gateway only when `serve` is called. */
   readonly slowServer?: boolean;
@@ -150,6 +153,7 @@ export class TestGateway {
         if (!this.#living.has(effect.grant)) throw new Error('forward without a living grant');
         const bytes = effect.bytes.slice();
         this.toServer.push(bytes);
+        if (effect.grant === this.#session.grant) this.#checkHousekeeping(bytes);
         if (this.#signedOn) this.#unserved.push(...this.server.receive(bytes));
         return;
       }
@@ -206,6 +210,14 @@ export class TestGateway {
     return { kind: 'granted', grant: operation.naming ? this.#session.grant : this.#mint(operation.id) };
   }
 
+  /** Under the session's own grant nothing runs: what runs something must be the statement that no server accepts. */
+  #checkHousekeeping(bytes: Uint8Array): void {
+    if (!this.#signedOn || !this.server.atBoundary) return;
+    const runs = bytes[0] === CLIENT_TAG.Bind || bytes[0] === CLIENT_TAG.Execute;
+    const refused = bytes[0] !== CLIENT_TAG.Query || new TextDecoder().decode(bytes.subarray(5)).startsWith('REFUSED BY SALLYPORT');
+    if (runs || !refused) throw new Error('a statement was forwarded that nobody decided on');
+  }
+
   #mint(operationId: string): Grant {
     this.#sequence += 1;
     const grant = { sessionId: 's', operationId, sequence: this.#sequence };
@@ -238,9 +250,7 @@ export class TestGateway {
   }
 
   #environment(): PostgresEnvironment {
-    const { crypto, analyse } = this.#options;
-    const catalogue = this.#options.catalogue ?? bankCatalogue(crypto, analyse);
-    const classes = bankClasses(crypto);
+    const { crypto, analyse, catalogue, classes } = this.#options;
     return {
       crypto,
       listenerTarget: undefined,
