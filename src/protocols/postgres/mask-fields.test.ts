@@ -129,3 +129,33 @@ describe('notifications and settings', () => {
     assert.equal(maskParameterStatus(context, 'TimeZone', `<${canary}>5`, touching), '[withheld by masking]');
   });
 });
+
+describe('errors that come from elsewhere than the statement says', () => {
+  const trigger = 'PL/pgSQL function tells() line 3 at RAISE';
+
+  it('withhold what a trigger of a harmless table says', () => {
+    const said: readonly Record<string, string>[] = [
+      { C: 'P0001', M: `failed ${canary}`, F: 'pl_exec.c', W: trigger },
+      { C: '00000', S: 'NOTICE', M: `noticed ${canary}`, F: 'pl_exec.c', W: trigger },
+      { C: '22P02', M: `invalid input syntax for type integer: "${canary}"`, W: trigger },
+      { C: '22P02', M: `invalid input syntax for type integer: "${canary}"`, W: `SQL function "f" statement 1` },
+      { C: '22P02', M: `invalid input syntax for type integer: "${canary}"`, W: `${trigger}\nCOPY orders, line 1: "1"` },
+    ];
+    for (const fields of said) assert.ok(!JSON.stringify(masked(fields, elsewhere)).includes(canary), JSON.stringify(fields));
+  });
+
+  it('withhold the key of a constraint that is checked at COMMIT, or of a table that the statement does not name', () => {
+    const fields = {
+      C: '23503',
+      M: 'update or delete on table "customers" violates foreign key',
+      D: `Key (secret)=(${canary}) is still referenced.`,
+    };
+    assert.equal(masked({ ...fields, t: 'cards' }, factsOf({}))['D'], '[withheld by masking]');
+    assert.equal(masked({ ...fields, t: 'cards' }, elsewhere)['D'], '[withheld by masking]');
+  });
+
+  it('keep the place in the input of a harmless COPY', () => {
+    const fields = { C: '22P02', M: 'invalid input syntax for type integer: "x"', W: 'COPY orders, line 1, column id: "x"' };
+    assert.deepEqual(masked(fields, elsewhere), { S: 'ERROR', V: 'ERROR', F: 'x.c', L: '1', R: 'f', ...fields });
+  });
+});

@@ -293,14 +293,16 @@ function database(body: Body): SqlObjectName {
   return { type: 'Database', database: requiredText(body['dbname'], 'database name') };
 }
 
-/** Commands after which data stands in another column or shows through another relation. */
+/** Commands after which data stands in another column, shows through another relation, or is on its own without the parent that said what it is. */
 const storingCommands: ReadonlySet<string> = new Set([
   'AT_AddColumn',
   'AT_AlterColumnType',
   'AT_SetExpression',
   'AT_DropExpression',
   'AT_AttachPartition',
+  'AT_DetachPartition',
   'AT_AddInherit',
+  'AT_DropInherit',
 ]);
 
 const renamesContent: ReadonlySet<string> = new Set([

@@ -94,12 +94,28 @@ function columnReference(body: Body, scope: Scope, walk: Walk): void {
 
 /** `(expression).field[1].*`. The expression's own mentions cover the `*`; a field may be a function of the row. */
 function indirection(body: Body, scope: Scope, walk: Walk): void {
-  walk.node(body['arg'], scope);
-  for (const step of listOf(body['indirection'])) {
+  const steps = listOf(body['indirection']);
+  const [field] = steps.map(stringNode);
+  const of = soleName(body['arg']);
+  if (of === undefined || field === undefined) walk.node(body['arg'], scope);
+  else {
+    // `(c).name` is `c.name` where `c` is a row; else a field of the column `c`.
+    walk.found.mention(of, scope.storing);
+    if (rowFunctions.has(field)) walk.found.rowReference(of, true, scope.storing);
+  }
+  for (const step of steps) {
     const name = stringNode(step);
     if (name !== undefined) walk.found.attribute(name, scope.storing);
     else walk.node(step, scope);
   }
+}
+
+/** The name that a column reference without a qualifier consists of. */
+function soleName(node: unknown): string | undefined {
+  const reference = tagged(node);
+  if (reference?.tag !== 'ColumnRef') return undefined;
+  const fields = listOf(reference.body['fields']);
+  return fields.length === 1 ? stringNode(fields[0]) : undefined;
 }
 
 function functionCall(body: Body, scope: Scope, walk: Walk): void {

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { compileDataClasses } from '../../masking/classes.ts';
+import { nodeCrypto } from '../../net/crypto.ts';
+import { createAnalyser, loadParser } from '../../sql/postgres/index.ts';
+import { buildCatalogue, type CatalogueRows } from './catalogue-build.ts';
+import { maskContext } from './mask.ts';
+import type { SchemaCatalogue } from './schema-catalogue.ts';
+import { understand, type Understanding } from './understanding.ts';
+
+before(loadParser);
+
+const { analyse } = createAnalyser();
+
+const place = { target: 'bank', database: undefined, databaseName: 'bank' };
+const classes = compileDataClasses(
+  [
+    {
+      name: 'ssn',
+      columns: [
+        { target: 'bank', database: undefined, schema: 'public', relation: 'people', column: 'ssn' },
+        { target: 'bank', database: undefined, schema: 'public', relation: 'parent', column: 'ssn' },
+      ],
+      paths: [],
+      detect: [],
+      mask: 'redact',
+    },
+  ],
+  nodeCrypto,
+  new Uint8Array(32).fill(3),
+);
+
+function relation(oid: number, name: string, kind: string, columns: readonly string[]) {
+  return {
+    relation: { oid, schema: 'public', name, kind, rowSecurity: false },
+    columns: columns.map((column, index) => ({ relation: oid, number: index + 1, name: column })),
+  };
+}
+
+function catalogueOf(
+  relations: readonly ReturnType<typeof relation>[],
+  rest: Partial<CatalogueRows> = {},
+  previous?: SchemaCatalogue,
+): SchemaCatalogue {
+  const rows: CatalogueRows = {
+    relations: relations.map((one) => one.relation),
+    columns: relations.flatMap((one) => one.columns),
+    views: [],
+    inheritance: [],
+    generated: [],
+    userFunctions: [],
+    userOperators: [],
+    textTypes: [],
+    ...rest,
+  };
+  return buildCatalogue({ rows, place, classes, analyse, previous });
+}
+
+function understood(sql: string, catalogue: SchemaCatalogue): Understanding {
+  const masks = maskContext(classes, catalogue, 'taint', new Set());
+  return understand(analyse(sql), { place, catalogue, masks, made: new Set() }, { statement: () => undefined, cursor: () => undefined });
+}
+
+const people = relation(20_001, 'people', 'r', ['id', 'ssn']);
+
+describe('what is made under a name that is read as well', () => {
+  it('copies from the relation of that name', () => {
+    for (const sql of [
+      'create temp view people as select ssn as name from public.people',
+      'create temp table people as select ssn from people',
+      'create table other.people as select ssn from public.people',
+      'select ssn into temp people from people',
+    ])
+      assert.equal(understood(sql, catalogueOf([people])).refusal?.code, 'masking-refused', sql);
+  });
+});
+
+describe('a part that is taken from its parent', () => {
+  const parts = [relation(20_010, 'parent', 'p', ['id', 'ssn']), relation(20_011, 'part', 'r', ['id', 'ssn'])];
+  const together = catalogueOf(parts, { inheritance: [{ child: 20_011, parent: 20_010 }] });
+
+  it('is not taken by those who may not see its classes: on its own nothing says what it holds', () => {
+    for (const sql of ['alter table parent detach partition part', 'alter table part no inherit parent'])
+      assert.equal(understood(sql, together).refusal?.code, 'masking-refused', sql);
+  });
+
+  it('keeps its classes where someone else took it', () => {
+    const apart = catalogueOf(parts, {}, together);
+    assert.deepEqual(understood('select ssn from part', apart).classes, ['ssn']);
+  });
+});
+
+describe('a view on a materialized view', () => {
+  it('shows what that one holds', () => {
+    const catalogue = catalogueOf([people, relation(20_002, 'kept', 'm', ['hidden']), relation(20_003, 'shown', 'v', ['hidden'])], {
+      views: [
+        { oid: 20_002, definition: 'select people.ssn as hidden from public.people', origins: [{ relation: 20_001, column: 2 }] },
+        { oid: 20_003, definition: 'select kept.hidden from public.kept', origins: [{ relation: 20_002, column: 1 }] },
+      ],
+    });
+    assert.deepEqual(understood('select hidden from shown', catalogue).classes, ['ssn']);
+  });
+});
