@@ -314,7 +314,7 @@ class Drive implements Driven {
     if (serverTls === undefined) throw new GatewayFault('unsupported', { publicMessage: 'this listener does not encrypt' });
     this.#outbox.flush();
     const plain = this.#client;
-    plain.removeAllListeners();
+    deafen(plain);
     plain.pause();
     if (unread !== undefined && unread.length > 0) plain.unshift(unread);
     const secured = new TLSSocket(plain, { isServer: true, secureContext: serverTls(), ALPNProtocols: [...alpn] });
@@ -336,7 +336,7 @@ class Drive implements Driven {
   async #encryptUpstream(alpn: string | undefined): Promise<void> {
     const plain = this.#upstream;
     if (plain === undefined) return;
-    plain.removeAllListeners();
+    deafen(plain);
     const secured = await encrypt(plain, this.#options.upstreamOf(this.#openSession().target.name), alpn);
     this.#upstream = secured;
     this.#listen('upstream', secured);
@@ -443,6 +443,14 @@ class Drive implements Driven {
 
 function clientTlsFailed(error: Error): GatewayFault {
   return new GatewayFault('protocol-violation', { publicMessage: 'TLS handshake failed', detail: error.message, cause: error });
+}
+
+/**
+ * Takes our listeners off a socket that TLS takes over, event by event: `removeAllListeners()` makes the stream reconsider whether it
+ * flows (Node 24), and what is put back into it for the handshake is lost.
+ */
+function deafen(socket: Socket): void {
+  for (const event of ['data', 'error', 'close', 'end', 'drain']) socket.removeAllListeners(event);
 }
 
 /** What was written goes out; a peer that does not read has two seconds. Resolves when the socket is closed. */
