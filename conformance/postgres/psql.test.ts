@@ -34,7 +34,8 @@ const deny = (id: string) => bank.api('dba-erin', `/api/v1/approvals/${id}/deny`
 
 describe('masking in a stock psql', () => {
   it('masks a column under any name, and passes the others on', async () => {
-    const { stdout } = await psql('pipeline', 'select name, ssn as innocent from customers where id = 1');
+    const { stdout, stderr } = await psql('pipeline', 'select name, ssn as innocent from customers where id = 1');
+    assert.match(stderr, /NOTICE: {2}masked: ssn \(1 value\)/);
     const { rows } = await bank.direct('select name, ssn from customers where id = 1');
     assert.equal(stdout.trim(), `${rows[0].name}|***-**-${rows[0].ssn.slice(-4)}`);
   });
