@@ -29,7 +29,7 @@ export async function newSite(bank: Bank, name: string, adjust: (config: DemoCon
   config['listeners'] = { postgres: `127.0.0.1:${postgresPort}`, api: `127.0.0.1:${apiPort}` };
   adjust(config);
   const configFile = join(bank.folder, `${name}.yaml`);
-  writeFileSync(configFile, stringify(config));
+  writeFileSync(configFile, stringify(config, { aliasDuplicateObjects: false }));
   const apiUrl = `https://localhost:${apiPort}`;
   return {
     configFile,

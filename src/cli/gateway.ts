@@ -44,8 +44,9 @@ export interface GatewayOptions {
 
 /** Starts the gateway that the configuration describes. Throws a `ConfigError`, a `PolicyLoadError` or a `GatewayFault`, with nothing left running. */
 export async function startGateway(configPath: string, options: GatewayOptions = {}): Promise<Gateway> {
-  const config = await loadConfig(configPath);
   await loadParser();
+  // Nothing that takes time between reading the files and watching them.
+  const config = await loadConfig(configPath);
   const log = createLog(options.logLevel ?? 'info');
   const running = new RunningGateway(config, log);
   try {

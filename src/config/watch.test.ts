@@ -55,6 +55,20 @@ it('a change is taken up once two looks in a row find the same', async () => {
   assert.equal(applied.length, 1);
 });
 
+it('a change between the start and the first look is taken up', async () => {
+  const load = { env: goodEnvironment };
+  const applied: Config[] = [];
+  const current = await loadConfig(workspace.file, load);
+  const watcher = new ConfigWatcher(current, { load, apply: (next) => void applied.push(next), refused: assert.fail });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 20);
+  });
+  workspace.edit(['retain: 7y', 'retain: 8y']);
+  await watcher.look();
+  await watcher.look();
+  assert.equal(applied.length, 1);
+});
+
 it('a bad file changes nothing, says why once, and is taken up when it is put right', async () => {
   const { watcher, applied, refused } = await watch();
   const before = watcher.current;
@@ -144,7 +158,6 @@ it('reloads never overlap, and one that is asked for meanwhile follows', async (
   const { watcher, applied } = await watch(async () => {
     running += 1;
     most = Math.max(most, running);
-    await new Promise(setImmediate);
     running -= 1;
   });
   await Promise.all([watcher.reload(), watcher.reload(), watcher.reload()]);

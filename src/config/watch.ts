@@ -36,6 +36,8 @@ export class ConfigWatcher {
   /** What the files looked like when they were last read, and at the last look. */
   #read: string | undefined;
   #seen: string | undefined;
+  /** What they looked like when this watcher was made, right after they were first read. */
+  readonly #baseline: Promise<string>;
   #running: Promise<void> | undefined;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -43,6 +45,7 @@ export class ConfigWatcher {
   constructor(current: Config, options: WatchOptions) {
     this.#current = current;
     this.#watched = current.watched;
+    this.#baseline = fingerprint(current.watched);
     this.#options = options;
   }
 
@@ -76,7 +79,7 @@ export class ConfigWatcher {
   /** One look at the files; reloads where they changed since they were read and have come to rest. */
   async look(): Promise<void> {
     const now = await fingerprint(this.#watched);
-    this.#read ??= now;
+    this.#read ??= await this.#baseline;
     const atRest = now === this.#seen;
     this.#seen = now;
     if (atRest && now !== this.#read) await this.reload();
