@@ -4,7 +4,7 @@ import { decodeServer, rowsOf } from './decode.ts';
 import { Descriptions } from './descriptions.ts';
 import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
-import { faultMessage } from './fault.ts';
+import { faultMessage, notice } from './fault.ts';
 import { tagTable } from './frame.ts';
 import { checkPinned } from './login.ts';
 import { maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
@@ -270,6 +270,7 @@ export class UpstreamRelay {
   }
 
   #endExecute(head: Expected & { kind: 'execute' }, outcome: 'succeeded'): void {
+    this.#tellMasked(head.running);
     this.#pop(head);
     this.#complete(head.running, outcome);
   }
@@ -278,6 +279,13 @@ export class UpstreamRelay {
   #complete(running: Running, outcome: 'succeeded' | 'failed' | 'cancelled'): void {
     this.#flush();
     this.#talk.complete(running, outcome);
+  }
+
+  /** What was masked in an operation's answer, by class, in a notice behind its rows. */
+  #tellMasked(running: Running): void {
+    if (running.masked.size === 0) return;
+    const classes = [...running.masked].map(([name, count]) => `${name} (${count} ${count === 1 ? 'value' : 'values'})`);
+    this.#put(notice(`masked: ${classes.join(', ')}`));
   }
 
   // ---- errors and the end of a cycle
@@ -319,6 +327,7 @@ export class UpstreamRelay {
       this.#talk.ignoredSyncs -= 1;
       this.#talk.skipping = false;
     }
+    if (head?.kind === 'query') this.#tellMasked(head.running);
     if (head?.kind !== 'probe') this.#pass();
     if (head === undefined) return;
     this.#pop(head);
