@@ -77,6 +77,7 @@ class RunningGateway implements Gateway {
   #api: ApiServer | undefined;
   #database: ReturnType<typeof openDatabase> | undefined;
   #validity: NodeJS.Timeout | undefined;
+  #housekeeping: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(config: Config, log: OperatorLog) {
@@ -142,6 +143,7 @@ class RunningGateway implements Gateway {
     await this.#listenPostgres(pipeline, audit);
     if (listeners.api !== undefined) await this.#listenApi(recordings);
     this.#validity = setInterval(() => void this.#endInvalidSessions(), validityIntervalMs);
+    this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
     this.#watcher.start();
     this.#log.info('gateway started', { name: gateway.name, version: packageVersion, postgres: this.ports.postgres, api: this.ports.api });
   }
@@ -154,6 +156,7 @@ class RunningGateway implements Gateway {
   async #close(reason: string): Promise<void> {
     this.#watcher.stop();
     clearInterval(this.#validity);
+    clearInterval(this.#housekeeping);
     const listeners = this.#listeners.map((listener) => listener.close('the gateway is stopping'));
     await Promise.race([Promise.all(listeners), delay(closeTimeoutMs)]);
     await this.#api?.close();
@@ -315,6 +318,12 @@ class RunningGateway implements Gateway {
     }
   }
 
+  #keepHouse(): void {
+    this.#opened(this.#identity)
+      .deleteExpiredGatewayTokens()
+      .catch((error: unknown) => this.#log.problem('expired gateway tokens not deleted', error));
+  }
+
   #opened<T>(part: T | undefined): T {
     if (part === undefined) throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'used before start' });
     return part;
@@ -366,6 +375,7 @@ function delay(ms: number): Promise<void> {
 const clock: ClockPort = { now: () => Date.now(), monotonic: () => performance.now() };
 const packageVersion = readVersion();
 const validityIntervalMs = 2_000;
+const housekeepingIntervalMs = 10 * 60_000;
 /** More than a connection takes to end that waits for the disk and whose client does not read. */
 const closeTimeoutMs = 7_000;
 

@@ -299,8 +299,13 @@ export class PipelineSession implements OpenSession {
     this.#held.set(operation.id, pending);
     try {
       if (this.#closed !== undefined) pending.cancel(this.#closed);
-      else onHeld(pending.message);
+      else {
+        this.#recording.note('held', { operation: operation.id, approval: pending.id });
+        onHeld(pending.message);
+      }
       const answer = await pending.answer;
+      const by = answer.kind === 'approved' ? answer.by.join(', ') : answer.kind === 'denied' ? answer.by : '';
+      this.#recording.note('approval', { operation: operation.id, approval: pending.id, answer: answer.kind, by });
       switch (answer.kind) {
         case 'approved':
           return await this.#useApproval(operation, pending, held, decision.policies);

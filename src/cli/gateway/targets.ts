@@ -21,10 +21,13 @@ export class Targets {
   readonly #options: TargetsOptions;
   readonly #byName: ReadonlyMap<string, TargetConfig>;
   readonly #catalogues = new Map<string, CatalogueReader>();
+  readonly #dataClasses: Config['dataClasses'];
+  readonly #checked = new WeakSet<CatalogueReader>();
 
   constructor(config: Config, options: TargetsOptions) {
     this.#options = options;
     this.#byName = new Map(config.targets.map((target) => [target.name, target]));
+    this.#dataClasses = config.dataClasses;
     this.classes = compileDataClasses(config.dataClasses, nodeCrypto, options.maskingKey);
   }
 
@@ -48,8 +51,25 @@ export class Targets {
   }
 
   /** Waits for the catalogue that a session needs. Throws `upstream-unavailable`. */
-  prepare(name: string, database: string | undefined): Promise<void> {
-    return this.#reader(name, database ?? this.#target(name).upstream.database).ready();
+  async prepare(name: string, database: string | undefined): Promise<void> {
+    const reader = this.#reader(name, database ?? this.#target(name).upstream.database);
+    await reader.ready();
+    if (!this.#checked.has(reader)) this.#reportMissingColumns(name, database, reader);
+  }
+
+  /** A data class on a column that is not there masks nothing: perhaps a spelling mistake, which nobody else would notice. */
+  #reportMissingColumns(name: string, database: string | undefined, reader: CatalogueReader): void {
+    this.#checked.add(reader);
+    const catalogue = reader.current();
+    for (const dataClass of this.#dataClasses) {
+      for (const path of [...dataClass.columns, ...dataClass.paths.map(({ column }) => column)]) {
+        if (path.target !== name || path.database !== database) continue;
+        const relations = catalogue.relationsNamed({ schema: path.schema, name: path.relation });
+        if (relations.some((relation) => [...relation.columns.values()].includes(path.column))) continue;
+        const column = `${path.schema}.${path.relation}.${path.column}`;
+        this.#options.report(`data class "${dataClass.name}" masks nothing at ${name}`, new Error(`there is no column ${column}`));
+      }
+    }
   }
 
   address(name: string): UpstreamAddress {
