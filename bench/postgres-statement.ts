@@ -112,7 +112,7 @@ async function openSession(log: AuditLog): Promise<{ wire: WireSession; session:
   const place = { target: 'bench', database: undefined, databaseName: 'bench' };
   const catalogue = buildCatalogue({ rows: catalogueRows, place, classes, analyse, previous: undefined });
   const pipeline = new Pipeline({
-    identity: { authenticate: async () => principal } as unknown as ConstructorParameters<typeof Pipeline>[0]['identity'],
+    identity: { authenticate: async () => principal },
     policy: engine,
     approvals: { request: () => undefined } as unknown as ConstructorParameters<typeof Pipeline>[0]['approvals'],
     audit: log,

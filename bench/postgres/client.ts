@@ -80,7 +80,7 @@ class Answer {
   }
 
   #done(): void {
-    const tag = /C\0\0\0.([^\0]*)\0Z/s.exec(this.#tail.toString('latin1'))?.[1] ?? '';
+    const tag = /C\0\0\0.([A-Z][A-Z 0-9]*)\0/s.exec(this.#tail.toString('latin1'))?.[1] ?? '';
     this.#wanted?.resolve({ bytes: this.#bytes, tag });
     this.#wanted = undefined;
     this.#bytes = 0;
@@ -88,6 +88,7 @@ class Answer {
   }
 }
 
-const tailBytes = 64;
+/** Room for CommandComplete, what the gateway notes behind it, and ReadyForQuery. */
+const tailBytes = 512;
 const cleartextWanted = Buffer.from('520000000800000003', 'hex');
 const readyForQuery = Buffer.from('5a00000005', 'hex');

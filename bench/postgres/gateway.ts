@@ -21,25 +21,24 @@ export interface GatewayOptions extends PeerOptions {
  * The gateway in a process of its own, started as its users start it, with everything on: token sign-in, policy, audit, recording,
  * masking by columns and by detectors. Only TLS is off, as it is for the peers.
  */
-export async function startGateway(options: GatewayOptions, durability: 'disk' | 'process'): Promise<Proxy & { readonly data: string }> {
+export async function startGateway(options: GatewayOptions, durability: 'disk' | 'process', name: string = durability): Promise<Proxy> {
   const port = await freePort();
-  const folder = join(options.folder, `gateway-${durability}`);
+  const folder = join(options.folder, `gateway-${name}`);
   const policies = join(folder, 'policies');
   mkdirSync(policies, { recursive: true });
   writeFileSync(join(folder, 'upstream.password'), options.password, { mode: 0o600 });
   writeFileSync(join(policies, 'bench.cedar'), policy);
   const config = join(folder, 'sallyport.yaml');
   writeFileSync(config, stringify(configuration(options, port, await freePort(), durability)));
-  const name = `gateway (${durability})`;
   const profile =
     options.profileFolder === undefined
       ? []
-      : ['--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`, `--cpu-prof-name=${durability}.cpuprofile`];
+      : ['--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`, `--cpu-prof-name=${name}.cpuprofile`];
   const command = options.gatewayFolder === undefined ? ownCommand : join(options.gatewayFolder, 'bin/sallyport.js');
   const parameters = [...profile, command, 'serve', '-c', config];
-  const program = await launch({ name, command: process.execPath, parameters, port });
+  const program = await launch({ name: `gateway (${name})`, command: process.execPath, parameters, port });
   options.onClose(() => program.stop());
-  return { port, program, data: join(folder, 'data') };
+  return { port, program };
 }
 
 function configuration(options: GatewayOptions, port: number, apiPort: number, durability: 'disk' | 'process') {

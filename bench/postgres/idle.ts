@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { heading, number, progress, progressDone, table } from '../parts/report.ts';
 import { rawClient, type RawClient } from './client.ts';
-import type { World } from './world.ts';
+import type { Path, World } from './world.ts';
 
 export interface IdleFigures {
   readonly sessions: number;
@@ -14,9 +14,8 @@ export interface IdleFigures {
  * with transaction pooling, so that the database needs no process for each.
  */
 export async function benchIdle(world: World, sessions: number): Promise<IdleFigures> {
-  const path = world.idlePath();
+  const path = await world.idlePath();
   const { program } = path;
-  if (program === undefined) throw new Error('no gateway to measure');
   const clients: RawClient[] = [];
   const open = async (count: number): Promise<void> => {
     for (const until = clients.length + count; clients.length < until;) {
@@ -39,8 +38,8 @@ export async function benchIdle(world: World, sessions: number): Promise<IdleFig
     return { sessions, kilobytesPerSession, signInsPerSecond: sessions / seconds };
   } finally {
     for (const client of clients) client.close();
+    await program.stop();
     progressDone();
-    await delay(settleMs);
   }
 }
 
@@ -50,7 +49,7 @@ export function printIdle(figures: IdleFigures): void {
   table(['held', 'KB a session', 'sign-ins a second'], [[number(sessions), number(kilobytesPerSession, 1), number(signInsPerSecond)]]);
 }
 
-async function signedIn(path: ReturnType<World['idlePath']>): Promise<RawClient> {
+async function signedIn(path: Path): Promise<RawClient> {
   const client = await rawClient(path);
   await client.run('select 1');
   return client;

@@ -59,12 +59,12 @@ export function printLog(figures: LogFigures): void {
 }
 
 async function appendsPerSecond(folder: string, seconds: number): Promise<number> {
-  const log = await opened(folder, 'disk');
+  const log = await openedLog(folder, 'disk');
   const end = performance.now() + seconds * 1_000;
   let done = 0;
   const work = async (): Promise<void> => {
     while (performance.now() < end) {
-      await log.durable(log.append(record(done)));
+      await log.durable(log.append(decided(done)));
       done += 1;
     }
   };
@@ -89,25 +89,30 @@ function rawPerSecond(folder: string, bytes: number, seconds: number): number {
 async function verified(folder: string, records: number): Promise<number> {
   progress(`verifying ${number(records)} records`);
   const seconds = async (count: number): Promise<number> => {
-    const log = await opened(folder, 'process');
-    for (let index = 0; index < count; index += 1) {
-      const sequence = log.append(record(index));
-      if (index % 1_000 === 999) await log.durable(sequence);
+    const log = await openedLog(folder, 'process');
+    log.append({ type: 'gateway.started', version: '0', durability: 'process', config_digest: '', unsafe: [] });
+    log.append(opened);
+    for (let index = 1; index < count / 2; index += 1) {
+      log.append(decided(index));
+      const sequence = log.append(completed(index));
+      if (index % 1_000 === 0) await log.durable(sequence);
+      if (index % 50_000 === 0) await log.checkpoint();
     }
+    log.append({ type: 'session.closed', session, reason: 'closed', operations: Math.ceil(count / 2) - 1, duration_ms: 1 });
+    log.append({ type: 'gateway.stopped', reason: 'measured' });
     await log.close();
     const begin = performance.now();
-    const { status, stderr } = spawnSync(process.execPath, [command, 'audit', 'verify', folder, '--public-key', join(folder, 'log.pub')], {
-      encoding: 'utf8',
-    });
+    const parameters = [command, 'audit', 'verify', folder, '--public-key', join(folder, 'log.pub')];
+    const { status, stdout, stderr } = spawnSync(process.execPath, parameters, { encoding: 'utf8' });
     const took = (performance.now() - begin) / 1_000;
     rmSync(folder, { recursive: true });
-    if (status !== 0) throw new Error(`audit verify: ${stderr}`);
+    if (status !== 0) throw new Error(`audit verify: ${stdout}${stderr}`);
     return took;
   };
   return records / ((await seconds(records)) - (await seconds(1)));
 }
 
-function opened(folder: string, durability: 'disk' | 'process') {
+function openedLog(folder: string, durability: 'disk' | 'process') {
   return openAuditLog({
     folder,
     origin: 'bench.example/log',
@@ -121,11 +126,11 @@ function opened(folder: string, durability: 'disk' | 'process') {
 }
 
 /** As pgbench's statement leaves it. */
-function record(index: number): AuditRecord {
+function decided(index: number): AuditRecord {
   return {
     type: 'operation.decided',
-    session: 'ses_mh8o0f3k8d1c9b7a6f5e4d3c2b1a',
-    operation: `ses_mh8o0f3k8d1c9b7a6f5e4d3c2b1a-${index}`,
+    session,
+    operation: `${session}-${index}`,
     target: 'bench',
     principal: 'ci|repo:bank/orders:job',
     decision: 'allow',
@@ -139,14 +144,41 @@ function record(index: number): AuditRecord {
   };
 }
 
+function completed(index: number): AuditRecord {
+  const operation = `${session}-${index}`;
+  return { type: 'operation.completed', session, operation, outcome: 'succeeded', rows: 1, bytes: 12, duration_ms: 0.214, masked: {} };
+}
+
 /** What such a record takes in the journal: its canonical JSON with the log's own members, and the frame's header. */
 function recordBytes(): number {
   return (
     Buffer.byteLength(
-      JSON.stringify({ ...record(1), gateway: 'gw-bench', policy_version: 'b'.repeat(64), time: new Date().toISOString(), v: 1 }),
+      JSON.stringify({ ...decided(1), gateway: 'gw-bench', policy_version: 'b'.repeat(64), time: new Date().toISOString(), v: 1 }),
     ) + 8
   );
 }
 
 const waiting = 64;
+const session = 'ses_mh8o0f3k8d1c9b7a6f5e4d3c2b1a';
+const opened: AuditRecord = {
+  type: 'session.opened',
+  session,
+  operation: `${session}-0`,
+  target: 'bench',
+  protocol: 'postgres',
+  peer: '127.0.0.1:50000',
+  claimed_user: 'bench',
+  acts: [{ action: 'connect', object: 'Target::"bench"' }],
+  policies: ['pipelines may connect'],
+  issuer: 'ci',
+  issuer_url: 'https://ci.example',
+  subject: 'repo:bank/orders:job',
+  kind: 'agent',
+  groups: ['deployers'],
+  groups_known: true,
+  claims: { repository: 'bank/orders' },
+  display: 'repo:bank/orders:job',
+  token_id: 'token',
+  token_expires: '2026-01-01T00:00:00.000Z',
+};
 const command = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));

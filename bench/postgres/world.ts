@@ -31,8 +31,8 @@ export interface World {
   readonly folder: string;
   readonly postgres: Postgres15;
   path(name: PathName, who?: Who): Path;
-  /** A path to a target that takes thousands of sessions: behind a pgbouncer that shares its server connections. */
-  idlePath(): Path;
+  /** A gateway of its own, to a target that takes thousands of sessions: a pgbouncer that shares its server connections. */
+  idlePath(): Promise<Path & { readonly program: Program }>;
   /** The database itself, as its superuser. */
   query(sql: string): Promise<pg.QueryResult>;
 }
@@ -92,7 +92,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       program: proxy?.program,
     };
   };
-  return { folder, postgres, path, idlePath: () => ({ ...path('sallyport process'), database: 'idle' }), query };
+  const idlePath = async (): Promise<Path & { readonly program: Program }> => {
+    const { port, program } = await startGateway(gatewayAt, 'process', 'idle');
+    return { ...path('sallyport process'), port, program, database: 'idle' };
+  };
+  return { folder, postgres, path, idlePath, query };
 }
 
 /** pgbench's own tables; and rows of 124 bytes on the wire, twice: one with a column of a data class, one without. */
@@ -107,7 +111,7 @@ async function fill(postgres: Postgres15, ledgerRows: number): Promise<void> {
       create unlogged table ledger as
         select i as id, i % 8000 as account, 'owner ' || lpad((i % 5000)::text, 8, '0') as owner,
           (array['Grid Power Company', 'City Water Works', 'Corner Market Hall'])[1 + i % 3] as payee,
-          'standing order of the month, thank you' as memo
+          'standing order of the month, thank you and goodbye to all' as memo
         from generate_series(1, ${ledgerRows}) i;
       create unlogged table open_ledger as select * from ledger;
       create table four (n integer);
