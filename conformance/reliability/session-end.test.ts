@@ -26,7 +26,7 @@ const api = async (as: string): Promise<ApiClient> => new ApiClient(bank.apiUrl,
 
 describe('a session ends, whatever it is doing, when', () => {
   it('its token expires', async () => {
-    const exp = Math.floor(Date.now() / 1000) + 8;
+    const exp = Math.floor(Date.now() / 1000) + 10;
     const four = await FourSessions.open(
       { api },
       { ...(await bank.client('pipeline')), password: await bank.issuer.mint('pipeline', { exp }) },

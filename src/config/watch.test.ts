@@ -59,7 +59,11 @@ it('a change between the start and the first look is taken up', async () => {
   const load = { env: goodEnvironment };
   const applied: Config[] = [];
   const current = await loadConfig(workspace.file, load);
-  const watcher = new ConfigWatcher(current, { load, apply: (next) => void applied.push(next), refused: assert.fail });
+  const watcher = new ConfigWatcher(current, {
+    load,
+    apply: (next) => void applied.push(next),
+    refused: (error) => assert.fail(String(error)),
+  });
   await new Promise((resolve) => {
     setTimeout(resolve, 20);
   });
