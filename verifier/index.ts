@@ -7,6 +7,7 @@ import { Findings, type VerifyReport } from './report.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { walkLog } from './walk.ts';
 
+export { describeReport } from './describe.ts';
 export type { Problem, ProblemKind, UnknownOutcome, VerifyReport } from './report.ts';
 
 export interface VerifyOptions {

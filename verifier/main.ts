@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { verifyLog, type VerifyReport } from './index.ts';
+import { describeReport, printable } from './describe.ts';
+import { verifyLog } from './index.ts';
 
 /** The verifier as a command of its own. Exit code 0: whole; 1: it is not, or could not be read; 2: wrong usage. */
 async function main(args: readonly string[]): Promise<0 | 1 | 2> {
@@ -30,7 +31,7 @@ async function main(args: readonly string[]): Promise<0 | 1 | 2> {
   }
   try {
     const report = await verifyLog(options);
-    process.stdout.write(`${values.json === true ? printable(JSON.stringify(report, undefined, 2)) : describe(report).join('\n')}\n`);
+    process.stdout.write(`${values.json === true ? printable(JSON.stringify(report, undefined, 2)) : describeReport(report).join('\n')}\n`);
     return report.ok ? 0 : 1;
   } catch (error) {
     return fail((error as Error).message, 1);
@@ -57,44 +58,11 @@ async function keyLine(keyOrFile: string): Promise<string> {
   return /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/.test(keyOrFile) ? keyOrFile : (await readFile(keyOrFile, 'utf8')).trim();
 }
 
-function describe(report: VerifyReport): string[] {
-  const { decidedWithoutCompletion: unknown, sessionsOpen, recordings, bodies, times } = report;
-  const lines = [
-    report.statement,
-    '',
-    ...report.problems.map(({ kind, where, detail }) => `  ${kind}: ${where}: ${detail}`),
-    ...(report.problemsNotListed === 0 ? [] : [`  and ${report.problemsNotListed} more problems`]),
-    ...(report.ok ? [] : ['']),
-    `  log          ${report.origin}`,
-    `  key          ${report.key} (${report.keyPinned ? 'pinned' : 'not pinned: taken from the folder itself'})`,
-    `  size         ${report.size} signed records, ${report.uncheckpointed} not signed yet`,
-    `  root         ${report.root}`,
-    `  checkpoints  ${report.checkpoints}; the kept one: ${report.knownCheckpoint}`,
-    `  written      ${times.first} to ${times.last}`,
-    `  durability   ${report.durability.join(', ')}`,
-    `  sessions     ${sessionsOpen.open} open, ${sessionsOpen.ended} cut off`,
-    `  outcomes     ${unknown.count} operations with unknown outcome`,
-    ...unknown.first.map(({ operation, record }) => `               ${operation} (decided in record ${record})`),
-    `  bodies       ${bodies.checked} checked, ${bodies.missing} missing, ${bodies.altered} altered`,
-    `  recordings   ${recordings.checked} checked, ${recordings.missing} missing, ${recordings.altered} altered`,
-    ...report.notes.map((note) => `  note: ${note}`),
-  ];
-  return lines.map(printable);
-}
-
 function fail(message: string, code: 1 | 2): 1 | 2 {
   process.stderr.write(`verify: ${printable(message)}\n${code === 2 ? 'hint: --help shows how it is used\n' : ''}`);
   return code;
 }
 
-/** A log holds what others have typed: nothing of it may move the cursor, or show as what it is not. */
-function printable(text: string): string {
-  return text.replaceAll(UNPRINTABLE, (character) =>
-    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
-  );
-}
-
-const UNPRINTABLE = /(?![ \n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 const HELP = `Verifies an audit log offline: whether it is complete and unaltered, and if not, where.
 
 Usage: node verifier/main.ts <folder> [options]

@@ -252,8 +252,14 @@ export class ApprovalDesk implements ApprovalPort {
       group: groups.join(', '),
       ...recordPrincipal(by),
     });
-    if (to !== 'pending') sequence = audit.append({ type: 'approval.ended', approval: id, state: to });
-    await audit.durable(sequence);
+    try {
+      if (to !== 'pending') sequence = audit.append({ type: 'approval.ended', approval: id, state: to });
+      await audit.durable(sequence);
+    } catch (error) {
+      // The answer may come to stand in the log although it did not count: so nobody may answer this request any more.
+      this.#end(id, 'cancelled', notRecorded);
+      throw error;
+    }
 
     // Meanwhile the request may have expired or been cancelled, or policy may have changed.
     this.#answerable(id, by, kind);

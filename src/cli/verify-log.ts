@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Failure, messageOf, usage } from './failure.ts';
-import { print, printable, printJson } from './terminal.ts';
+import { print, printJson } from './terminal.ts';
 
 export interface VerifyOptions {
   readonly publicKey?: string;
   readonly checkpoint?: string;
+  readonly recordings?: string;
   readonly json?: boolean;
 }
 
@@ -18,9 +19,10 @@ export async function verifyFolder(folder: string, options: VerifyOptions): Prom
     folder,
     ...(publicKey === undefined ? {} : { publicKey }),
     ...(knownCheckpoint === undefined ? {} : { knownCheckpoint }),
+    ...(options.recordings === undefined ? {} : { recordings: options.recordings }),
   });
   if (options.json === true) printJson(report);
-  else for (const line of describe(report)) print(line);
+  else for (const line of verifier.describeReport(report)) print(line);
   return report.ok ? 0 : 1;
 }
 
@@ -38,21 +40,13 @@ async function loadVerifier(): Promise<Verifier> {
 }
 
 interface Verifier {
-  verifyLog(options: { folder: string; publicKey?: string; knownCheckpoint?: string }): Promise<Report>;
+  verifyLog(options: { folder: string; publicKey?: string; knownCheckpoint?: string; recordings?: string }): Promise<Report>;
+  /** Lines that are safe to print. */
+  describeReport(report: Report): readonly string[];
 }
 
-/** What we need of the verifier's answer; the rest is shown as it is. */
+/** What we need of the verifier's answer; it words the rest itself. */
 type Report = { readonly ok: boolean } & Readonly<Record<string, unknown>>;
-
-function describe(report: Report): string[] {
-  const lines = [report.ok ? 'verified: complete and unaltered' : 'NOT VERIFIED'];
-  for (const [name, value] of Object.entries(report)) {
-    if (name === 'ok') continue;
-    const items = Array.isArray(value) ? value : [value];
-    for (const item of items) lines.push(`  ${printable(`${name}: ${typeof item === 'string' ? item : JSON.stringify(item)}`)}`);
-  }
-  return lines;
-}
 
 /** A verifier key (`name+hash+base64`) as it is, else a file that holds one. */
 async function readKey(keyOrFile: string): Promise<string> {

@@ -47,6 +47,7 @@ export function configure(command: Command): void {
   )
     .option('--public-key <key>', 'the log’s verifier key, or a file that holds it; pin it, kept elsewhere than the log')
     .option('--checkpoint <file>', 'a checkpoint known from before: what was there then must still be there')
+    .option('--recordings <folder>', 'the recordings, to be compared with the digests in the log')
     .action(async (folder: string, options: VerifyOptions & JsonOption) => {
       process.exitCode = await verifyFolder(folder, options);
     });
