@@ -80,8 +80,20 @@ export async function alteredCopy(scene: Scene, approval: HeldApproval, record: 
 }
 
 async function verify(scene: Scene, folder: string): Promise<CliAnswer> {
-  const words = ['audit', 'verify', folder, '--public-key', 'audit.vkey', '--checkpoint', keptCheckpoint];
-  return await scene.cli('uma', words, { only: /verified|^ +(statement|problems):/i });
+  const words = [
+    'audit',
+    'verify',
+    folder,
+    '--public-key',
+    'audit.vkey',
+    '--checkpoint',
+    keptCheckpoint,
+    '--recordings',
+    'data/recordings',
+  ];
+  return await scene.cli('uma', words, {
+    only: /^complete|^NOT|^ {2}(altered|removed|rewritten|truncated|missing|size|outcomes|recordings)/,
+  });
 }
 
 /** The second line of a checkpoint (C2SP tlog-checkpoint). */
