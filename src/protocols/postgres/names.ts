@@ -25,6 +25,8 @@ export interface Portal {
   readonly asked: Asked | undefined;
   readonly resultFormats: readonly Format[];
   fields: readonly FieldDescription[] | null | undefined;
+  /** An Execute of it was forwarded. */
+  started: boolean;
 }
 
 /** Names of one session as the server has them: changed only by what the server confirmed. */
@@ -100,6 +102,7 @@ export class Names implements NamedStatements {
           asked: undefined,
           resultFormats: [],
           fields: undefined,
+          started: false,
         });
         return;
       case 'deallocate':
@@ -150,9 +153,12 @@ function fromSql(name: string, statement: Statement): PreparedStatement {
   };
 }
 
-/** A statement text of several statements cannot be prepared, so there is one, or none in an empty text. */
+/**
+ * A statement text of several statements cannot be prepared, so there is one, or none in an empty text. What runs another by name is
+ * not followed: a portal of it may hold rows of what that name meant before.
+ */
 function single(prepared: PreparedStatement | undefined): Statement | undefined {
-  return prepared?.analysis.statements[0];
+  return prepared?.byName === true ? undefined : prepared?.analysis.statements[0];
 }
 
 function tooMany(what: string): GatewayFault {

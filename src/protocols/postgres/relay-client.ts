@@ -206,6 +206,7 @@ export class ClientRelay {
           asked: kept(asked),
           resultFormats: message.resultFormats,
           fields: undefined,
+          started: false,
         };
         this.#ask(asked, this.#strictRefusal(understanding, statement.fields ?? undefined), false, (operation, grant) => {
           this.#unused(this.#cycle.bind(portal, this.#start(operation, grant, understanding)));
@@ -226,6 +227,10 @@ export class ClientRelay {
     const portal = this.#cycle.portal(name);
     if (portal === undefined) {
       this.#refuseUnknown('', unknownName('portal', name), false);
+      return;
+    }
+    if (portal.started && portal.statement.byName) {
+      this.#refuseUnknown(portal.statement.text, unknownRest(), false);
       return;
     }
     if (!this.#hasMeaning(portal.statement, view)) return;
@@ -254,6 +259,7 @@ export class ClientRelay {
       // Rows come without a description unless someone asks for it: then the gateway does.
       this.#extended({ kind: 'describe-portal', portal, hidden: true }, encode.describe('P', portal.name), started.grant);
     }
+    portal.started = true;
     this.#extended({ kind: 'execute', running: started, portal }, view, started.grant);
   }
 
@@ -502,6 +508,13 @@ function checkNames(message: ClientMessage): void {
 function kept(asked: Asked): Asked {
   const parameters = asked.parameters.map((parameter) => ({ ...parameter, bytes: parameter.bytes?.slice() ?? null }));
   return { ...asked, parameters, binding: asked.binding.slice() };
+}
+
+function unknownRest(): GatewayFault {
+  return new GatewayFault('unclassified', {
+    publicMessage: 'the rest of what EXECUTE or FETCH returned is not known to be what its name means now',
+    hint: 'Fetch all rows at once, or bind the prepared statement itself.',
+  });
 }
 
 function unknownName(what: string, name: string): GatewayFault {

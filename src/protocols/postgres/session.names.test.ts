@@ -165,4 +165,26 @@ describe('a statement that runs another by name', () => {
     gateway.client(encode.query('deallocate s'), encode.query('prepare s as select ssn from customers'), bind('e'), execute(), sync);
     assert.equal(answers(gateway).includes('DataRow(***-**-1120)'), true);
   });
+
+  it('cannot be read on once its name may mean another: its rows may be those of before', () => {
+    const gateway = ready();
+    gateway.client(encode.query(`prepare s as ${secret}`), parse('execute s', 'e'), bind('e', 'p'), execute('p', 1));
+    gateway.client(...run('deallocate s'), ...run('prepare s as select 1'), execute('p'), sync);
+    const words = answers(gateway);
+    assert.equal(words.includes(masked), true);
+    assert.deepEqual(words.slice(-2), ['Error(42501)', 'Ready(I)']);
+  });
+
+  it('is not followed through a second name', () => {
+    const gateway = ready();
+    gateway.client(encode.query('begin'), encode.query(`prepare s as ${secret}`), parse('execute s', 'e'), bind('e', 'p'), sync);
+    gateway.client(encode.query('execute e'));
+    assert.deepEqual(answers(gateway).slice(-2), ['Error(42501)', 'Ready(E)']);
+    gateway.client(encode.query('rollback to x'), encode.query('fetch all from p'));
+    assert.deepEqual(answers(gateway).slice(-2), ['Error(42501)', 'Ready(E)']);
+    assert.equal(
+      gateway.server.ran.some((text) => /^(?:execute|fetch)/.test(text)),
+      false,
+    );
+  });
 });

@@ -43,7 +43,7 @@ export function bankCatalogue(crypto: Crypto, analyse: (sql: string) => Analysis
 }
 
 export const canary = '078-05-1120';
-const backwards = '0211-50-870';
+export const backwards = '0211-50-870';
 
 export function bankResult(text: string): FakeResult {
   return results.get(text) ?? { tag: 'OK' };

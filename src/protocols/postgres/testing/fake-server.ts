@@ -25,6 +25,8 @@ interface Portal {
  */
 export class FakeServer {
   readonly ran: string[] = [];
+  /** The same with EXECUTE and FETCH replaced by what they ran. */
+  readonly meant: string[] = [];
   readonly statements = new Map<string, string>();
   readonly portals = new Map<string, Portal>();
   readonly messages: ClientMessage[] = [];
@@ -143,9 +145,10 @@ export class FakeServer {
     const { text } = portal;
     if (this.status === 'E' && !/^(?:rollback|commit)/.test(text)) return this.#fail('25P02', 'transaction is aborted', extended);
     this.ran.push(text);
+    this.meant.push(this.#named(text) ?? text);
     const result = this.#meaning(text);
-    if (result.error !== undefined) return this.#fail(result.error, `failed: ${text}`, extended);
-    this.#effects(text);
+    const error = result.error ?? this.#effects(text);
+    if (error !== undefined) return this.#fail(error, `failed: ${text}`, extended);
     if (result.copy === 'in') {
       this.#send(encode.copyResponse('CopyInResponse', 0, [0]));
       this.#flush();
@@ -165,30 +168,58 @@ export class FakeServer {
     return true;
   }
 
-  /** EXECUTE and FETCH run what they name. */
   #meaning(text: string): FakeResult {
-    const [, word, name = ''] = /^(execute|fetch all from) "?([^" ]+)/.exec(text) ?? [];
-    if (word === undefined) return this.#results(text);
-    const named = word === 'execute' ? this.statements.get(name) : this.portals.get(name)?.text;
-    return named === undefined ? { tag: '', error: word === 'execute' ? '26000' : '34000' } : this.#meaning(named);
+    const named = this.#named(text);
+    return named === undefined ? { tag: '', error: text.startsWith('execute') ? '26000' : '34000' } : this.#results(named);
   }
 
-  #effects(text: string): void {
+  /** EXECUTE and FETCH run what they name; undefined where that is nothing. */
+  #named(text: string): string | undefined {
+    const [, word, name = ''] = /^(execute|fetch all from) "?([^" ]+)/.exec(text) ?? [];
+    if (word === undefined) return text;
+    const named = word === 'execute' ? this.statements.get(name) : this.portals.get(name)?.text;
+    return named === undefined || named === text ? undefined : this.#named(named);
+  }
+
+  /** What the statement does to transaction and names; an SQLSTATE where it cannot. */
+  #effects(text: string): string | undefined {
     const [, word = '', name = '', rest = ''] =
-      /^(begin|commit|rollback|prepare|deallocate|declare|close|discard all|set)\b *"?([^" ]*)"?(?: (?:as|cursor(?: with hold)? for) (.*))?/.exec(
+      /^(begin|commit|rollback|prepare|deallocate|declare|close|discard all)\b *"?([^" ]*)"?(?: (?:as|cursor(?: with hold)? for) (.*))?/.exec(
         text,
       ) ?? [];
-    if (word === 'begin') this.status = 'T';
-    else if (word === 'commit' || (word === 'rollback' && !text.includes(' to '))) this.#endTransaction();
-    else if (word === 'rollback') this.status = 'T';
-    else if (word === 'prepare') this.statements.set(name, rest);
-    else if (word === 'declare') this.portals.set(name, { text: rest, at: 0 });
-    else if (word === 'deallocate' && name === 'all') this.statements.clear();
-    else if (word === 'deallocate') this.statements.delete(name);
-    else if (word === 'close') this.portals.delete(name);
-    else if (word === 'discard all') {
-      this.statements.clear();
-      this.portals.clear();
+    const { statements, portals } = this;
+    switch (word) {
+      case 'begin':
+        this.status = 'T';
+        return undefined;
+      case 'commit':
+        this.#endTransaction();
+        return undefined;
+      case 'rollback':
+        if (name !== 'to') this.#endTransaction();
+        else if (this.status === 'I') return '25P01';
+        else this.status = 'T';
+        return undefined;
+      case 'prepare':
+        if (statements.has(name)) return '42P05';
+        statements.set(name, rest);
+        return undefined;
+      case 'declare':
+        if (portals.has(name)) return '42P03';
+        portals.set(name, { text: rest, at: 0 });
+        return undefined;
+      case 'deallocate':
+        if (name === 'all') statements.clear();
+        else if (!statements.delete(name)) return '26000';
+        return undefined;
+      case 'close':
+        return portals.delete(name) ? undefined : '34000';
+      case 'discard all':
+        statements.clear();
+        portals.clear();
+        return undefined;
+      default:
+        return undefined;
     }
   }
 

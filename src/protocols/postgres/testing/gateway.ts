@@ -120,6 +120,10 @@ export class TestGateway {
     this.#take(() => this.#wire.notify(event));
   }
 
+  get hasUnserved(): boolean {
+    return this.#unserved.length > 0;
+  }
+
   get living(): number {
     return this.#living.size - 1;
   }
@@ -153,7 +157,7 @@ export class TestGateway {
         if (!this.#living.has(effect.grant)) throw new Error('forward without a living grant');
         const bytes = effect.bytes.slice();
         this.toServer.push(bytes);
-        if (effect.grant === this.#session.grant) this.#checkHousekeeping(bytes);
+        if (effect.grant === this.#session.grant) this.check(bytes);
         if (this.#signedOn) this.#unserved.push(...this.server.receive(bytes));
         return;
       }
@@ -211,7 +215,7 @@ export class TestGateway {
   }
 
   /** Under the session's own grant nothing runs: what runs something must be the statement that no server accepts. */
-  #checkHousekeeping(bytes: Uint8Array): void {
+  check(bytes: Uint8Array): void {
     if (!this.#signedOn || !this.server.atBoundary) return;
     const runs = bytes[0] === CLIENT_TAG.Bind || bytes[0] === CLIENT_TAG.Execute;
     const refused = bytes[0] !== CLIENT_TAG.Query || new TextDecoder().decode(bytes.subarray(5)).startsWith('REFUSED BY SALLYPORT');
