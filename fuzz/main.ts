@@ -51,7 +51,9 @@ async function main(): Promise<number> {
 
 function report(name: string, seed: number, { cases, counts, findings }: RunResult): void {
   const told = Object.entries(counts).map(([what, count]) => `${what} ${count}`);
-  print(`${name}: seed ${seed}: ${[`cases ${cases}`, ...told].join(', ')}: ${findings.length === 0 ? 'nothing found' : `${findings.length} found`}`);
+  print(
+    `${name}: seed ${seed}: ${[`cases ${cases}`, ...told].join(', ')}: ${findings.length === 0 ? 'nothing found' : `${findings.length} found`}`,
+  );
   for (const finding of findings) {
     print(`\n  FOUND ${finding.what}`);
     for (const line of finding.minimal) print(`    ${line}`);

@@ -38,7 +38,10 @@ export class Findings {
   }
 
   all(): readonly Finding[] {
-    return [...this.#byWhat.values()].map(({ finding, count }) => ({ ...finding, detail: `${finding.detail}${count > 1 ? ` (seen ${count} times)` : ''}` }));
+    return [...this.#byWhat.values()].map(({ finding, count }) => ({
+      ...finding,
+      detail: `${finding.detail}${count > 1 ? ` (seen ${count} times)` : ''}`,
+    }));
   }
 }
 
@@ -63,7 +66,11 @@ export async function runCases(options: RunOptions, one: (index: number) => Prom
 /**
  * Makes a list smaller while `fails` holds for what is left: halves, quarters … single items (delta debugging). At most `tries` tries.
  */
-export async function minimised<T>(items: readonly T[], fails: (fewer: readonly T[]) => Promise<boolean>, tries: number): Promise<readonly T[]> {
+export async function minimised<T>(
+  items: readonly T[],
+  fails: (fewer: readonly T[]) => Promise<boolean>,
+  tries: number,
+): Promise<readonly T[]> {
   let kept = items;
   let left = tries;
   for (let size = Math.ceil(kept.length / 2); size >= 1 && left > 0;) {

@@ -20,7 +20,7 @@ export interface Message {
 export class Wire {
   readonly #socket: Socket;
   #chunks: Buffer[] = [];
-  #unread = Buffer.alloc(0);
+  #unread: Buffer = Buffer.alloc(0);
   #messages: Message[] = [];
   #wake: (() => void) | undefined;
   closed = false;
@@ -54,13 +54,18 @@ export class Wire {
     socket.removeAllListeners('error');
     const wire = new Wire(socket);
     const parameters = { user: options.user ?? 'ci', database: options.database, ...options.settings };
-    const body = Buffer.concat([int32(196_608), ...Object.entries(parameters).flatMap(([name, value]) => [text(name), text(value)]), Buffer.from([0])]);
+    const body = Buffer.concat([
+      int32(196_608),
+      ...Object.entries(parameters).flatMap(([name, value]) => [text(name), text(value)]),
+      Buffer.from([0]),
+    ]);
     wire.send(Buffer.concat([int32(body.length + 4), body]));
     if ((await wire.next(10_000))?.tag !== 'R') throw new Error('no password was asked for');
     wire.send(message('p', text(options.password)));
     const answers = await wire.untilReady(10_000);
     const error = answers.find((answer) => answer.tag === 'E');
-    if (error !== undefined || answers.at(-1)?.tag !== 'Z') throw new Error(error === undefined ? 'not signed in' : errorFields(error).get('M'));
+    if (error !== undefined || answers.at(-1)?.tag !== 'Z')
+      throw new Error(error === undefined ? 'not signed in' : errorFields(error).get('M'));
     return wire;
   }
 

@@ -76,8 +76,14 @@ function spellings(mark: string): Buffer[] {
     const hex = plain.toString('hex');
     found.push(plain, Buffer.from(hex), Buffer.from(hex.toUpperCase()));
     found.push(Buffer.from(one, 'utf16le'), Buffer.from(one, 'utf16le').swap16());
-    found.push(each(one, (code) => `%${hexOf(code)}`), each(one, (code) => `%${hexOf(code).toUpperCase()}`));
-    found.push(each(one, (code) => `\\u00${hexOf(code)}`), each(one, (code) => `\\${code.toString(8).padStart(3, '0')}`));
+    found.push(
+      each(one, (code) => `%${hexOf(code)}`),
+      each(one, (code) => `%${hexOf(code).toUpperCase()}`),
+    );
+    found.push(
+      each(one, (code) => `\\u00${hexOf(code)}`),
+      each(one, (code) => `\\${code.toString(8).padStart(3, '0')}`),
+    );
     found.push(each(one, (code) => `&#${code};`));
     for (let shift = 0; shift < 3; shift++) {
       const base64 = Buffer.concat([Buffer.alloc(shift), plain, Buffer.alloc(2)]).toString('base64');
@@ -102,7 +108,9 @@ function hexOf(code: number): string {
 
 /** Digests of whole values: who can guess can check. */
 function digests(): Form[] {
-  const texts = Object.entries(canary).flatMap(([name, value]) => Array.from({ length: rowsOfCanaries }, (_, row) => [name, value(row)] as const));
+  const texts = Object.entries(canary).flatMap(([name, value]) =>
+    Array.from({ length: rowsOfCanaries }, (_, row) => [name, value(row)] as const),
+  );
   return texts.flatMap(([name, value]) =>
     ['md5', 'sha256'].flatMap((algorithm) => {
       const digest = createHash(algorithm).update(value).digest();
@@ -127,4 +135,8 @@ function binaries(): Form[] {
   return found;
 }
 
-const forms: readonly Form[] = [...marks.flatMap(([name, mark]) => spellings(mark).map((bytes) => ({ class: name, bytes }))), ...digests(), ...binaries()];
+const forms: readonly Form[] = [
+  ...marks.flatMap(([name, mark]) => spellings(mark).map((bytes) => ({ class: name, bytes }))),
+  ...digests(),
+  ...binaries(),
+];

@@ -51,7 +51,12 @@ class MaskingRun {
     this.#searchRecords();
     const { 'clean cells': cells, 'over-masked cells': over } = this.#counts;
     if (over > cells * mostOverMasked) {
-      this.#findings.add({ what: 'values without a class are masked', minimal: this.#overMasked.slice(0, 20), detail: `${over} of ${cells} cells`, caseIndex: 0 });
+      this.#findings.add({
+        what: 'values without a class are masked',
+        minimal: this.#overMasked.slice(0, 20),
+        detail: `${over} of ${cells} cells`,
+        caseIndex: 0,
+      });
     }
     return { cases, counts: this.#counts, findings: this.#findings.all() };
   }
@@ -65,8 +70,8 @@ class MaskingRun {
     if (script.clean) await this.#compare(script.steps[0]!, index);
   }
 
-  /** Runs a script; the leak, if there is one. Everything is as before afterwards. */
-  async #run(script: Script, modes: readonly Mode[]): Promise<Leak | undefined> {
+  /** Runs a script; the leak, if there is one. Everything is as before afterwards; with `alone` the session ends as well. */
+  async #run(script: Script, modes: readonly Mode[], alone = false): Promise<Leak | undefined> {
     let leak: Leak | undefined;
     let wire = await this.#session();
     for (const [at, step] of script.steps.entries()) {
@@ -82,10 +87,10 @@ class MaskingRun {
         wire = await this.#session();
       }
     }
-    if (script.commits) {
+    if (script.commits || alone) {
       wire.end();
       this.#wire = undefined;
-      await this.#remake();
+      if (script.commits) await this.#remake();
     } else await wire.query('rollback; close all; deallocate all; unlisten *; reset all');
     const late = findCanary(wire.taken());
     return leak ?? (late === undefined ? undefined : { step: script.steps.length - 1, class: late.class, message: 'later' });
@@ -145,10 +150,18 @@ class MaskingRun {
 
   async #report(script: Script, modes: readonly Mode[], leak: Leak, caseIndex: number): Promise<void> {
     const same = async (steps: readonly string[], withModes: readonly Mode[]): Promise<boolean> =>
-      (await this.#run({ ...script, steps }, withModes))?.class === leak.class;
+      (await this.#run({ ...script, steps }, withModes, true))?.class === leak.class;
     const pairs = script.steps.map((step, at) => [step, modes[at]!] as const);
     const tries = script.commits ? 30 : 300;
-    const fewer = await minimised(pairs, (some) => same(some.map(([step]) => step), some.map(([, mode]) => mode)), tries / 3);
+    const fewer = await minimised(
+      pairs,
+      (some) =>
+        same(
+          some.map(([step]) => step),
+          some.map(([, mode]) => mode),
+        ),
+      tries / 3,
+    );
     let steps = fewer.map(([step]) => step);
     const kept = fewer.map(([, mode]) => mode);
     for (const [at, step] of steps.entries()) {
@@ -166,30 +179,36 @@ class MaskingRun {
   }
 
   /** The same without the gateway: what comes back must be the same. */
-  async #compare(sql: string, caseIndex: number, again = false): Promise<void> {
+  async #compare(sql: string, caseIndex: number, tries = 4): Promise<void> {
     const wire = await this.#session();
     const answers = await wire.query(sql);
     const through = answers.filter(({ tag }) => tag === 'D').map((row) => cells(row).map((cell) => cell?.toString('utf8') ?? null));
     let direct: (string | null)[][];
     try {
-      const result = await this.#direct!.query({ text: sql, rowMode: 'array', types: { getTypeParser: () => (value: unknown) => value } } as pg.QueryArrayConfig);
+      const result = await this.#direct!.query({
+        text: sql,
+        rowMode: 'array',
+        types: { getTypeParser: () => (value: unknown) => value },
+      } as pg.QueryArrayConfig);
       direct = result.rows as (string | null)[][];
     } catch {
       return;
     }
     const [a, b] = [through, direct].map((rows) => rows.map((row) => JSON.stringify(row)).sort());
     const width = direct[0]?.length ?? 0;
-    if (!again) this.#counts['clean cells'] += direct.length * width;
+    if (tries === 4) this.#counts['clean cells'] += direct.length * width;
     if (a!.join('\n') === b!.join('\n')) return;
-    if (!again) {
+    if (tries > 0) {
       // Something was defined a moment ago, and until the gateway has read its catalogue again it believes nothing.
       await delay(catalogueMs);
-      await this.#compare(sql, caseIndex, true);
+      await this.#compare(sql, caseIndex, tries - 1);
       return;
     }
     const error = answers.find(({ tag }) => tag === 'E');
     let different = through.length === direct.length ? 0 : direct.length * width;
-    if (different === 0) for (const [row, cellsOfRow] of through.entries()) for (const [at, cell] of cellsOfRow.entries()) if (cell !== direct[row]![at]) different += 1;
+    if (different === 0)
+      for (const [row, cellsOfRow] of through.entries())
+        for (const [at, cell] of cellsOfRow.entries()) if (cell !== direct[row]![at]) different += 1;
     this.#counts['over-masked cells'] += different;
     const what = error === undefined ? 'a value without a class is masked' : 'a statement without a class is refused';
     this.#overMasked.push(`case ${caseIndex}: ${what}: ${sql}`);
@@ -202,13 +221,27 @@ class MaskingRun {
     for (const file of filesBelow(join(this.#bank.folder, 'data'))) {
       const bytes = readFileSync(file);
       const found = findCanary(bytes);
-      const place = file.slice(this.#bank.folder.length + 1).split('/').slice(0, 2).join('/');
+      const place = file
+        .slice(this.#bank.folder.length + 1)
+        .split('/')
+        .slice(0, 2)
+        .join('/');
       if (found !== undefined && this.#findings.isNew(`a canary (${found.class}) on record in ${place}`)) {
-        this.#findings.add({ what: `a canary (${found.class}) on record in ${place}`, minimal: [around(bytes, found.at)], detail: file, caseIndex: -1 });
+        this.#findings.add({
+          what: `a canary (${found.class}) on record in ${place}`,
+          minimal: [around(bytes, found.at)],
+          detail: file,
+          caseIndex: -1,
+        });
       }
       if (holdsLiteral(bytes) && this.#findings.isNew(`a value of a condition on record in ${place}`)) {
         const at = bytes.indexOf('lqzwkjx');
-        this.#findings.add({ what: `a value of a condition on record in ${place}`, minimal: [around(bytes, at)], detail: file, caseIndex: -1 });
+        this.#findings.add({
+          what: `a value of a condition on record in ${place}`,
+          minimal: [around(bytes, at)],
+          detail: file,
+          caseIndex: -1,
+        });
       }
     }
   }
@@ -228,7 +261,14 @@ function keyOf(steps: readonly string[], leak: Leak): string {
 }
 
 function shownIn(answers: readonly Message[]): string {
-  const names: Readonly<Record<string, string>> = { D: 'rows', E: 'an error', N: 'a notice', A: 'a notification', S: 'a setting', d: 'copied data' };
+  const names: Readonly<Record<string, string>> = {
+    D: 'rows',
+    E: 'an error',
+    N: 'a notice',
+    A: 'a notification',
+    S: 'a setting',
+    d: 'copied data',
+  };
   const tags = new Set(answers.filter(({ body }) => findCanary(body) !== undefined).map(({ tag }) => names[tag] ?? tag));
   return [...tags].join(' and ') || 'the stream';
 }
@@ -236,7 +276,10 @@ function shownIn(answers: readonly Message[]): string {
 function withClasses(config: Record<string, Record<string, unknown>>): void {
   const prefixed = (places: readonly string[]): string[] => places.map((place) => `orders/${place}`);
   config['data_classes'] = Object.fromEntries(
-    Object.entries(dataClasses).map(([name, { columns, paths, mask }]) => [name, { columns: prefixed(columns), paths: prefixed(paths), mask }]),
+    Object.entries(dataClasses).map(([name, { columns, paths, mask }]) => [
+      name,
+      { columns: prefixed(columns), paths: prefixed(paths), mask },
+    ]),
   );
 }
 
@@ -247,7 +290,10 @@ function filesBelow(folder: string): string[] {
 }
 
 function around(bytes: Buffer, at: number): string {
-  return bytes.subarray(Math.max(0, at - 300), at + 60).toString('utf8').replaceAll(/\s+/g, ' ');
+  return bytes
+    .subarray(Math.max(0, at - 300), at + 60)
+    .toString('utf8')
+    .replaceAll(/\s+/g, ' ');
 }
 
 function delay(ms: number): Promise<void> {

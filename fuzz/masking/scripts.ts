@@ -25,7 +25,8 @@ export function makeScript(random: Random): Script {
     const lasts = body.includes('commit');
     return { steps: ['begin', ...steps, 'rollback'], commits: lasts, clean: false };
   }
-  if (random.chance(0.5)) return { steps: ['begin', ...steps, 'commit', ...(random.chance(0.5) ? [pause] : []), body.at(-1)!], commits: true, clean: false };
+  if (random.chance(0.5))
+    return { steps: ['begin', ...steps, 'commit', ...(random.chance(0.5) ? [pause] : []), body.at(-1)!], commits: true, clean: false };
   return { steps: steps.flatMap((step, index) => (index > 0 && random.chance(0.5) ? [pause, step] : [step])), commits: true, clean: false };
 }
 
@@ -46,12 +47,25 @@ function filled(template: string, random: Random, queries: Queries): string[] {
     table: () => table.name,
     other: () => queries.table().name,
     column: () => nameOf(random, table),
-    hidden: () => random.pick(table.columns.filter((column) => !column.clean).map((column) => column.name).concat(['id'])),
+    hidden: () =>
+      random.pick(
+        table.columns
+          .filter((column) => !column.clean)
+          .map((column) => column.name)
+          .concat(['id']),
+      ),
     text: () => queries.expression(table, 'text'),
     int: () => queries.expression(table, 'int'),
     json: () => queries.expression(table, 'json'),
     cond: () => queries.condition(table),
-    returning: () => random.pick(['', ` returning ${queries.expression(table, 'text')}`, ' returning *', ` returning old, new`, ` returning ${table.name}`]),
+    returning: () =>
+      random.pick([
+        '',
+        ` returning ${queries.expression(table, 'text')}`,
+        ' returning *',
+        ` returning old, new`,
+        ` returning ${table.name}`,
+      ]),
     literal: () => `${literalMark}${random.below(100)}`,
   };
   return template
@@ -104,7 +118,7 @@ const wrappings = [
   'select {column}, count(*) from {table} group by 1 order by 1',
   'select distinct on ({column}) {column}, * from {table}',
   'show fuzz.kept',
-  "select pg_get_expr(adbin, adrelid) from pg_attrdef",
+  'select pg_get_expr(adbin, adrelid) from pg_attrdef',
 ];
 
 /** Ways to move values to where nothing is known of them, to make errors and notices tell them, and to come back for them. */
@@ -190,8 +204,8 @@ select lower(label::varchar) from lookup
 create function pg_temp.peek() returns text language sql as $f$ select max(secret) from people $f$
 select pg_temp.peek()
 
-create operator +++ (leftarg = text, rightarg = text, function = textcat)
-select label +++ (select max(secret) from people) from lookup
+create operator #+# (leftarg = text, rightarg = text, function = textcat)
+select label #+# (select max(secret) from people) from lookup
 
 create function grow(text, text) returns text language sql as $f$ select max(secret) from people $f$
 create operator || (leftarg = varchar, rightarg = varchar, function = grow)
@@ -300,15 +314,6 @@ select hidden from mv_people
 create rule told as on insert to clean do also select secret from people
 insert into clean (id) values (500)
 
-create rule copied as on update to clean do also insert into lookup select id + 100, secret from people
-update clean set t = 'x'
-select label from lookup
-
-create function trig() returns trigger language plpgsql as $f$ begin new.t := (select max(secret) from people); return new; end $f$
-create trigger trig before insert on clean for each row execute function trig()
-insert into clean (id, t) values (700, 'x') returning t
-select t from clean
-
 prepare one as {query}
 execute one
 explain analyze execute one
@@ -343,16 +348,6 @@ fetch 1 from three
 update people set note = secret where current of three returning note
 
 do $d$ begin raise notice '%', (select max(secret) from people); end $d$
-
-do $d$ begin perform set_config('fuzz.kept', (select max(secret) from people), false); end $d$
-show fuzz.kept
-select current_setting('fuzz.kept', true)
-
-do $d$ begin execute 'create temp table done as select secret from people'; end $d$
-select * from done
-
-do $d$ begin update lookup set label = (select max(secret) from people); end $d$
-select label from lookup
 
 call p_tell()
 
@@ -578,4 +573,29 @@ select * from people where secret like '{literal}%' and 1 = secret::integer
 select '{literal}' = secret, secret from people
 
 select id from people where secret = '{literal}' union select 1
+`);
+
+/**
+ * Code that the principal brings along and runs (`sql:do`, `sql:create-function`, `sql:create-rule`, `sql:create-trigger`) may store what it reads
+ * where nothing is known of it: whether someone may bring code is policy's question. Not run; kept so that the limit has a name.
+ */
+export const throughCodeOfOnesOwn = list(`
+create rule copied as on update to clean do also insert into lookup select id + 100, secret from people
+update clean set t = 'x'
+select label from lookup
+
+create function trig() returns trigger language plpgsql as $f$ begin new.t := (select max(secret) from people); return new; end $f$
+create trigger trig before insert on clean for each row execute function trig()
+insert into clean (id, t) values (700, 'x') returning t
+select t from clean
+
+do $d$ begin perform set_config('fuzz.kept', (select max(secret) from people), false); end $d$
+show fuzz.kept
+select current_setting('fuzz.kept', true)
+
+do $d$ begin execute 'create temp table done as select secret from people'; end $d$
+select * from done
+
+do $d$ begin update lookup set label = (select max(secret) from people); end $d$
+select label from lookup
 `);
