@@ -45,6 +45,8 @@ export async function startTwoBanks(options: { readonly logLevel?: string } = {}
       ...options,
       policies: { 'drivers.cedar': driverPolicies },
       adjust: (config) => {
+        // Drivers are what is looked at here: a disk that stalls under other tests' load must not refuse them.
+        config.audit = { durability: 'process' };
         const { orders } = config.targets as Record<string, { upstream: object; labels: object }>;
         const upstream15 = { ...orders!.upstream, port: old.port, ca: `file:${oldAuthority}` };
         const orders15 = { ...orders!, upstream: { ...upstream15, password: undefined, unsafe_password: oldPassword } };
