@@ -319,6 +319,8 @@ export class PipelineSession implements OpenSession {
           return assertNever(answer, 'approval answer');
       }
     } catch (error) {
+      // Nobody waits for an answer any more.
+      attempt(() => pending.cancel('the operation was refused'));
       return this.#refuse(operation, toFault(error), decision.policies);
     } finally {
       this.#held.delete(operation.id);
