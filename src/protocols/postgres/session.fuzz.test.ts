@@ -67,12 +67,13 @@ function checkAnswers(gateway: TestGateway): void {
 function hostile(random: Random): void {
   const gateway = open(random);
   for (let round = 2 + random.below(12); round > 0 && gateway.ended === undefined; round -= 1) {
-    if (random.below(3) > 0) gateway.receive('client', random.pick(clientMessages));
-    else if (random.below(3) > 0) gateway.upstream(random.pick(serverMessages));
-    else
-      send(random, damaged(random, joined([random.pick(serverMessages), random.pick(serverMessages)])), (chunk) =>
-        gateway.receive('upstream', chunk),
-      );
+    const what = random.below(9);
+    if (what < 6) gateway.receive('client', random.pick(clientMessages));
+    else if (what < 8) gateway.upstream(random.pick(serverMessages));
+    else {
+      const bytes = damaged(random, joined([random.pick(serverMessages), random.pick(serverMessages)]));
+      send(random, bytes, (chunk) => gateway.receive('upstream', chunk));
+    }
     settle(random, gateway, false);
   }
   checkStream(gateway);
@@ -212,45 +213,44 @@ const clientMessages: readonly Uint8Array[] = [
   encode.copyFail('no'),
 ];
 /** Few enough for every order of three or four to come up. `rollback to s` brings a failed transaction back, as if a savepoint were there. */
+const namingTexts = [
+  'begin',
+  'commit',
+  'rollback to s',
+  'rollback to s',
+  'deallocate a',
+  'close a',
+  'discard all',
+  'execute a',
+  'execute a',
+  'fetch all from a',
+];
+const secretly = 'select reverse(ssn) from customers';
 const namingMessages: readonly Uint8Array[] = [
-  ...[
-    'begin',
-    'commit',
-    'rollback to s',
-    'rollback to s',
-    'deallocate a',
-    'close a',
-    'discard all',
-    'execute a',
-    'execute a',
-    'fetch all from a',
-  ],
-  ...['select 1', 'select reverse(ssn) from customers'].flatMap((text) => [`prepare a as ${text}`, `declare a cursor for ${text}`]),
-]
-  .map((text) => encode.query(text))
-  .concat(
-    [
-      'select 1',
-      'select reverse(ssn) from customers',
-      'execute a',
-      'deallocate a',
-      'prepare a as select reverse(ssn) from customers',
-    ].flatMap((text) => [parse(text, 'a'), joined([parse(text), bind(), execute()]), joined([parse(text), bind('', 'a')])]),
-    [bind('a', 'a'), joined([bind('a'), execute()]), joined([bind('a'), execute(), sync]), joined([bind('a', 'a'), execute('a')])],
-    [
-      execute('a'),
-      execute('a'),
-      joined([execute('a'), sync]),
-      encode.close('S', 'a'),
-      encode.close('P', 'a'),
-      sync,
-      sync,
-      sync,
-      sync,
-      flush,
-    ],
-    [encode.describe('S', 'a'), encode.describe('P', 'a')],
-  );
+  ...namingTexts.map((text) => encode.query(text)),
+  ...['select 1', secretly].flatMap((text) => [encode.query(`prepare a as ${text}`), encode.query(`declare a cursor for ${text}`)]),
+  ...['select 1', secretly, 'execute a', 'deallocate a', `prepare a as ${secretly}`].flatMap((text) => [
+    parse(text, 'a'),
+    joined([parse(text), bind(), execute()]),
+    joined([parse(text), bind('', 'a')]),
+  ]),
+  bind('a', 'a'),
+  joined([bind('a'), execute()]),
+  joined([bind('a'), execute(), sync]),
+  joined([bind('a', 'a'), execute('a')]),
+  execute('a'),
+  execute('a'),
+  joined([execute('a'), sync]),
+  encode.close('S', 'a'),
+  encode.close('P', 'a'),
+  encode.describe('S', 'a'),
+  encode.describe('P', 'a'),
+  sync,
+  sync,
+  sync,
+  sync,
+  flush,
+];
 const column = { name: 'x', tableOid: 0, column: 0, typeOid: 25, typeSize: -1, typeModifier: -1, format: 0 } as const;
 const serverMessages: readonly Uint8Array[] = [
   ...(['BindComplete', 'CloseComplete', 'CopyDone', 'EmptyQueryResponse', 'NoData', 'ParseComplete', 'PortalSuspended'] as const).map(
