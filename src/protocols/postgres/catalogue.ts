@@ -14,6 +14,8 @@ export type RelationKind = 'table' | 'partitioned-table' | 'view' | 'materialize
 
 export interface CatalogueRelation {
   readonly oid: number;
+  /** Not in the catalogue: taken for one that the session made. */
+  readonly presumed?: true;
   readonly schema: string;
   readonly name: string;
   readonly kind: RelationKind;

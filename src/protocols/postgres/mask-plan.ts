@@ -2,7 +2,15 @@ import { assertNever, GatewayFault } from '../../core/fault.ts';
 import type { MaskRule } from '../../masking/mask.ts';
 import { createRowCells, type RowCells } from './decode-row.ts';
 import { documentCellMask, searchedCellMask, wholeCellMask, type CellMask } from './mask-cell.ts';
-import { columnClasses, reachedClasses, reachedColumns, relationClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
+import {
+  columnClasses,
+  reachedClasses,
+  reachedColumns,
+  relationClasses,
+  touchedClasses,
+  type MaskContext,
+  type MaskFacts,
+} from './mask-context.ts';
 import { carriesMetadataOnly } from './mask-types.ts';
 
 /** One field of a RowDescription (PostgreSQL documentation, "Message Formats"); `format` as the Bind of this execution asked for it. */
@@ -94,6 +102,7 @@ function findOrigin(context: MaskContext, facts: MaskFacts, field: ResultField):
     const harmless = field.tableOid < FIRST_USER_OID && carriesMetadataOnly(field.typeOid);
     return harmless ? CLEAN : mixed('a table that the gateway does not know', context.hidden);
   }
+  if (relation.presumed === true) return mixed('a table that may not be the one made in this session', touchedClasses(context, facts));
   const relationName = `${relation.schema}.${relation.name}`;
   if (field.columnAttribute < 0) return CLEAN;
   if (field.columnAttribute === 0) return mixed(`a whole row of ${relationName}`, relationClasses(context, relation));

@@ -4,8 +4,9 @@ import { compileDataClasses } from '../../masking/classes.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { createAnalyser, loadParser } from '../../sql/postgres/index.ts';
 import { buildCatalogue, type CatalogueRows } from './catalogue-build.ts';
-import { maskContext } from './mask.ts';
+import { maskContext, planColumns } from './mask.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
+import { unsettled, withMade } from './unsettled.ts';
 import { understand, type Understanding } from './understanding.ts';
 
 before(loadParser);
@@ -99,5 +100,27 @@ describe('a view on a materialized view', () => {
       ],
     });
     assert.deepEqual(understood('select hidden from shown', catalogue).classes, ['ssn']);
+  });
+});
+
+describe('an oid that no catalogue has, in a session that made something', () => {
+  const stale = catalogueOf([people]);
+  const catalogue = withMade(unsettled(stale, 'relations'), stale);
+  const masks = maskContext(classes, catalogue, 'taint', new Set());
+  const field = { name: 'v', tableOid: 29_999, columnAttribute: 1, typeOid: 25, typeModifier: -1, format: 0 as const };
+
+  function isShown(sql: string): boolean {
+    const sight = { place, catalogue, masks, made: new Set(['fresh']) };
+    const { maskFacts } = understand(analyse(sql), sight, { statement: () => undefined, cursor: () => undefined });
+    return planColumns(masks, maskFacts, [field]).isIdentity;
+  }
+
+  it('is what the session made', () => {
+    assert.equal(isShown('select v from fresh'), true);
+  });
+
+  it('may be what someone else made anew under a name that is known', () => {
+    assert.equal(isShown('select ssn from people'), false);
+    assert.equal(isShown('select v from fresh join people using (id)'), false);
   });
 });

@@ -28,8 +28,9 @@ export function unsettled(catalogue: SchemaCatalogue, what: Unsettled): SchemaCa
 }
 
 /**
- * A catalogue for a session that made relations which it has not seen: an oid that it does not know is one of them. They hold only
- * what the gateway let through, and it lets no hidden class be copied.
+ * A catalogue for a session that made relations which it has not seen: an oid that it does not know is presumed to be one of them. They
+ * hold only what the gateway let through, and it lets no hidden class be copied. It may be another that was made around the gateway a
+ * moment ago: what a statement names beside those made here has its say (`findOrigin`).
  */
 export function withMade(catalogue: SchemaCatalogue, base: SchemaCatalogue): SchemaCatalogue {
   return {
@@ -41,6 +42,7 @@ export function withMade(catalogue: SchemaCatalogue, base: SchemaCatalogue): Sch
 function madeHere(oid: number): CatalogueRelation {
   return {
     oid,
+    presumed: true,
     schema: '',
     name: '',
     kind: 'table',
