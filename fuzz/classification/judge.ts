@@ -44,6 +44,8 @@ function unexplained(meaning: Understanding, actions: readonly string[], seen: O
     case 'identity':
       return !some(/set-role|session-authorization|reset|discard|schema|set$/);
     case 'function':
+      // A cast from or to a type of the database, its domain's CHECK: no act of their own, but never a pure read.
+      if (meaning.statements.some(({ types }) => types.length > 0)) return false;
       return !meaning.maskFacts.relations.some(({ name }) => runsFunctions.get(name)?.includes(seen.name)) && !some(defining);
     case 'lock':
       return seen.name.startsWith('advisory') ? !some(/lock|discard/) : meaning.pureRead && !isPlanners(seen.name);

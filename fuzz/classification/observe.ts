@@ -14,7 +14,8 @@ select pg_catalog.json_build_object(
             from pg_catalog.pg_locks l where l.pid = pg_catalog.pg_backend_pid() and l.mode <> 'AccessShareLock' and l.locktype not in ('virtualxid', 'transactionid', 'spectoken')),
   'prepared', (select pg_catalog.json_agg(p.name order by p.name) from pg_catalog.pg_prepared_statements p),
   'cursors', (select pg_catalog.json_agg(c.name order by c.name) from pg_catalog.pg_cursors c where c.name <> ''),
-  'functions', (select pg_catalog.json_object_agg(f.funcname, f.calls) from pg_catalog.pg_stat_xact_user_functions f),
+  'functions', (select pg_catalog.json_object_agg(f.funcname, f.calls) from pg_catalog.pg_stat_xact_user_functions f
+                where f.schemaname not in ('pg_catalog', 'information_schema')),
   'written', pg_catalog.pg_current_xact_id_if_assigned() is not null,
   'transaction', extract(epoch from pg_catalog.now())::pg_catalog.text)::pg_catalog.text as seen`;
 

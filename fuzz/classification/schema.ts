@@ -14,6 +14,8 @@ create function f_cast(text) returns integer language plpgsql immutable as 'begi
 create function f_trigger() returns trigger language plpgsql as 'begin insert into log (what) values (tg_op); return coalesce(new, old); end';
 create function f_less(text, text) returns boolean language plpgsql immutable as 'begin return $1 < $2; end';
 create procedure p_write(integer) language plpgsql as 'begin insert into log (what) values (''p''); end';
+create type mood as enum ('sad', 'ok');
+create domain positive as integer check (f_pure(value) > 0);
 create table log (id bigserial, what text);
 create table customers (id integer primary key, name text, ssn text, city text default 'x');
 create table orders (id serial primary key, customer_id integer references customers on delete cascade, total numeric default 0, note text, made date default current_date);
@@ -31,7 +33,8 @@ create table secured (id integer, v text);
 alter table secured enable row level security;
 alter table secured force row level security;
 create policy own on secured using (f_text(v) is not null);
-create table computed (id integer, twice integer generated always as (id * 2) stored, v jsonb, a text[]);
+create table computed (id integer, twice integer generated always as (id * 2) stored, v jsonb, a text[], feeling mood);
+create table felt (id integer, feeling mood default 'ok', p positive default 3);
 create view v_customers as select id, name, city from customers;
 create view v_orders as select o.id, c.name, o.total from orders o join customers c on c.id = o.customer_id;
 create view v_code as select id, f_text(name) as name from customers;
@@ -39,8 +42,6 @@ create view v_instead as select id, name from customers;
 create rule instead as on delete to v_instead do instead delete from orders where customer_id = old.id;
 create materialized view mv_customers as select id, name from customers;
 create sequence counter;
-create domain positive as integer check (f_pure(value) > 0);
-create type mood as enum ('sad', 'ok');
 create type pair as (a integer, b text);
 create operator #+# (leftarg = integer, rightarg = integer, function = int4pl);
 create operator ~~~ (leftarg = text, rightarg = text, function = f_less);
@@ -56,6 +57,7 @@ insert into child values (2, 'c', 'w');
 insert into checked values (1, 'v');
 insert into ruled values (1, 'r');
 insert into secured values (1, 's');
+insert into felt values (1);
 insert into computed (id, v, a) values (1, '{"a": {"b": 1}}', array['x', 'y']);
 refresh materialized view mv_customers;
 create table app.orders (id integer, note text);
@@ -100,6 +102,7 @@ export const reaches: ReadonlyMap<string, readonly string[]> = new Map([
 export const runsFunctions: ReadonlyMap<string, readonly string[]> = new Map([
   ['watched', ['f_trigger']],
   ['checked', ['f_text', 'f_pure']],
+  ['felt', ['f_pure', 'f_mood']],
   ['secured', ['f_text']],
   ['v_code', ['f_text']],
 ]);

@@ -21,7 +21,7 @@ function expand(template: string, random: Random, depth: number): string {
       case 'relation':
         return random.pick(random.chance(0.7) ? tables : views);
       case 'column':
-        return random.pick(['id', 'id', 'name', 'note', 'v', 'city', 'total', 'customer_id']);
+        return random.pick(['id', 'id', 'name', 'note', 'v', 'city', 'total', 'customer_id', 'feeling', 'p']);
       case 'number':
         return String(random.below(9));
       case 'query':
@@ -191,6 +191,8 @@ gen_random_uuid()
 {number} #+# {number}
 'a' ~~~ {expr}::text
 'ok'::mood::integer
+feeling::integer
+p + 1
 (select {expr} from {relation} limit 1)
 array({query})
 exists ({query})

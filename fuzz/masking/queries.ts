@@ -124,7 +124,7 @@ export class Queries {
     if (depth < 2 || random.chance(0.6)) return first;
     if (random.chance(0.35)) {
       const alias = this.#name('l');
-      const inner = this.#expand(random.pick(laterals), first.scope, depth - 1);
+      const inner = this.#expand(random.pick(this.#clean ? cleanLaterals : laterals), first.scope, depth - 1);
       return {
         from: `${first.from}, lateral ${inner} as ${alias}(v)`,
         scope: [...first.scope, { alias, columns: [column('v', 'text')], isRow: true }],
@@ -524,6 +524,8 @@ regexp_matches({text}, '(.*)')
 f_same({text})
 pg_input_error_info({text}, 'integer')
 `);
+
+const cleanLaterals = laterals.filter((template) => !/f_same|ts_stat|pg_input/.test(template));
 
 /** System views that may repeat values or texts. */
 const systemSources: readonly (readonly [string, string])[] = [
