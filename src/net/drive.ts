@@ -215,7 +215,7 @@ class Drive implements Driven {
         this.#deliverCancel(effect);
         return;
       case 'close':
-        if (effect.fault !== undefined) this.#options.report('session closed', effect.fault, this.#session?.id);
+        if (effect.fault !== undefined && !this.#closing) this.#options.report('session closed', effect.fault, this.#session?.id);
         this.#close(effect.fault?.code ?? 'closed');
         return;
       default:

@@ -7,6 +7,20 @@ import type { Principal } from '../principal.ts';
 import type { AuditRecord } from '../record.ts';
 import type { Target } from '../target.ts';
 
+const principal: Principal = {
+  issuer: 'ci',
+  issuerUrl: 'https://ci.test',
+  subject: 'job',
+  kind: 'agent',
+  groups: ['deployers'],
+  groupsKnown: true,
+  claims: {},
+  display: 'the job',
+  tokenId: 't1',
+  expiresAtMs: 30_000,
+  authenticatedBy: 'oidc-token',
+};
+
 /** The house in memory: every port of the pipeline, each with a switch for what can go wrong. */
 export class TestPorts implements PipelinePorts {
   readonly audit = new TestAudit();
@@ -17,11 +31,13 @@ export class TestPorts implements PipelinePorts {
   policyVersion = 'v1';
   target: Target = { name: 'orders', protocol: 'postgres', labels: {}, masking: 'taint', hold: 'wait' };
   now = 1_000;
+  identityEndsAtMs = principal.expiresAtMs;
+  maxMs = 60_000;
   readonly questions: PolicyQuestion[] = [];
 
   readonly identity = {
     authenticate: (credential: string): Promise<Principal> => {
-      if (credential === 'good') return Promise.resolve(principal);
+      if (credential === 'good') return Promise.resolve({ ...principal, expiresAtMs: this.identityEndsAtMs });
       return Promise.reject(
         new GatewayFault('authentication-failed', { publicMessage: 'the token was not accepted', detail: 'bad signature' }),
       );
@@ -37,7 +53,7 @@ export class TestPorts implements PipelinePorts {
   };
   readonly clock = { now: () => this.now, monotonic: () => this.now };
   readonly newSessionId = (): string => 's1';
-  readonly maxSessionMs = (): number => 60_000;
+  readonly maxSessionMs = (): number => this.maxMs;
   readonly findTarget = (name: string): Target | undefined => (name === this.target.name ? this.target : undefined);
 }
 
@@ -205,17 +221,3 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void; reject:
   });
   return { promise, resolve, reject };
 }
-
-export const principal: Principal = {
-  issuer: 'ci',
-  issuerUrl: 'https://ci.test',
-  subject: 'job',
-  kind: 'agent',
-  groups: ['deployers'],
-  groupsKnown: true,
-  claims: {},
-  display: 'the job',
-  tokenId: 't1',
-  expiresAtMs: 30_000,
-  authenticatedBy: 'oidc-token',
-};
