@@ -27,7 +27,9 @@ function pinnedNode() {
     const manifest = createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/package.json`);
     return fileURLToPath(new URL('bin/node', `file://${manifest}`));
   } catch {
-    return fail(`needs Node 24.15 or newer; this is ${process.versions.node}, and no pinned Node is installed for ${process.platform}-${process.arch}`);
+    return fail(
+      `needs Node 24.15 or newer; this is ${process.versions.node}, and no pinned Node is installed for ${process.platform}-${process.arch}`,
+    );
   }
 }
 

@@ -125,8 +125,3 @@ export interface ClockPort {
   /** Milliseconds from an arbitrary origin, never going back. */
   monotonic(): number;
 }
-
-export interface ConnectFacts {
-  readonly acts: readonly Act[];
-  readonly facts: Facts;
-}

@@ -133,7 +133,7 @@ export const sqlActions = {
 } as const satisfies ActionTable;
 
 /** The name of one SQL action, for example `sql:drop-table`. */
-export type SqlActionName = keyof typeof sqlActions;
+type SqlActionName = keyof typeof sqlActions;
 
 const sshActions = {
   'ssh:shell': ['execute'],

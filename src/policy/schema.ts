@@ -1,7 +1,7 @@
 import type { ObjectType } from '../core/operation.ts';
 import { actionGroups, actionsByName } from './actions.ts';
 
-export { actionsByName, sqlActions, type SqlActionName } from './actions.ts';
+export { actionsByName, sqlActions } from './actions.ts';
 
 /** The kinds of value that a fact may have in policy's `context`. */
 export type FactType = 'String' | 'Long' | 'Bool' | 'Set<String>';

@@ -11,7 +11,8 @@ import { understand, type Understanding } from './understanding.ts';
 
 before(loadParser);
 
-const { analyse } = createAnalyser();
+const analyser = createAnalyser();
+const analyse = (sql: string) => analyser.analyse(sql);
 
 const place = { target: 'bank', database: undefined, databaseName: 'bank' };
 const classes = compileDataClasses(
