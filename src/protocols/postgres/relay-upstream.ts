@@ -11,6 +11,7 @@ import { maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, 
 import { maskCopyLine } from './mask-copy.ts';
 import { LIMIT_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
 import { describedFields } from './names.ts';
+import { Passing } from './passing.ts';
 import type { ClientRelay } from './relay-client.ts';
 
 /**
@@ -21,11 +22,7 @@ export class UpstreamRelay {
   readonly #talk: Conversation;
   readonly #client: ClientRelay;
   readonly #descriptions = new Descriptions();
-  /** A run of bytes that pass as they are. */
-  #runBytes: Uint8Array | undefined;
-  #runStart = 0;
-  #runEnd = 0;
-  #pieces: Uint8Array[] = [];
+  readonly #passing = new Passing();
 
   constructor(talk: Conversation, client: ClientRelay) {
     this.#talk = talk;
@@ -57,32 +54,15 @@ export class UpstreamRelay {
   /** The frame or run that was handed out last goes to the client as it is. */
   #pass(): void {
     const { bytes, start, end } = this.#talk.upstreamFramer;
-    if (this.#runBytes === bytes && this.#runEnd === start) {
-      this.#runEnd = end;
-      return;
-    }
-    this.#endRun();
-    this.#runBytes = bytes;
-    this.#runStart = start;
-    this.#runEnd = end;
+    this.#passing.pass(bytes, start, end);
   }
 
   #put(bytes: Uint8Array): void {
-    this.#endRun();
-    this.#pieces.push(bytes);
-  }
-
-  #endRun(): void {
-    if (this.#runBytes === undefined) return;
-    this.#pieces.push(this.#runBytes.subarray(this.#runStart, this.#runEnd));
-    this.#runBytes = undefined;
+    this.#passing.pass(bytes, 0, bytes.length);
   }
 
   #flush(): void {
-    this.#endRun();
-    if (this.#pieces.length === 0) return;
-    this.#talk.reply(this.#pieces.length === 1 ? this.#pieces[0]! : joined(this.#pieces));
-    this.#pieces = [];
+    for (const bytes of this.#passing.take()) this.#talk.reply(bytes);
   }
 
   // ---- rows
@@ -393,18 +373,6 @@ function unexpected(what: string, head: Expected | undefined): GatewayFault {
     publicMessage: 'the target sent a message that was not expected',
     detail: `upstream ${what} while ${head?.kind ?? 'nothing'} was expected`,
   });
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }
 
 /** Rows of a result that the recording keeps. */

@@ -1,0 +1,72 @@
+/**
+ * Bytes on their way to the client, in order. Neighbours in one buffer go as one view, whether they came like this or were written there by masking;
+ * what is small is then copied together, for one write; what is large is never copied.
+ */
+export class Passing {
+  #buffer: ArrayBufferLike | undefined;
+  #start = 0;
+  #end = 0;
+  #pieces: Uint8Array[] = [];
+
+  /** From `start` up to `end` of `bytes`. */
+  pass(bytes: Uint8Array, start: number, end: number): void {
+    const { buffer, byteOffset } = bytes;
+    if (this.#buffer === buffer && this.#end === byteOffset + start) {
+      this.#end = byteOffset + end;
+      return;
+    }
+    this.#endRun();
+    this.#buffer = buffer;
+    this.#start = byteOffset + start;
+    this.#end = byteOffset + end;
+  }
+
+  /** Everything since the last call. */
+  take(): readonly Uint8Array[] {
+    this.#endRun();
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return pieces;
+    this.#pieces = [];
+    return pieces.length === 1 ? pieces : joinSmall(pieces);
+  }
+
+  #endRun(): void {
+    if (this.#buffer === undefined) return;
+    this.#pieces.push(new Uint8Array(this.#buffer, this.#start, this.#end - this.#start));
+    this.#buffer = undefined;
+  }
+}
+
+function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  const out: Uint8Array[] = [];
+  let small: Uint8Array[] = [];
+  const join = (): void => {
+    if (small.length > 0) out.push(small.length === 1 ? small[0]! : joined(small));
+    small = [];
+  };
+  for (const piece of pieces) {
+    if (piece.length < aloneFromBytes) {
+      small.push(piece);
+      continue;
+    }
+    join();
+    out.push(piece);
+  }
+  join();
+  return out;
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+/** A copy of so much costs about what a piece more in a write costs. */
+const aloneFromBytes = 4_096;
