@@ -6,7 +6,7 @@ import type { SchemaCatalogue } from './schema-catalogue.ts';
 
 /** One database's catalogue as rows, read in one snapshot. Oids are numbers; `kind` is `pg_class.relkind`. */
 export interface CatalogueRows {
-  readonly relations: readonly { oid: number; schema: string; name: string; kind: string; rowSecurity: boolean }[];
+  readonly relations: readonly RelationRow[];
   readonly columns: readonly { relation: number; number: number; name: string }[];
   readonly views: readonly ViewRow[];
   readonly inheritance: readonly { child: number; parent: number }[];
@@ -15,6 +15,18 @@ export interface CatalogueRows {
   readonly userFunctions: readonly string[];
   readonly userOperators: readonly string[];
   readonly textTypes: readonly number[];
+}
+
+export interface RelationRow {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  /** `pg_class.relkind`. */
+  readonly kind: string;
+  /** Reading it runs code: row security, or a cast of the database's own from the type of a column. */
+  readonly rowSecurity: boolean;
+  /** Rules beyond what makes a view a view. */
+  readonly hasRules?: boolean;
 }
 
 export interface ViewRow {
@@ -78,7 +90,7 @@ class Builder {
 
   #relations(): void {
     const { rows } = this.#options;
-    for (const { oid, schema, name, kind, rowSecurity } of rows.relations) {
+    for (const { oid, schema, name, kind, rowSecurity, hasRules } of rows.relations) {
       const relation: MutableRelation = {
         oid,
         schema,
@@ -88,6 +100,7 @@ class Builder {
         rules: new Map(),
         columnTaint: new Map(),
         tainted: [],
+        ...(hasRules === true ? { hasRules } : {}),
       };
       this.#byOid.set(oid, relation);
       const same = this.#byName.get(name);

@@ -16,6 +16,8 @@ export interface CatalogueRelation {
   readonly oid: number;
   /** Not in the catalogue: taken for one that the session made. */
   readonly presumed?: true;
+  /** It has rules: what is written to it may run other statements, whose rows come back as if they were its own. */
+  readonly hasRules?: boolean;
   readonly schema: string;
   readonly name: string;
   readonly kind: RelationKind;

@@ -65,7 +65,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     mentionsAll: resolver.wholeRows || statements.some((statement) => statement.mentionsAll),
     relations,
     written,
-    opaque: opaque || resolver.unknown,
+    opaque: opaque || resolver.unknown || written.some((relation) => relation.hasRules === true),
   };
   const classes = reachedClasses(sight.masks, maskFacts);
   const functions = [...new Set(statements.flatMap((statement) => statement.functions.map(display)))];

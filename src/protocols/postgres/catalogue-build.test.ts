@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { bank, build, rows } from './catalogue.fixture.test.ts';
+import type { SchemaCatalogue } from './schema-catalogue.ts';
+
+describe('a catalogue', () => {
+  it('gives a generated column the classes of what it is made from', () => {
+    assert.deepEqual(rulesOf(bank, 20_001), { ssn: ['ssn'], ssn_last: ['ssn'], ssn_length: ['ssn'] });
+  });
+
+  it('gives partitions and children what their parent has, and the parent what they have', () => {
+    assert.deepEqual(rulesOf(bank, 20_005), { pan: ['pan'] });
+    const grandchild = { oid: 20_060, schema: 'public', name: 'events_2026_01', kind: 'r', rowSecurity: false };
+    const catalogue = build({
+      ...rows,
+      relations: [...rows.relations, grandchild],
+      columns: [...rows.columns, { relation: 20_060, number: 2, name: 'pan' }],
+      inheritance: [{ child: 20_060, parent: 20_005 }, ...rows.inheritance],
+    });
+    assert.deepEqual(rulesOf(catalogue, 20_060), { pan: ['pan'] });
+  });
+
+  it('taints views, and views on views, with what they can show; a column known to be clean stays so', () => {
+    assert.deepEqual(bank.relationByOid(20_006)?.tainted, ['ssn']);
+    assert.deepEqual(bank.relationByOid(20_006)?.columnTaint.get('id'), []);
+    assert.deepEqual(bank.relationByOid(20_006)?.columnTaint.get('label'), ['ssn']);
+    assert.deepEqual(bank.relationByOid(20_007)?.tainted, ['ssn']);
+    assert.deepEqual(bank.relationByOid(20_008)?.tainted, []);
+  });
+
+  it('taints a view over code, or one that cannot be read, with everything', () => {
+    assert.deepEqual([...(bank.relationByOid(20_009)?.tainted ?? [])].sort(), ['pan', 'ssn']);
+    const catalogue = build({ ...rows, views: [{ oid: 20_008, definition: 'no sql', origins: undefined }] });
+    assert.deepEqual([...(catalogue.relationByOid(20_008)?.tainted ?? [])].sort(), ['pan', 'ssn']);
+  });
+
+  it('lets a renamed column keep its classes, through any number of names', () => {
+    const named = (name: string) =>
+      rows.columns.map((column) => (column.relation === 20_001 && column.number === 3 ? { ...column, name } : column));
+    const once = build({ ...rows, columns: named('harmless') }, bank);
+    assert.deepEqual(rulesOf(once, 20_001)['harmless'], ['ssn']);
+    const twice = build({ ...rows, columns: named('innocent') }, once);
+    assert.deepEqual(rulesOf(twice, 20_001)['innocent'], ['ssn']);
+    const unchanged = build({ ...rows, columns: named('innocent') }, twice);
+    assert.deepEqual(rulesOf(unchanged, 20_001)['innocent'], ['ssn'], 'nor does it lose them by being read once more');
+  });
+
+  it('lets a renamed table keep its classes', () => {
+    const renamed = rows.relations.map((relation) => (relation.oid === 20_001 ? { ...relation, name: 'folk' } : relation));
+    const once = build({ ...rows, relations: renamed }, bank);
+    assert.deepEqual(rulesOf(once, 20_001)['ssn'], ['ssn']);
+    assert.deepEqual(rulesOf(build({ ...rows, relations: renamed }, once), 20_001)['ssn'], ['ssn']);
+  });
+});
+
+function rulesOf(catalogue: SchemaCatalogue, oid: number): Record<string, string[]> {
+  const relation = catalogue.relationByOid(oid);
+  return Object.fromEntries([...(relation?.rules ?? [])].map(([column, some]) => [column, some.map((rule) => rule.class)]));
+}
