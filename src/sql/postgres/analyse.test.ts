@@ -90,7 +90,12 @@ describe('syntax errors', () => {
 
 describe('names for who has the catalogue', () => {
   test('attributes may be functions of the row', () => {
-    assert.deepEqual(only('select c.evil, (c).worse, worst(c) from customers c').attributes, ['evil', 'worse', 'worst']);
+    assert.deepEqual(only('select c.evil, (c).worse from customers c').attributes, ['evil', 'worse']);
+  });
+  test('a call is no attribute: it may be a column of its row, and a row that it gets is seen as such', () => {
+    const call = only('select worst(c) from customers c');
+    assert.deepEqual([call.attributes, call.mentions, call.mentionsAll], [[], ['c', 'worst'], true]);
+    assert.deepEqual([only('select worst(id) from customers c').mentionsAll], [false]);
   });
   test('operators are all there, those behind other syntax too', () => {
     const { operators } = only(

@@ -128,7 +128,7 @@ function functionCall(body: Body, scope: Scope, walk: Walk): void {
   }
   const arguments_ = listOf(body['args']).length;
   // `ssn(c)` is the column `ssn` of the row `c` where there is no such function.
-  if (arguments_ === 1 && !isKnown(name)) walk.found.attribute(name.name, scope.storing);
+  if (arguments_ === 1 && !isKnown(name)) walk.found.mention(name.name, scope.storing);
   // A keyword since version 16; before, the name of a column like any other.
   if (arguments_ === 0 && name.name === 'system_user') walk.found.mention(name.name, scope.storing);
   callFunction(name, walk.found);
