@@ -36,7 +36,7 @@ function unexplained(meaning: Understanding, actions: readonly string[], seen: O
       if (seen.relation.startsWith('pg_')) return !some(defining) && !some(/truncate|discard|refresh|prepare-transaction/);
       return !rowsExplained(meaning, seen);
     case 'sequence':
-      return !some(/nextval|insert|update|copy-from|truncate|sequence|table|discard/);
+      return !some(/nextval|insert|update|delete|copy-from|truncate|sequence|table|discard/);
     case 'setting':
       // They are there once the language has been used.
       if (seen.name.startsWith('plpgsql.')) return false;

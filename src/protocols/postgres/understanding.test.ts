@@ -125,3 +125,30 @@ describe('an oid that no catalogue has, in a session that made something', () =>
     assert.equal(isShown('select v from fresh join people using (id)'), false);
   });
 });
+
+describe('rules', () => {
+  const log = relation(20_030, 'log', 'r', ['id']);
+  const ruled = { ...log, relation: { ...log.relation, hasRules: true } };
+
+  it('are not made by those who may not see what they read', () => {
+    const catalogue = catalogueOf([people, log]);
+    for (const sql of [
+      'create rule r as on insert to log do select ssn from people',
+      'create rule r as on update to log do also insert into log select length(ssn) from people',
+    ])
+      assert.equal(understood(sql, catalogue).refusal?.code, 'masking-refused', sql);
+    assert.equal(understood('create rule r as on delete to log do instead nothing', catalogue).refusal, undefined);
+  });
+
+  it('may answer a write with the rows of another statement: what has no origin is masked', () => {
+    const answer = { name: 'ssn', tableOid: 0, columnAttribute: 0, typeOid: 25, typeModifier: -1, format: 0 as const };
+    for (const [written, isShown] of [
+      [ruled, false],
+      [log, true],
+    ] as const) {
+      const catalogue = catalogueOf([people, written]);
+      const { maskFacts } = understood('insert into log values (1)', catalogue);
+      assert.equal(planColumns(maskContext(classes, catalogue, 'taint', new Set()), maskFacts, [answer]).isIdentity, isShown);
+    }
+  });
+});

@@ -46,7 +46,7 @@ export const defineStatements: ReadonlyMap<string, StatementRule> = new Map<stri
     ),
   ],
   ['CreateTrigStmt', createTrigger],
-  ['RuleStmt', unseen('create-rule', (body) => relation(body['relation']))],
+  ['RuleStmt', createRule],
   ['CreateDomainStmt', defines('CreateDomainStmt', 'create-domain', (body) => schemaOf(body['domainname']))],
   ['AlterDomainStmt', defines('AlterDomainStmt', 'alter-domain', (body) => schemaOf(body['typeName']))],
   [
@@ -248,6 +248,19 @@ function createTrigger(body: Body, at: At): void {
   if (referenced !== undefined) at.found.relation(relationName(referenced));
   at.walk.node(body['whenClause'], at.scope);
   at.found.runsUnseen();
+}
+
+/** What a rule does is written out in it: by it, what it reads is stored elsewhere or comes back from another statement. */
+function createRule(body: Body, at: At): void {
+  const { found } = at;
+  for (const action of listOf(body['actions'])) at.include(action);
+  at.walk.node(body['whereClause'], at.scope);
+  for (const name of ['old', 'new']) found.rowOfRelation(name);
+  found.returnsRows = false;
+  found.unbounded = false;
+  found.literalSensitive = true;
+  defined(at, 'create-rule', relation(body['relation']));
+  found.runsUnseen();
 }
 
 /** CREATE AGGREGATE, OPERATOR, TYPE, COLLATION, TEXT SEARCH …: all but a collation bring functions into play. */
