@@ -26,6 +26,8 @@ describe('cases', () => {
       { ...base, at: new Date('2027-03-05T21:30:00Z') },
       { ...base, acts: [{ action: 'sql:select', object: 'Relation::"orders/private.x"' }], expect: 'deny' },
       { ...base, acts: [{ ...select, in: ['Schema::"orders/other"'] }], expect: 'deny' },
+      { ...base, acts: [{ action: 'sql:select', object: 'Relation::"orders/public.\\"line.items/2026\\""' }] },
+      { ...base, acts: [{ action: 'sql:select', object: 'Relation::"orders/\\"public.x\\".items"' }], expect: 'deny' },
       {
         ...base,
         principal: { issuer: 'github', subject: 's', kind: 'agent', claims: { repository_id: 7741 } },

@@ -70,16 +70,28 @@ function understand(entry: Case, target: Target, options: CaseOptions): { readon
 function toAct({ action, type, id, parents }: CaseAct, target: Target): Act {
   if (parents !== undefined) return { action, object: { type, id, parents } };
   const derived: { type: 'Database' | 'Schema'; id: string }[] = [];
-  const path = id.split('/');
+  const path = splitOutsideQuotes(id, '/');
   if ((type === 'Relation' || type === 'Function') && path[0] === target.name) {
     const last = path[path.length - 1] ?? '';
-    const dot = last.indexOf('.');
+    const [schema = '', ...name] = splitOutsideQuotes(last, '.');
     const above = path.slice(0, -1);
-    if (dot > 0) derived.push({ type: 'Schema', id: [...above, last.slice(0, dot)].join('/') });
+    if (name.length > 0) derived.push({ type: 'Schema', id: [...above, schema].join('/') });
     if (above.length > 1) derived.push({ type: 'Database', id: above.join('/') });
   }
   if (type === 'Schema' && path.length > 2) derived.push({ type: 'Database', id: path.slice(0, -1).join('/') });
   return { action, object: { type, id, parents: derived } };
+}
+
+/** A name with a separator in it stands in double quotes. */
+function splitOutsideQuotes(text: string, separator: string): readonly string[] {
+  const parts = [''];
+  let quoted = false;
+  for (const character of text) {
+    if (character === '"') quoted = !quoted;
+    if (character === separator && !quoted) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts;
 }
 
 function compare(expected: Case['expected'], decision: Decision): readonly string[] {
