@@ -138,7 +138,7 @@ async function openSession(log: AuditLog): Promise<{ wire: WireSession; session:
       tls: false,
       classes,
       catalogue: () => catalogue,
-      catalogueStale: () => {},
+      catalogueStale: async () => {},
       catalogueMissed: () => {},
     }),
     reveals: (who, of) => engine.reveals(who, of, classes.names),

@@ -33,7 +33,7 @@ export async function offlineUnderstanding(
         tls: true,
         classes,
         catalogue: () => asWritten,
-        catalogueStale: () => undefined,
+        catalogueStale: async () => {},
         catalogueMissed: () => undefined,
       },
       masking,

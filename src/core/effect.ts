@@ -39,6 +39,8 @@ export type Effect =
       readonly tlsRequest: Uint8Array | undefined;
       readonly tlsAccept: number;
     }
+  /** The client's bytes wait until the promise settles; it never rejects. Answered by `resumed`. */
+  | { readonly kind: 'wait'; readonly until: Promise<void> }
   /** End the session after everything before it was written. */
   | { readonly kind: 'close'; readonly fault: GatewayFault | undefined };
 
@@ -60,6 +62,8 @@ export type SessionEvent =
   | { readonly kind: 'signed-in'; readonly session: OpenSession }
   | { readonly kind: 'sign-in-refused'; readonly fault: GatewayFault }
   | { readonly kind: 'connected' }
+  /** What a `wait` was for has come. */
+  | { readonly kind: 'resumed' }
   /** `certificate`: the peer's leaf certificate, DER, where the peer is the upstream. `alpn`: what was agreed. */
   | { readonly kind: 'encrypted'; readonly side: Side; readonly certificate: Uint8Array | undefined; readonly alpn: string | undefined }
   /** The asked operation waits for people. `message` is one line with group, link and expiry. */

@@ -211,6 +211,9 @@ class Drive implements Driven {
       case 'cancel':
         this.#options.cancels.cancel(effect.key);
         return;
+      case 'wait':
+        this.#await(effect.until.then(() => this.#notify({ kind: 'resumed' })));
+        return;
       case 'cancel-upstream':
         this.#deliverCancel(effect);
         return;

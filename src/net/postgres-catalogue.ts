@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { GatewayFault } from '../core/fault.ts';
 import { buildCatalogue, type CatalogueRows, type ViewRow } from '../protocols/postgres/catalogue-build.ts';
@@ -45,9 +46,14 @@ export class CatalogueReader {
   }
 
   /** Something was defined: what is known is not believed until it was read again. */
-  markStale(what: Unsettled): void {
+  markStale(what: Unsettled): Promise<void> {
     if (this.#stale !== 'code') this.#stale = what;
     this.#refresh();
+    return Promise.race([this.#whenRead(), delay(waitMs, undefined, { ref: false })]);
+  }
+
+  async #whenRead(): Promise<void> {
+    while (this.#reading !== undefined) await this.#reading.catch(() => {});
   }
 
   /** A name was not found: perhaps it is new. */
@@ -253,4 +259,6 @@ const wantsClearPassword = 'the target wants a clear password without TLS';
 /** What node-postgres says of a server that answers "N" to its SSLRequest. */
 const withoutTls = 'The server does not support SSL connections';
 const maxAgeMs = 60_000;
+/** A client waits no longer than this for what it has just defined to be read. */
+const waitMs = 5_000;
 const missedAfterMs = 1_000;

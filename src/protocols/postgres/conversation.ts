@@ -28,6 +28,8 @@ export class Conversation {
   copying: { readonly direction: 'in' | 'out'; readonly running: Running } | undefined;
   /** After an error in an extended cycle: the client's messages up to its Sync mean nothing any more, at the server too. */
   skipping = false;
+  /** The client's messages wait for something that is not the target's answer (`wait`). */
+  paused = false;
   /** Syncs sent into a copy, which the server ignores there; where the copy had failed by then it answers them after all. */
   ignoredSyncs = 0;
   /** Grant of the operation forwarded last: an answer waits for its record, and so for all earlier ones. */
@@ -104,10 +106,14 @@ export class Conversation {
     this.#sight = undefined;
   }
 
-  /** The transaction ended: what it defined is for everyone to see, and the catalogue is read again. */
+  /**
+   * The transaction ended: what it defined is for everyone to see, and the catalogue is read again. The client waits for that, so that
+   * its next statement is understood with what it has just defined.
+   */
   settled(): void {
     if (this.#unsettled === undefined) return;
-    this.target.catalogueStale(this.#place.databaseName, this.#unsettled);
+    this.paused = true;
+    this.out.push({ kind: 'wait', until: this.target.catalogueStale(this.#place.databaseName, this.#unsettled) });
     this.#unsettled = undefined;
     this.#sight = undefined;
     // The catalogue that is there now is the one that has not seen it yet.

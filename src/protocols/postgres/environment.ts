@@ -37,8 +37,11 @@ export interface PostgresTarget {
   readonly classes: DataClasses;
   /** The newest snapshot of a database of this target. Throws `upstream-unavailable` where there is none yet. */
   catalogue(database: string): SchemaCatalogue;
-  /** Something of the catalogue was changed through a session: it is not believed until it was read again. */
-  catalogueStale(database: string, what: Unsettled): void;
+  /**
+   * Something of the catalogue was changed through a session: it is not believed until it was read again. Resolves then, or when that
+   * takes too long; never rejects.
+   */
+  catalogueStale(database: string, what: Unsettled): Promise<void>;
   /** A name was not found in it: it may be newer. */
   catalogueMissed(database: string): void;
 }

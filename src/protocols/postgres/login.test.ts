@@ -187,7 +187,7 @@ function connected(target: Partial<PostgresTarget> = {}): TestGateway {
     tls: false,
     classes,
     catalogue: () => catalogue,
-    catalogueStale: () => undefined,
+    catalogueStale: async () => {},
     catalogueMissed: () => undefined,
     ...target,
   };

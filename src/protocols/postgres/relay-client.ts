@@ -47,7 +47,7 @@ export class ClientRelay {
 
   pump(): void {
     const { clientFramer } = this.#talk;
-    while (this.#awaiting === undefined && this.#asking === undefined && !this.#terminated) {
+    while (this.#awaiting === undefined && this.#asking === undefined && !this.#terminated && !this.#talk.paused) {
       const copyIn = this.#talk.copying?.direction === 'in';
       if (this.#waiting !== undefined) {
         if (!copyIn && !this.#waiting.until()) return;

@@ -79,6 +79,8 @@ class PostgresSession implements WireSession {
         return this.#login.connected();
       case 'encrypted':
         return event.side === 'client' ? this.#startup.encrypted(event.alpn) : (this.#login?.encrypted(event.certificate) ?? []);
+      case 'resumed':
+        return this.#resume();
       case 'held':
         this.#ready?.talk.notice(event.message);
         return this.#ready?.talk.take() ?? [];
@@ -124,6 +126,14 @@ class PostgresSession implements WireSession {
     });
     const client = new ClientRelay(talk);
     return { talk, client, upstream: new UpstreamRelay(talk, client), key: upstream };
+  }
+
+  #resume(): readonly Effect[] {
+    const ready = this.#ready;
+    if (ready === undefined) return [];
+    ready.talk.paused = false;
+    ready.client.pump();
+    return ready.talk.take();
   }
 
   /** The target's key goes to the target alone, on a connection encrypted like the session's. */

@@ -184,6 +184,9 @@ export class TestGateway {
       case 'start-tls':
         this.#effects.unshift(...this.#wire.notify({ kind: 'encrypted', side: effect.side, certificate: undefined, alpn: effect.alpn }));
         return;
+      case 'wait':
+        this.#effects.unshift(...this.#wire.notify({ kind: 'resumed' }));
+        return;
       case 'cancel-upstream':
         this.cancels.push(effect.packet);
         return;
@@ -271,7 +274,7 @@ export class TestGateway {
         tls: false,
         classes,
         catalogue: () => catalogue,
-        catalogueStale: (_database, what) => this.staleMarks.push(what),
+        catalogueStale: async (_database, what) => void this.staleMarks.push(what),
         catalogueMissed: () => undefined,
       }),
       reveals: () => new Set(this.#options.revealed),
