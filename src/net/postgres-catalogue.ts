@@ -6,6 +6,7 @@ import type { Place } from '../protocols/postgres/objects.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
 import { unsettled, type Unsettled } from '../protocols/postgres/unsettled.ts';
 import type { DataClasses } from '../masking/classes.ts';
+import { containDefects } from './contained-client.ts';
 import type { Analysis } from '../sql/statement.ts';
 
 export interface CatalogueSource {
@@ -96,6 +97,7 @@ async function readRows(connection: pg.ClientConfig): Promise<CatalogueRows> {
     query_timeout: 60_000,
   });
   client.on('error', () => {});
+  containDefects(client);
   if (connection.ssl === false) refuseClearPassword(client);
   try {
     await client.connect().catch((error: unknown) => {
