@@ -296,8 +296,23 @@ class RunningGateway implements Gateway {
     }
     if (next.gateway.tls !== undefined)
       this.#api?.replaceCertificate({ cert: next.gateway.tls.certificate.text(), key: next.gateway.tls.key.text() });
-    this.#sessions.end((session) => targets.find(session.target.name) === undefined, 'its target was removed from the configuration');
+    this.#endChangedSessions(next, previous);
     this.#log.info('configuration reloaded', { digest: next.digest, policies: policies.policies.length });
+  }
+
+  /** A session keeps the target and the data classes that it began with: where they changed, it ends. */
+  #endChangedSessions(next: Config, previous: Config): void {
+    if (JSON.stringify(next.dataClasses) !== JSON.stringify(previous.dataClasses)) {
+      this.#sessions.end(() => true, 'data classes were changed; connect again');
+    }
+    const describe = (config: Config, name: string): string | undefined =>
+      JSON.stringify(config.targets.find((target) => target.name === name));
+    for (const { name } of previous.targets) {
+      if (describe(next, name) === describe(previous, name)) continue;
+      const removed = next.targets.every((target) => target.name !== name);
+      const reason = removed ? 'its target was removed from the configuration' : 'its target was changed; connect again';
+      this.#sessions.end((session) => session.target.name === name, reason);
+    }
   }
 
   #newTargets(config: Config): Targets {

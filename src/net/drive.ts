@@ -74,6 +74,7 @@ class Drive implements Driven {
   #finished = false;
   #unregisterCancel: (() => void) | undefined;
   #timer: NodeJS.Timeout;
+  #signOnTimer: NodeJS.Timeout | undefined;
 
   constructor(options: DriveOptions) {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -206,6 +207,7 @@ class Drive implements Driven {
         this.#await(effect.side === 'client' ? this.#encryptClient(effect.unread) : this.#encryptUpstream(effect.alpn));
         return;
       case 'register-cancel-key':
+        clearTimeout(this.#signOnTimer);
         this.#unregisterCancel = this.#options.cancels.register(effect.key, () => this.#cancelRequested());
         return;
       case 'cancel':
@@ -308,6 +310,7 @@ class Drive implements Driven {
     }
     this.#upstream = socket;
     this.#listen('upstream', socket);
+    this.#signOnTimer = setTimeout(() => this.#fail(signOnTooSlow()), signOnTimeoutMs);
     this.#notify({ kind: 'connected' });
   }
 
@@ -409,6 +412,7 @@ class Drive implements Driven {
   #finish(reason: string): void {
     if (this.#finished) return;
     this.#finished = true;
+    clearTimeout(this.#signOnTimer);
     clearTimeout(this.#timer);
     this.#unregisterCancel?.();
     const sockets = [this.#client, ...(this.#upstream === undefined ? [] : [this.#upstream])];
@@ -444,6 +448,13 @@ class Drive implements Driven {
   }
 }
 
+function signOnTooSlow(): GatewayFault {
+  return new GatewayFault('upstream-unavailable', {
+    publicMessage: 'the target accepted the connection and then said nothing',
+    hint: 'Try again in a moment.',
+  });
+}
+
 function clientTlsFailed(error: Error): GatewayFault {
   return new GatewayFault('protocol-violation', { publicMessage: 'TLS handshake failed', detail: error.message, cause: error });
 }
@@ -470,6 +481,8 @@ async function endSocket(socket: Socket): Promise<void> {
 }
 
 const signInTimeoutMs = 60_000;
+/** From the connection to the target until it gives out its cancel key. */
+const signOnTimeoutMs = 30_000;
 /** Less than the five seconds within which a session that an operator ends is over. */
 const closeTimeoutMs = 4_000;
 const maxBacklogBytes = 256 * 1024;
