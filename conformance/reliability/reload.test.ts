@@ -148,6 +148,26 @@ describe('what else is replaced while it runs', () => {
     await stays.end();
   });
 
+  it('a data class: what is sensitive now is masked for everyone, so sessions that began before end', async () => {
+    const client = await connected(await site.client('pipeline'));
+    const { rows: before } = await client.query('select name from customers where id = 1');
+    assert.doesNotMatch(before[0].name, /redacted/);
+    const config = parse(original) as DemoConfig;
+    const names = { columns: ['orders/public.customers.name'], mask: 'redact' };
+    await reloaded(() => {
+      write('reload.yaml', stringify({ ...config, data_classes: { ...config['data_classes'], names } }));
+      served.signal('SIGHUP');
+    });
+    assert.match(String(await eventually('the end', () => client.fatal())), /data classes were changed/);
+    const again = await connected(await site.client('pipeline'));
+    assert.deepEqual((await again.query('select name from customers where id = 1')).rows, [{ name: '[redacted:names]' }]);
+    await again.end();
+    await reloaded(() => {
+      write('reload.yaml', original);
+      served.signal('SIGHUP');
+    });
+  });
+
   it('the TLS certificate: new connections get the new one, open ones go on', async () => {
     const client = await connected(await site.client('pipeline'));
     const ports = [site.postgresPort, Number(new URL(site.apiUrl).port)];
