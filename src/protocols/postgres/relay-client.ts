@@ -196,7 +196,7 @@ export class ClientRelay {
           text: statement.text,
           understanding,
           parameters: boundParameters(message, statement),
-          binding: bindingBytes(view, message),
+          binding: bindingBytes(view),
           naming: false,
           prepared: true,
         };
@@ -534,9 +534,9 @@ function boundParameters(message: Bind, statement: PreparedStatement): readonly 
 }
 
 /** Bind without its two names, which drivers make up anew for each run: parameter formats, parameters, result formats. */
-function bindingBytes(view: Uint8Array, message: Bind): Uint8Array {
-  const names = encoder.encode(message.portal).length + encoder.encode(message.statement).length + 2;
-  return view.subarray(HEADER_BYTES + names);
+function bindingBytes(view: Uint8Array): Uint8Array {
+  const portalEnd = view.indexOf(0, HEADER_BYTES);
+  return view.subarray(view.indexOf(0, portalEnd + 1) + 1);
 }
 
 const encoder = new TextEncoder();
