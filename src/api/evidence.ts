@@ -1,6 +1,6 @@
 import { principalKey } from '../core/principal.ts';
 import type { Principal } from '../core/principal.ts';
-import { recordPrincipal } from '../core/pipeline.ts';
+import { recordPrincipal } from '../core/record.ts';
 import type { AuditRecord } from '../core/record.ts';
 import type { StoredGatewayToken } from '../identity/index.ts';
 import type { ApiContext } from './context.ts';

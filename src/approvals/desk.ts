@@ -1,5 +1,5 @@
 import { GatewayFault, toFault } from '../core/fault.ts';
-import { recordPrincipal } from '../core/pipeline.ts';
+import { recordPrincipal } from '../core/record.ts';
 import type { ApprovalAnswer, ApprovalPort, AuditPort, ClockPort, HeldOperation, PendingApproval } from '../core/ports.ts';
 import { principalKey, type Principal } from '../core/principal.ts';
 import type { Answer, Approval, ApprovalState, ApprovalView, ExactText } from './approval.ts';

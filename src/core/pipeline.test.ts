@@ -5,7 +5,8 @@ import type { Outcome } from './effect.ts';
 import { GatewayFault } from './fault.ts';
 import { isGenuine, takeMint, type Grant } from './grant.ts';
 import type { Operation } from './operation.ts';
-import { Pipeline, type PipelineSession } from './pipeline.ts';
+import { Pipeline } from './pipeline.ts';
+import type { PipelineSession } from './pipeline-session.ts';
 import { auditDown, TestPorts } from './testing/ports.ts';
 
 const hold: Decision = { kind: 'hold', policies: ['p'], reviews: [], message: 'Ask the DBA.' };

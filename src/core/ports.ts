@@ -125,3 +125,18 @@ export interface ClockPort {
   /** Milliseconds from an arbitrary origin, never going back. */
   monotonic(): number;
 }
+
+/** All of them, and what the composition knows of targets and sessions. */
+export interface PipelinePorts {
+  readonly identity: IdentityPort;
+  readonly policy: PolicyPort;
+  readonly approvals: ApprovalPort;
+  readonly audit: AuditPort;
+  readonly recordings: RecordingPort;
+  readonly clock: ClockPort;
+  readonly findTarget: (name: string) => Target | undefined;
+  /** A fresh, unique, sortable session id. */
+  readonly newSessionId: () => string;
+  /** Longest life of a session, milliseconds, whatever its credential says. */
+  readonly maxSessionMs: () => number;
+}

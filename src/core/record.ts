@@ -1,5 +1,5 @@
 import type { Act, Facts } from './operation.ts';
-import type { ClaimValue } from './principal.ts';
+import type { ClaimValue, Principal } from './principal.ts';
 
 /**
  * What the audit log holds: one record, one leaf. `type` closes the set. Times are UTC, RFC 3339 with milliseconds. The log adds
@@ -149,4 +149,20 @@ export interface SealedRecording {
 
 export function recordAct(act: Act): RecordedAct {
   return { action: act.action, object: `${act.object.type}::${JSON.stringify(act.object.id)}` };
+}
+
+/** A principal as records carry it. */
+export function recordPrincipal(principal: Principal): RecordedPrincipal {
+  return {
+    issuer: principal.issuer,
+    issuer_url: principal.issuerUrl,
+    subject: principal.subject,
+    kind: principal.kind,
+    groups: principal.groups,
+    groups_known: principal.groupsKnown,
+    claims: principal.claims,
+    display: principal.display,
+    token_id: principal.tokenId ?? '',
+    token_expires: new Date(principal.expiresAtMs).toISOString(),
+  };
 }

@@ -1,7 +1,7 @@
 import type { Decision } from '../decision.ts';
 import { GatewayFault } from '../fault.ts';
 import type { Completion, Operation } from '../operation.ts';
-import type { PipelinePorts } from '../pipeline.ts';
+import type { PipelinePorts } from '../ports.ts';
 import type { ApprovalAnswer, HeldOperation, PendingApproval, PolicyQuestion } from '../ports.ts';
 import type { Principal } from '../principal.ts';
 import type { AuditRecord } from '../record.ts';
