@@ -1,27 +1,16 @@
 import type { Outcome } from '../../core/effect.ts';
-import { GatewayFault, toFault } from '../../core/fault.ts';
-import type { Operation } from '../../core/operation.ts';
+import { GatewayFault } from '../../core/fault.ts';
 import type { Conversation } from './conversation.ts';
-import { resultFields } from './conversation.ts';
 import { Cycle } from './cycle.ts';
 import { decodeClient } from './decode.ts';
 import * as encode from './encode.ts';
-import { running, type Expected, type Running } from './expected.ts';
-import { tagTable } from './frame.ts';
-import { planColumns, type BoundParameter } from './mask.ts';
-import {
-  CLIENT_TAG,
-  HEADER_BYTES,
-  LIMIT_BYTES,
-  type Bind,
-  type ClientMessage,
-  type FieldDescription,
-  type NameSpace,
-  type Parse,
-} from './messages.ts';
-import { postgresOperation, type Asked } from './operation.ts';
-import { describedFields, runsByName, type Portal, type PreparedStatement } from './names.ts';
-import type { Understanding } from './understanding.ts';
+import type { Expected, Running } from './expected.ts';
+import { HEADER_BYTES, type Bind, type ClientMessage, type FieldDescription, type NameSpace, type Parse } from './messages.ts';
+import type { Asked } from './operation.ts';
+import { describedFields, type Portal, type PreparedStatement } from './names.ts';
+import { bindingBytes, boundParameters, checkNames, kept } from './client-parts.ts';
+import { copyTable, readyTable } from './client-tables.ts';
+import { SecondDoor } from './second-door.ts';
 
 /**
  * The client's direction of a ready session. Each statement is asked for before it goes; while an answer is awaited nothing further of
@@ -30,24 +19,21 @@ import type { Understanding } from './understanding.ts';
  */
 export class ClientRelay {
   readonly #talk: Conversation;
-  #awaiting: { readonly operationId: string; readonly resume: (outcome: Outcome) => void } | undefined;
+  readonly #door: SecondDoor;
   readonly #cycle: Cycle;
   /** A message that cannot be judged before earlier answers came: its bytes, and when it can. */
   #waiting: { readonly tag: number; readonly bytes: Uint8Array; readonly until: () => boolean } | undefined;
-  /** The gateway's own question to the server which the message at hand waits for. */
-  #asking: { readonly entry: Expected; readonly resume: (answered: boolean) => void } | undefined;
   #terminated = false;
-  /** Something of the extended protocol was forwarded and not yet followed by a Sync. */
-  #cycleIsOpen = false;
 
   constructor(talk: Conversation) {
     this.#talk = talk;
     this.#cycle = new Cycle(talk.names, talk.expected);
+    this.#door = new SecondDoor(talk);
   }
 
   pump(): void {
     const { clientFramer } = this.#talk;
-    while (this.#awaiting === undefined && this.#asking === undefined && !this.#terminated && !this.#talk.paused) {
+    while (!this.#door.isWaiting && !this.#terminated && !this.#talk.paused) {
       const copyIn = this.#talk.copying?.direction === 'in';
       if (this.#waiting !== undefined) {
         if (!copyIn && !this.#waiting.until()) return;
@@ -65,11 +51,7 @@ export class ClientRelay {
   }
 
   decided(operationId: string, outcome: Outcome): void {
-    const awaiting = this.#awaiting;
-    if (awaiting?.operationId !== operationId)
-      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'decision for another operation' });
-    this.#awaiting = undefined;
-    awaiting.resume(outcome);
+    this.#door.decided(operationId, outcome);
     this.pump();
   }
 
@@ -132,24 +114,24 @@ export class ClientRelay {
   // ---- simple protocol
 
   #query(text: string, view: Uint8Array): void {
-    const statement = this.#analysed('', text, []);
+    const statement = this.#door.analysed('', text, []);
     if (statement instanceof GatewayFault) {
       this.#forgetCycle();
-      this.#refuseUnknown(text, statement, true);
+      this.#door.refuseUnknown(text, statement, true);
       return;
     }
     if (!this.#hasMeaning(statement, view)) return;
     this.#forgetCycle();
-    this.#understood(statement, true, (understanding) => {
+    this.#door.understood(statement, true, (understanding) => {
       const run = (fields: readonly FieldDescription[] | undefined): void => {
         const asked: Asked = { text, understanding, parameters: [], binding: new Uint8Array(0), naming: false, prepared: false };
-        this.#ask(asked, this.#strictRefusal(understanding, fields), true, (operation, grant) => {
-          const started = this.#start(operation, grant, understanding);
+        this.#door.ask(asked, this.#door.strictRefusal(understanding, fields), true, (operation, grant) => {
+          const started = this.#door.start(operation, grant, understanding);
           this.#talk.forward(view, grant);
           this.#talk.expected.push({ kind: 'query', running: started });
         });
       };
-      if (understanding.needsFields && understanding.refusal === undefined) this.#probe(text, understanding, run);
+      if (understanding.needsFields && understanding.refusal === undefined) this.#door.probe(text, understanding, run);
       else run(undefined);
     });
   }
@@ -157,13 +139,13 @@ export class ClientRelay {
   // ---- extended protocol
 
   #parse(message: Parse, view: Uint8Array): void {
-    const statement = this.#analysed(message.name, message.query, message.parameterTypes);
+    const statement = this.#door.analysed(message.name, message.query, message.parameterTypes);
     if (statement instanceof GatewayFault) {
-      this.#refuseUnknown(message.query, statement, false);
+      this.#door.refuseUnknown(message.query, statement, false);
       return;
     }
     if (!this.#hasMeaning(statement, view)) return;
-    this.#understood(statement, false, (understanding) => {
+    this.#door.understood(statement, false, (understanding) => {
       const asked: Asked = {
         text: message.query,
         understanding,
@@ -172,7 +154,7 @@ export class ClientRelay {
         naming: true,
         prepared: false,
       };
-      this.#ask(asked, undefined, false, () => {
+      this.#door.ask(asked, undefined, false, () => {
         this.#cycle.prepare(statement);
         this.#extended({ kind: 'parse', statement }, view, this.#talk.session.grant);
       });
@@ -186,11 +168,11 @@ export class ClientRelay {
     }
     const statement = this.#cycle.statement(message.statement);
     if (statement === undefined) {
-      this.#refuseUnknown('', unknownName('prepared statement', message.statement), false);
+      this.#door.refuseUnknown('', unknownName('prepared statement', message.statement), false);
       return;
     }
     if (!this.#hasMeaning(statement, view)) return;
-    this.#understood(statement, false, (understanding) => {
+    this.#door.understood(statement, false, (understanding) => {
       const proceed = (): void => {
         const asked: Asked = {
           text: statement.text,
@@ -208,12 +190,12 @@ export class ClientRelay {
           fields: undefined,
           started: false,
         };
-        this.#ask(asked, this.#strictRefusal(understanding, statement.fields ?? undefined), false, (operation, grant) => {
-          this.#unused(this.#cycle.bind(portal, this.#start(operation, grant, understanding)));
+        this.#door.ask(asked, this.#door.strictRefusal(understanding, statement.fields ?? undefined), false, (operation, grant) => {
+          this.#unused(this.#cycle.bind(portal, this.#door.start(operation, grant, understanding)));
           this.#extended({ kind: 'bind', portal }, view, grant);
         });
       };
-      if (understanding.needsFields && (statement.byName || statement.fields === undefined)) this.#describeFirst(statement, proceed);
+      if (understanding.needsFields && (statement.byName || statement.fields === undefined)) this.#door.describeFirst(statement, proceed);
       else proceed();
     });
   }
@@ -226,11 +208,11 @@ export class ClientRelay {
     }
     const portal = this.#cycle.portal(name);
     if (portal === undefined) {
-      this.#refuseUnknown('', unknownName('portal', name), false);
+      this.#door.refuseUnknown('', unknownName('portal', name), false);
       return;
     }
     if (portal.started && portal.statement.byName) {
-      this.#refuseUnknown(portal.statement.text, unknownRest(), false);
+      this.#door.refuseUnknown(portal.statement.text, unknownRest(), false);
       return;
     }
     if (!this.#hasMeaning(portal.statement, view)) return;
@@ -239,7 +221,7 @@ export class ClientRelay {
       this.#run(portal, granted, view);
       return;
     }
-    this.#understood(portal.statement, false, (understanding) => {
+    this.#door.understood(portal.statement, false, (understanding) => {
       const again: Asked = {
         text: portal.statement.text,
         parameters: [],
@@ -249,13 +231,15 @@ export class ClientRelay {
         ...portal.asked,
         understanding,
       };
-      const refusal = this.#strictRefusal(understanding, describedFields(portal) ?? undefined);
-      this.#ask(again, refusal, false, (operation, grant) => this.#run(portal, this.#start(operation, grant, understanding), view));
+      const refusal = this.#door.strictRefusal(understanding, describedFields(portal) ?? undefined);
+      this.#door.ask(again, refusal, false, (operation, grant) =>
+        this.#run(portal, this.#door.start(operation, grant, understanding), view),
+      );
     });
   }
 
   #run(portal: Portal, started: Running, view: Uint8Array): void {
-    if (!this.#cycle.willBeDescribed(portal) && this.#mayMask(started.understanding)) {
+    if (!this.#cycle.willBeDescribed(portal) && this.#door.mayMask(started.understanding)) {
       // Rows come without a description unless someone asks for it: then the gateway does.
       this.#extended({ kind: 'describe-portal', portal, hidden: true }, encode.describe('P', portal.name), started.grant);
     }
@@ -271,7 +255,7 @@ export class ClientRelay {
         return;
       }
       const statement = this.#cycle.statement(name);
-      if (statement === undefined) this.#refuseUnknown('', unknownName('prepared statement', name), false);
+      if (statement === undefined) this.#door.refuseUnknown('', unknownName('prepared statement', name), false);
       else this.#extended({ kind: 'describe-statement', statement, hidden: false }, view, grant);
       return;
     }
@@ -280,7 +264,7 @@ export class ClientRelay {
       return;
     }
     const portal = this.#cycle.portal(name);
-    if (portal === undefined) this.#refuseUnknown('', unknownName('portal', name), false);
+    if (portal === undefined) this.#door.refuseUnknown('', unknownName('portal', name), false);
     else this.#extended({ kind: 'describe-portal', portal, hidden: false }, view, grant);
   }
 
@@ -292,13 +276,13 @@ export class ClientRelay {
   #sync(view: Uint8Array): void {
     this.#talk.skipping = false;
     this.#forgetCycle();
-    this.#cycleIsOpen = false;
+    this.#door.cycleIsOpen = false;
     this.#talk.expected.push({ kind: 'sync' });
     this.#talk.housekeep(view);
   }
 
   #extended(entry: Expected, bytes: Uint8Array, grant: Running['grant']): void {
-    this.#cycleIsOpen = true;
+    this.#door.cycleIsOpen = true;
     if (entry.kind === 'describe-portal') this.#cycle.describe(entry.portal);
     if (entry.kind === 'describe-statement') this.#cycle.describe(entry.statement);
     this.#talk.expected.push(entry);
@@ -314,12 +298,8 @@ export class ClientRelay {
     if (granted !== undefined) this.#talk.complete(granted, 'cancelled');
   }
 
-  /** The server answered what the gateway asked on its own, or will never. */
   settled(entry: Expected, answered: boolean): void {
-    if (this.#asking?.entry !== entry) return;
-    const { resume } = this.#asking;
-    this.#asking = undefined;
-    resume(answered);
+    this.#door.settled(entry, answered);
   }
 
   // ---- waiting for earlier answers
@@ -361,153 +341,6 @@ export class ClientRelay {
         throw new GatewayFault('protocol-violation', { publicMessage: `${message.kind} is not allowed while data is copied in` });
     }
   }
-
-  // ---- asking
-
-  /** Analysis and understanding, or the refusal that takes the statement's place. */
-  #understood(statement: PreparedStatement, simple: boolean, then: (understanding: Understanding) => void): void {
-    let understanding: Understanding;
-    try {
-      understanding = this.#talk.understand(statement);
-    } catch (error) {
-      this.#refuseUnknown(statement.text, toFault(error), simple);
-      return;
-    }
-    then(understanding);
-  }
-
-  #analysed(name: string, text: string, parameterTypes: readonly number[]): PreparedStatement | GatewayFault {
-    try {
-      const analysis = this.#talk.environment.analyse(text);
-      return { name, text, analysis, parameterTypes, byName: runsByName(analysis.statements), fields: undefined };
-    } catch (error) {
-      return toFault(error);
-    }
-  }
-
-  #refuseUnknown(text: string, fault: GatewayFault, simple: boolean): void {
-    const asked: Asked = { text, understanding: undefined, parameters: [], binding: new Uint8Array(0), naming: false, prepared: false };
-    this.#ask(asked, fault, simple, () => {
-      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'a refused operation was granted' });
-    });
-  }
-
-  #ask(
-    asked: Asked,
-    refusal: GatewayFault | undefined,
-    simple: boolean,
-    granted: (operation: Operation, grant: Running['grant']) => void,
-  ): void {
-    const operation = postgresOperation(this.#talk.session, this.#talk.sight().masks, asked);
-    this.#talk.out.push({ kind: 'ask', operation, refusal: refusal ?? asked.understanding?.refusal });
-    this.#awaiting = {
-      operationId: operation.id,
-      resume: (outcome) => {
-        if (this.#talk.skipping) this.#overtaken(operation, outcome, asked);
-        else if (outcome.kind === 'granted') granted(operation, outcome.grant);
-        else this.#refuse(operation.id, outcome.fault, simple);
-      },
-    };
-  }
-
-  /** While the answer was awaited an earlier statement of the cycle failed: the server passes over this one, so it is not sent. */
-  #overtaken(operation: Operation, outcome: Outcome, asked: Asked): void {
-    if (outcome.kind !== 'granted' || asked.naming || asked.understanding === undefined) return;
-    this.#talk.complete(running(operation.id, outcome.grant, asked.understanding), 'cancelled');
-  }
-
-  #start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
-    this.#talk.lastGrant = grant;
-    return running(operation.id, grant, understanding);
-  }
-
-  /** In place of what was refused goes a statement that no server accepts; its error becomes the refusal. */
-  #refuse(operationId: string, fault: GatewayFault, simple: boolean): void {
-    this.#talk.expected.push({ kind: 'refused', fault, operationId, simple });
-    const mustFail = `REFUSED BY SALLYPORT ${operationId}`;
-    if (simple) this.#talk.housekeep(encode.query(mustFail));
-    else {
-      this.#talk.skipping = true;
-      this.#talk.housekeep(encode.parse({ name: mustFail, query: mustFail, parameterTypes: [] }));
-      this.#talk.housekeep(encode.emptyClientMessage('Flush'));
-    }
-  }
-
-  // ---- masking: strict
-
-  /** `fields` undefined: not known, so that nothing hidden may be in reach under no name. */
-  #strictRefusal(understanding: Understanding, fields: readonly FieldDescription[] | undefined): GatewayFault | undefined {
-    if (!understanding.needsFields || understanding.refusal !== undefined) return undefined;
-    if (fields === undefined && understanding.maskFacts.mentionsAll && returnsRows(understanding)) return unknownColumns();
-    return planColumns(this.#talk.sight().masks, understanding.maskFacts, resultFields(fields ?? [])).refusal;
-  }
-
-  /** Asks the server which columns the statement would return, before any of it runs. Not where the question's Sync would end more than itself. */
-  #probe(text: string, understanding: Understanding, then: (fields: readonly FieldDescription[] | undefined) => void): void {
-    if (understanding.statements.length !== 1 || this.#cycleIsOpen) {
-      then(undefined);
-      return;
-    }
-    const entry: Expected & { kind: 'probe' } = { kind: 'probe', fields: undefined };
-    this.#question(entry, () => then(entry.fields));
-    this.#talk.housekeep(encode.parse({ name: probeName, query: text, parameterTypes: [] }));
-    this.#talk.housekeep(encode.describe('S', probeName));
-    this.#talk.housekeep(encode.close('S', probeName));
-    this.#talk.housekeep(encode.emptyClientMessage('Sync'));
-  }
-
-  #describeFirst(statement: PreparedStatement, then: () => void): void {
-    // Where the cycle fails before the answer comes, the server passes over what waits for it.
-    this.#question({ kind: 'describe-statement', statement, hidden: true }, (answered) => {
-      if (answered) then();
-    });
-    this.#cycleIsOpen = true;
-    this.#talk.housekeep(encode.describe('S', statement.name));
-    this.#talk.housekeep(encode.emptyClientMessage('Flush'));
-  }
-
-  #question(entry: Expected, resume: (answered: boolean) => void): void {
-    this.#talk.expected.push(entry);
-    this.#asking = { entry, resume };
-  }
-
-  #mayMask(understanding: Understanding): boolean {
-    const { masks } = this.#talk.sight();
-    return masks.hidden.length > 0 || !masks.detectors.isEmpty || returnsRows(understanding);
-  }
-}
-
-function returnsRows(understanding: Understanding): boolean {
-  return understanding.statements.some((statement) => statement.returnsRows);
-}
-
-function unknownColumns(): GatewayFault {
-  return new GatewayFault('masking-refused', {
-    publicMessage: 'masking is strict on this target: which columns this would show cannot be found out before it runs',
-    hint: 'Send one statement at a time, and name the columns that you need.',
-  });
-}
-
-/** The server cuts longer names silently (`NAMEDATALEN`), so that two of ours could be one of its. */
-function checkNames(message: ClientMessage): void {
-  const names =
-    message.kind === 'Bind'
-      ? [message.portal, message.statement]
-      : message.kind === 'Execute'
-        ? [message.portal]
-        : message.kind === 'Parse' || message.kind === 'Describe' || message.kind === 'Close'
-          ? [message.name]
-          : [];
-  for (const name of names) {
-    if (name.length * 3 <= maxNameBytes || encoder.encode(name).length <= maxNameBytes) continue;
-    throw new GatewayFault('limit-exceeded', { publicMessage: `names of statements and portals have at most ${maxNameBytes} bytes` });
-  }
-}
-
-/** In bytes of its own: views of what the client sent die. */
-function kept(asked: Asked): Asked {
-  const parameters = asked.parameters.map((parameter) => ({ ...parameter, bytes: parameter.bytes?.slice() ?? null }));
-  return { ...asked, parameters, binding: asked.binding.slice() };
 }
 
 function unknownRest(): GatewayFault {
@@ -523,60 +356,3 @@ function unknownName(what: string, name: string): GatewayFault {
     hint: 'Prepare it through the gateway in this session first.',
   });
 }
-
-function boundParameters(message: Bind, statement: PreparedStatement): readonly BoundParameter[] {
-  const { parameterFormats, parameters } = message;
-  return parameters.map((bytes, index) => ({
-    bytes,
-    format: (parameterFormats.length === 1 ? parameterFormats[0] : parameterFormats[index]) ?? 0,
-    typeOid: statement.parameterTypes[index] ?? 0,
-  }));
-}
-
-/** Bind without its two names, which drivers make up anew for each run: parameter formats, parameters, result formats. */
-function bindingBytes(view: Uint8Array): Uint8Array {
-  const portalEnd = view.indexOf(0, HEADER_BYTES);
-  return view.subarray(view.indexOf(0, portalEnd + 1) + 1);
-}
-
-const encoder = new TextEncoder();
-const probeName = 'sallyport_probe';
-/** NAMEDATALEN - 1. */
-const maxNameBytes = 63;
-
-const small = LIMIT_BYTES.small;
-const readyTable = tagTable({
-  expecting: 'a message after sign-in',
-  open: [
-    [CLIENT_TAG.Query, LIMIT_BYTES.query],
-    [CLIENT_TAG.Parse, LIMIT_BYTES.query],
-    [CLIENT_TAG.Bind, LIMIT_BYTES.bind],
-    [CLIENT_TAG.Execute, small],
-    [CLIENT_TAG.Describe, small],
-    [CLIENT_TAG.Close, small],
-    [CLIENT_TAG.Flush, small],
-    [CLIENT_TAG.Sync, small],
-    [CLIENT_TAG.Terminate, small],
-    [CLIENT_TAG.FunctionCall, LIMIT_BYTES.bind],
-    [CLIENT_TAG.CopyData, LIMIT_BYTES.bind],
-    [CLIENT_TAG.CopyDone, small],
-    [CLIENT_TAG.CopyFail, LIMIT_BYTES.copyFail],
-  ],
-});
-const copyTable = tagTable({
-  expecting: 'copy data',
-  forward: [CLIENT_TAG.CopyData],
-  open: [
-    [CLIENT_TAG.CopyDone, small],
-    [CLIENT_TAG.CopyFail, LIMIT_BYTES.copyFail],
-    [CLIENT_TAG.Flush, small],
-    [CLIENT_TAG.Sync, small],
-    [CLIENT_TAG.Terminate, small],
-    [CLIENT_TAG.Query, LIMIT_BYTES.query],
-    [CLIENT_TAG.Parse, LIMIT_BYTES.query],
-    [CLIENT_TAG.Bind, LIMIT_BYTES.bind],
-    [CLIENT_TAG.Execute, small],
-    [CLIENT_TAG.Describe, small],
-    [CLIENT_TAG.Close, small],
-  ],
-});
