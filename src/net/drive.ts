@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TLSSocket, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { Effect, Outcome, SessionEvent, Side, SignInRequest, WireSession } from '../core/effect.ts';
 import { assertNever, GatewayFault, toFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
@@ -11,6 +11,7 @@ import type { Protocol } from '../core/target.ts';
 import { deliverCancel, type CancelRegistry } from './cancel.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionRegistry } from './sessions.ts';
+import { deafen, endSocket, handshake, startServerTls } from './sockets.ts';
 import { dial, encrypt, type UpstreamAddress } from './upstream.ts';
 
 export interface DriveOptions {
@@ -320,22 +321,11 @@ class Drive implements Driven {
     const { serverTls, alpn } = this.#options;
     if (serverTls === undefined) throw new GatewayFault('unsupported', { publicMessage: 'this listener does not encrypt' });
     this.#outbox.flush();
-    const plain = this.#client;
-    deafen(plain);
-    plain.pause();
-    if (unread !== undefined && unread.length > 0) plain.unshift(unread);
-    const secured = new TLSSocket(plain, { isServer: true, secureContext: serverTls(), ALPNProtocols: [...alpn] });
-    plain.on('error', () => secured.destroy());
+    const secured = startServerTls(this.#client, unread, serverTls(), alpn);
     this.#client = secured;
     // From here on: a connection that is ended during the handshake gets no plaintext in between.
     this.#outbox = new Outbox(secured, this.#options.audit, (fault) => this.#fail(fault));
-    await new Promise<void>((resolve, reject) => {
-      secured.once('secure', resolve);
-      secured.once('error', (error) => reject(clientTlsFailed(error)));
-      secured.once('close', () => reject(clientTlsFailed(new Error('closed during the handshake'))));
-    });
-    secured.removeAllListeners('error');
-    secured.removeAllListeners('close');
+    await handshake(secured);
     this.#listen('client', secured);
     this.#notify({ kind: 'encrypted', side: 'client', certificate: undefined, alpn: secured.alpnProtocol || undefined });
   }
@@ -454,31 +444,6 @@ function signOnTooSlow(): GatewayFault {
     publicMessage: 'the target accepted the connection and then said nothing',
     hint: 'Try again in a moment.',
   });
-}
-
-function clientTlsFailed(error: Error): GatewayFault {
-  return new GatewayFault('protocol-violation', { publicMessage: 'TLS handshake failed', detail: error.message, cause: error });
-}
-
-/**
- * Takes our listeners off a socket that TLS takes over, event by event: `removeAllListeners()` makes the stream reconsider whether it
- * flows (Node 24), and what is put back into it for the handshake is lost.
- */
-function deafen(socket: Socket): void {
-  for (const event of ['data', 'error', 'close', 'end', 'drain']) socket.removeAllListeners(event);
-}
-
-/** What was written goes out; a peer that does not read has two seconds. Resolves when the socket is closed. */
-async function endSocket(socket: Socket): Promise<void> {
-  socket.on('error', () => {});
-  if (socket.closed) return;
-  const closed = new Promise<void>((resolve) => {
-    socket.once('close', () => resolve());
-  });
-  socket.end();
-  const impatience = setTimeout(() => socket.destroy(), 2_000);
-  await closed;
-  clearTimeout(impatience);
 }
 
 const signInTimeoutMs = 60_000;

@@ -132,9 +132,6 @@ export const sqlActions = {
   'sql:shutdown': ['administer'],
 } as const satisfies ActionTable;
 
-/** The name of one SQL action, for example `sql:drop-table`. */
-type SqlActionName = keyof typeof sqlActions;
-
 const sshActions = {
   'ssh:shell': ['execute'],
   'ssh:exec': ['execute'],
