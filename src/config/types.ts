@@ -1,5 +1,5 @@
-import type { PrincipalKind } from '../core/principal.ts';
 import type { HoldMode, MaskingMode } from '../core/target.ts';
+import type { IssuerConfig } from './issuer.ts';
 import type { Secret } from './secret.ts';
 
 /**
@@ -54,34 +54,6 @@ export interface ListenAddress {
 export interface ListenersConfig {
   readonly postgres: ListenAddress | undefined;
   readonly api: ListenAddress | undefined;
-}
-
-export type ClaimConditions = Readonly<Record<string, string | number | boolean>>;
-
-/**
- * Structurally the `IssuerConfig` of `identity/types.ts`, which stands above this layer: the file's own words, durations in seconds
- * as there, defaults left to `identity/`.
- */
-export interface IssuerConfig {
-  readonly name: string;
-  readonly issuer: string;
-  readonly audience: string | readonly string[];
-  readonly kind?: PrincipalKind | undefined;
-  readonly require?: ClaimConditions | undefined;
-  readonly groups?: readonly { readonly group: string; readonly when: ClaimConditions }[] | undefined;
-  readonly groups_claim?: string | undefined;
-  readonly algorithms?: readonly string[] | undefined;
-  /** Seconds. */
-  readonly max_lifetime?: number | undefined;
-  readonly jwks_uri?: string | undefined;
-  readonly subject_claim?: string | undefined;
-  readonly private_network?: boolean | undefined;
-  readonly unsafe_http?: boolean | undefined;
-  readonly record_claims?: readonly string[] | undefined;
-  readonly types?: readonly string[] | undefined;
-  readonly other_audiences?: readonly string[] | undefined;
-  /** People sign in here with `sallyport login`. */
-  readonly sign_in?: { readonly client_id: string; readonly scopes: readonly string[]; readonly resource?: string | undefined } | undefined;
 }
 
 /** A target is also what policy and pipeline call `Target` (`core/target.ts`). */

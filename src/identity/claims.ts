@@ -1,7 +1,7 @@
 import type { Issuer } from './issuer.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { refusal, type RefusalContext } from './refusal.ts';
-import type { ClaimConditions } from './types.ts';
+import type { ClaimConditions } from '../config/issuer.ts';
 
 /**
  * The checks on a verified token's claims (RFC 7519 section 4.1, OpenID Connect Core section 3.1.3.7, RFC 8725). All compare text

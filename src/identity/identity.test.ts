@@ -12,7 +12,7 @@ import {
   testKey,
   validClaims,
 } from './testing/tokens.ts';
-import type { IssuerConfig } from './types.ts';
+import type { IssuerConfig } from '../config/issuer.ts';
 
 const key = testKey('ES256', 'k1');
 const token = signToken(key, validClaims({ environment: 'staging' }));

@@ -14,7 +14,7 @@ import { createFetchDocument, type FetchDocument } from './https/fetch-document.
 import { checkIssuers, type Issuer } from './issuer.ts';
 import { createKeySource, type KeySource } from './key-source.ts';
 import { refusal } from './refusal.ts';
-import type { IssuerConfig } from './types.ts';
+import type { IssuerConfig } from '../config/issuer.ts';
 import { verifyToken } from './verify.ts';
 
 export interface IdentityOptions {

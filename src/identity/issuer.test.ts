@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { checkIssuers, IssuerConfigError } from './issuer.ts';
-import type { IssuerConfig } from './types.ts';
+import type { IssuerConfig } from '../config/issuer.ts';
 
 const sound: IssuerConfig = { name: 'ci', issuer: 'https://ci.bank.example', audience: 'https://gw.bank.example' };
 

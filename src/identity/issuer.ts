@@ -3,7 +3,7 @@ import type { PrincipalKind } from '../core/principal.ts';
 import type { KeyLocation } from './key-source.ts';
 import { supportedAlgorithms } from './keys.ts';
 import { normalizeType } from './token.ts';
-import type { ClaimConditions, GroupRule, IssuerConfig } from './types.ts';
+import type { ClaimConditions, GroupRule, IssuerConfig } from '../config/issuer.ts';
 
 /** A configured issuer, checked, defaults filled in, ready to be asked. */
 export interface Issuer {

@@ -12,7 +12,7 @@ import {
   validClaims,
   type Members,
 } from './testing/tokens.ts';
-import type { IssuerConfig } from './types.ts';
+import type { IssuerConfig } from '../config/issuer.ts';
 
 const key = testKey('ES256', 'k1');
 

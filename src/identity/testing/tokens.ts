@@ -6,7 +6,7 @@ import type { ClockPort } from '../../core/ports.ts';
 import type { FetchDocument } from '../https/fetch-document.ts';
 import { createIdentity, type Identity, type IdentityOptions } from '../identity.ts';
 import { createSqliteGatewayTokenStore } from '../sqlite/gateway-token-store.ts';
-import type { IssuerConfig } from '../types.ts';
+import type { IssuerConfig } from '../../config/issuer.ts';
 
 /** What tests sign tokens with: every byte of header, payload and signature can be wrong on purpose. */
 export interface TestKey {

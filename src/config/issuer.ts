@@ -1,8 +1,8 @@
 import type { PrincipalKind } from '../core/principal.ts';
 
 /**
- * One accepted OIDC issuer, named as in `sallyport.yaml` (`issuers:`). `checkIssuers` refuses what cannot be served safely; the
- * types alone do not. Durations are seconds.
+ * One accepted OIDC issuer, named as in `sallyport.yaml` (`issuers:`). `identity/` refuses what cannot be served safely;
+ * the types alone do not. Durations are seconds.
  */
 export interface IssuerConfig {
   /** Unique; letters, digits, `.`, `_` and `-`. Stands in every principal and record. */
@@ -46,6 +46,8 @@ export interface IssuerConfig {
    * for could present it here (OpenID Connect Core section 3.1.3.7, step 3). Default none.
    */
   readonly other_audiences?: readonly string[] | undefined;
+  /** People sign in here with `sallyport login`: a public client with a loopback redirect. */
+  readonly sign_in?: { readonly client_id: string; readonly scopes: readonly string[]; readonly resource?: string | undefined } | undefined;
 }
 
 /** Claim name to exact value. A claim that is a number or a boolean is compared by its JSON text. */
