@@ -1,5 +1,4 @@
 export { ConfigError } from './problem.ts';
-export type { IssuerConfig } from './issuer.ts';
 export { loadConfig } from './load.ts';
 export type { Config, PostgresUpstream, TargetConfig } from './types.ts';
 export { ConfigWatcher, RestartNeeded } from './watch.ts';
