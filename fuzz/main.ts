@@ -66,4 +66,6 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+// Ends the servers too, which end with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 process.exit(await main());

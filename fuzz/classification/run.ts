@@ -32,7 +32,7 @@ export async function fuzzClassification(options: RunOptions): Promise<RunResult
   const server = await startEmbeddedPostgres({
     folder: join(folder, 'postgres'),
     password: 'fuzz',
-    settings: { track_functions: 'all', max_prepared_transactions: '2', log_min_messages: 'fatal' },
+    settings: { track_functions: 'all', max_prepared_transactions: '2', log_min_messages: 'fatal', ...patience },
   });
   const run = new ClassificationRun(server, options);
   try {
@@ -197,7 +197,7 @@ class ClassificationRun {
   }
 
   #newClient(user: string, database: string): pg.Client {
-    const client = new pg.Client({ host: '127.0.0.1', port: this.#server.port, user, password: 'fuzz', database });
+    const client = new pg.Client({ host: '127.0.0.1', port: this.#server.port, user, password: 'fuzz', database, query_timeout: 30_000 });
     client.on('error', () => {});
     return client;
   }
@@ -214,7 +214,7 @@ class ClassificationRun {
       if (left[0]?.n === 2) await client.query('select pg_advisory_unlock_all()');
       else await this.#discard();
     } catch {
-      await this.#discard();
+      await this.#remake();
     }
   }
 
@@ -230,6 +230,8 @@ class ClassificationRun {
     const client = this.#newClient('fuzz_owner', 'fuzz');
     await client.connect();
     for (const repair of repairs) await client.query(repair).catch(() => {});
+    const { rows } = await client.query<{ gid: string }>('select gid from pg_prepared_xacts');
+    for (const { gid } of rows) await client.query(`rollback prepared ${client.escapeLiteral(gid)}`);
     await client.query(schema);
     await client.end();
     const place = { target: 'fuzz', database: undefined, databaseName: 'fuzz' };
@@ -266,7 +268,6 @@ const named = new Names();
 /** What texts leave behind outside their transaction and outside the two schemas. */
 const repairs = [
   "set statement_timeout = '20s'",
-  "rollback prepared 'x'",
   "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = 'fuzz'",
   'alter role fuzz_owner reset all',
   'alter database fuzz reset all',
@@ -275,4 +276,6 @@ const repairs = [
   'drop publication if exists made37',
 ];
 /** Of what the server runs. */
+/** What RESET ALL and its like go back to. */
+const patience = { statement_timeout: '10s', lock_timeout: '3s' };
 const mostUnclassified = 0.005;

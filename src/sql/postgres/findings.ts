@@ -124,6 +124,8 @@ export class Findings {
     for (const { name, unlessDerived, storing } of this.#rowReferences)
       if (this.#rows.has(name) || (unlessDerived && !this.#derived.has(name))) this.mentionAll(storing);
     const seen = this.#seen.summary();
+    // Even EXPLAIN of what makes a temporary relation may first make the schema for it.
+    const makes = [...this.#acts.values()].some((act) => /^sql:create/.test(act.action));
     const runsNamed = this.effects.some((effect) => effect.kind === 'execute');
     return {
       kind: this.kind,
@@ -139,7 +141,7 @@ export class Findings {
       copies: this.launders ? seen : this.stores && !this.plannedOnly ? this.#stored.summary() : undefined,
       unbounded: this.unbounded && !this.plannedOnly,
       cascade: this.cascade,
-      pureRead: !this.opaque && this.#types.size === 0 && (this.plannedOnly ? !runsNamed : !this.changes),
+      pureRead: !this.opaque && this.#types.size === 0 && (this.plannedOnly ? !runsNamed && !makes : !this.changes),
       returnsRows: this.returnsRows,
       opaque: this.opaque,
       copy: this.copy,
