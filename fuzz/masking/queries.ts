@@ -7,11 +7,14 @@ export class Queries {
   readonly #clean: boolean;
   /** Whole rows, which sensitive columns would be a part of. */
   readonly #wholeRows: boolean;
+  /** Nor functions of the database. */
+  readonly #plain: boolean;
   #names = 0;
 
-  constructor(random: Random, clean: boolean) {
+  constructor(random: Random, clean: boolean, plain = clean) {
     this.#random = random;
     this.#clean = clean;
+    this.#plain = plain;
     this.#wholeRows = !clean || random.chance(0.5);
   }
 
@@ -35,7 +38,7 @@ export class Queries {
   }
 
   #relations(): readonly Relation[] {
-    if (!this.#clean) return relations;
+    if (!this.#clean) return this.#plain ? relations.filter((relation) => relation.kind !== 'function') : relations;
     return relations.filter((relation) => relation.clean || (!this.#wholeRows && ['people', 'wallets'].includes(relation.name)));
   }
 
@@ -124,7 +127,7 @@ export class Queries {
     if (depth < 2 || random.chance(0.6)) return first;
     if (random.chance(0.35)) {
       const alias = this.#name('l');
-      const inner = this.#expand(random.pick(this.#clean ? cleanLaterals : laterals), first.scope, depth - 1);
+      const inner = this.#expand(random.pick(this.#plain ? plainLaterals : laterals), first.scope, depth - 1);
       return {
         from: `${first.from}, lateral ${inner} as ${alias}(v)`,
         scope: [...first.scope, { alias, columns: [column('v', 'text')], isRow: true }],
@@ -179,7 +182,7 @@ export class Queries {
   #value(type: ColumnType, scope: Scope, depth: number): string {
     const random = this.#random;
     if (depth <= 0 || random.chance(0.25)) return this.#leaf(type, scope);
-    const templates = this.#clean ? (cleanTemplates[type] ?? templatesOf[type]) : templatesOf[type];
+    const templates = (this.#clean ? cleanTemplates : this.#plain ? plainTemplates : templatesOf)[type];
     return this.#expand(random.pick(templates), scope, depth - 1);
   }
 
@@ -456,16 +459,18 @@ exists (select 1 from lookup where label = {text})
 `),
 };
 
-/** Without what differs from call to call, reaches other tables or runs code of the database. */
-const cleanTemplates: Readonly<Record<ColumnType, readonly string[]>> = Object.fromEntries(
-  Object.entries(templatesOf).map(([type, templates]) => [
-    type,
-    templates.filter(
-      (template) =>
-        !/query_to_xml|f_|random|set_config|current_setting|hashtext|pg_input|reverse\(\{bytea|send\(|collation for/.test(template),
-    ),
-  ]),
-) as unknown as Readonly<Record<ColumnType, readonly string[]>>;
+/** Without functions of the database: what they read by themselves and someone stores is not known (policy: `sql:call-function`). */
+const plainTemplates = without(/f_/);
+
+/** Without what differs from call to call, reaches other tables or is on none of the gateway's lists either. */
+const cleanTemplates = without(
+  /query_to_xml|f_|random|set_config|current_setting|hashtext|pg_input|reverse\(\{bytea|send\(|textcat|collation for/,
+);
+
+function without(what: RegExp): Readonly<Record<ColumnType, readonly string[]>> {
+  const entries = Object.entries(templatesOf).map(([type, templates]) => [type, templates.filter((template) => !what.test(template))]);
+  return Object.fromEntries(entries) as Readonly<Record<ColumnType, readonly string[]>>;
+}
 
 const constants: Readonly<Record<ColumnType, readonly string[]>> = {
   text: ["'plain'", "'a'", 'current_user', "''"],
@@ -525,7 +530,7 @@ f_same({text})
 pg_input_error_info({text}, 'integer')
 `);
 
-const cleanLaterals = laterals.filter((template) => !/f_same|ts_stat|pg_input/.test(template));
+const plainLaterals = laterals.filter((template) => !/f_same|ts_stat|pg_input/.test(template));
 
 /** System views that may repeat values or texts. */
 const systemSources: readonly (readonly [string, string])[] = [

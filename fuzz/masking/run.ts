@@ -149,8 +149,10 @@ class MaskingRun {
   // ---- what was found
 
   async #report(script: Script, modes: readonly Mode[], leak: Leak, caseIndex: number): Promise<void> {
+    const isRolledBack = script.steps[0] === 'begin' && !script.commits;
     const same = async (steps: readonly string[], withModes: readonly Mode[]): Promise<boolean> =>
-      (await this.#run({ ...script, steps }, withModes, true))?.class === leak.class;
+      // What a transaction held together must not last, or the next try sees it.
+      (!isRolledBack || steps[0] === 'begin') && (await this.#run({ ...script, steps }, withModes, true))?.class === leak.class;
     const pairs = script.steps.map((step, at) => [step, modes[at]!] as const);
     const tries = script.commits ? 30 : 300;
     const fewer = await minimised(
@@ -169,6 +171,7 @@ class MaskingRun {
       const smaller = await minimised(tokens, (some) => same(steps.with(at, some.join('')), kept), tries);
       steps = steps.with(at, smaller.join(''));
     }
+    await this.#remake();
     this.#options.progress(`leak of ${leak.class}: ${steps.join('; ').slice(0, 200)}`);
     this.#findings.add({
       what: keyOf(script.steps, leak),

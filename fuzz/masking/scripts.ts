@@ -19,7 +19,7 @@ export function makeScript(random: Random): Script {
   if (random.chance(0.12)) return { steps: [new Queries(random, true).select()], commits: false, clean: true };
   const queries = new Queries(random, false);
   if (random.chance(0.55)) return { steps: [single(random, queries)], commits: false, clean: false };
-  const body = filled(random.pick(scripts), random, queries);
+  const body = filled(random.pick(scripts), random, new Queries(random, false, true));
   const steps = random.chance(0.3) ? [...body, single(random, queries)] : body;
   if (random.chance(0.6)) {
     const lasts = body.includes('commit');
@@ -576,8 +576,9 @@ select id from people where secret = '{literal}' union select 1
 `);
 
 /**
- * Code that the principal brings along and runs (`sql:do`, `sql:create-function`, `sql:create-rule`, `sql:create-trigger`) may store what it reads
- * where nothing is known of it: whether someone may bring code is policy's question. Not run; kept so that the limit has a name.
+ * Known limits. Code that the principal brings along and runs (`sql:do`, `sql:create-function`, `sql:create-rule`, `sql:create-trigger`) may store what it reads
+ * where nothing is known of it, and so may a function that is there (`insert … select * from f_people()`): whether someone may bring or call
+ * code is policy's question. Not run; kept so that the limit has a name.
  */
 export const throughCodeOfOnesOwn = list(`
 create rule copied as on update to clean do also insert into lookup select id + 100, secret from people

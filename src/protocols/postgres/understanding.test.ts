@@ -126,6 +126,23 @@ describe('an oid that no catalogue has, in a session that made something', () =>
   });
 });
 
+describe('a function that runs a query given as text', () => {
+  it('stores nothing where any class is hidden', () => {
+    const catalogue = catalogueOf([people, relation(20_040, 'notes', 'r', ['id', 'note'])]);
+    const xml = "query_to_xml('select ssn from people', true, true, '')::text";
+    for (const sql of [
+      `insert into notes select 1, ${xml}`,
+      `insert into notes values (1, 'x') on conflict (id) do update set note = (select max(${xml}) from notes)`,
+      `update notes set note = ${xml}`,
+      `create temp table kept as select ${xml}`,
+      `select set_config('app.kept', ${xml}, false)`,
+      `select pg_notify('a', ${xml})`,
+    ])
+      assert.equal(understood(sql, catalogue).refusal?.code, 'masking-refused', sql);
+    assert.equal(understood(`select ${xml}`, catalogue).refusal, undefined, 'what is shown is masked');
+  });
+});
+
 describe('rules', () => {
   const log = relation(20_030, 'log', 'r', ['id']);
   const ruled = { ...log, relation: { ...log.relation, hasRules: true } };

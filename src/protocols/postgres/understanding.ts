@@ -229,7 +229,8 @@ function refusalOf(
     }
     const { copies, copy } = statement;
     if (copies !== undefined) {
-      const carried = reachedClasses(sight.masks, { ...facts, mentions: copies.mentions, mentionsAll: copies.mentionsAll });
+      const { mentions, mentionsAll } = copies;
+      const carried = reachedClasses(sight.masks, { ...facts, mentions, mentionsAll, opaque: facts.opaque || statement.copiesAny });
       if (carried.length > 0)
         return withheld('it would copy', carried, 'Leave the sensitive columns out, or have their class revealed to you.');
     }

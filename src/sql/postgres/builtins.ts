@@ -107,6 +107,13 @@ export const reachingFunctions: ReadonlyMap<string, `sql:${string}`> = byAction(
   `,
 });
 
+/** Functions that run a query given as text, or read whatever relation they are given the name of. */
+export const readingFunctions: ReadonlySet<string> = words(`
+  cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema query_to_xml
+  query_to_xml_and_xmlschema query_to_xmlschema schema_to_xml schema_to_xml_and_xmlschema schema_to_xmlschema table_to_xml
+  table_to_xml_and_xmlschema table_to_xmlschema ts_rewrite ts_stat
+`);
+
 /** Helpers of the standard's information schema that drivers call by their schema's name. Immutable or stable. */
 export const informationSchemaFunctions: ReadonlySet<string> = words(`
   _pg_char_max_length _pg_char_octet_length _pg_datetime_precision _pg_expandarray _pg_index_position _pg_interval_type

@@ -7,6 +7,7 @@ import {
   informationSchemaFunctions,
   pureFunctions,
   reachingFunctions,
+  readingFunctions,
   rowFunctions,
   volatileFunctions,
 } from './builtins.ts';
@@ -63,9 +64,10 @@ function callFunction(name: QualifiedName, found: Findings): void {
   if (effect !== undefined) {
     found.act(effect, object);
     found.changes = true;
-    if (name.name !== 'nextval') found.launders = true;
+    if (name.name !== 'nextval') found.keepsArguments();
     return;
   }
+  if (readingFunctions.has(name.name) || reachingFunctions.has(name.name)) found.readsAny = true;
   found.act(reachingFunctions.get(name.name) ?? 'sql:call-function', object);
   found.runsUnseen();
 }

@@ -20,6 +20,10 @@ export class Findings {
   setsByFunction = false;
   /** Values may leave by a way that is no result column: an argument of a function that is not known to be harmless. */
   launders = false;
+  /** An argument outlives the statement where nothing is known of it: a setting, a notification. */
+  keeps = false;
+  /** Calls what may read any relation. */
+  readsAny = false;
   /** EXPLAIN without ANALYZE: planned, not run. */
   plannedOnly = false;
   copy: Statement['copy'] = undefined;
@@ -85,6 +89,11 @@ export class Findings {
     this.#types.set(nameKey(name), name);
   }
 
+  keepsArguments(): void {
+    this.keeps = true;
+    this.launders = true;
+  }
+
   /** Runs what the text does not show. */
   runsUnseen(): void {
     this.opaque = true;
@@ -125,7 +134,7 @@ export class Findings {
       if (this.#rows.has(name) || (unlessDerived && !this.#derived.has(name))) this.mentionAll(storing);
     const seen = this.#seen.summary();
     // Even EXPLAIN of what makes a temporary relation may first make the schema for it.
-    const makes = [...this.#acts.values()].some((act) => /^sql:create/.test(act.action));
+    const makes = [...this.#acts.values()].some((act) => act.action.startsWith('sql:create'));
     const runsNamed = this.effects.some((effect) => effect.kind === 'execute');
     return {
       kind: this.kind,
@@ -139,6 +148,7 @@ export class Findings {
       mentionsAll: seen.mentionsAll,
       attributes: [...this.#attributes],
       copies: this.launders ? seen : this.stores && !this.plannedOnly ? this.#stored.summary() : undefined,
+      copiesAny: this.readsAny && (this.keeps || this.stores) && !this.plannedOnly,
       unbounded: this.unbounded && !this.plannedOnly,
       cascade: this.cascade,
       pureRead: !this.opaque && this.#types.size === 0 && (this.plannedOnly ? !runsNamed && !makes : !this.changes),

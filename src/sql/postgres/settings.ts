@@ -19,7 +19,7 @@ export function setByFunction(args: unknown, found: Findings): void {
   const known = value === undefined ? undefined : constantText(value);
   found.literalSensitive = true;
   found.setsByFunction = true;
-  found.launders = true;
+  found.keepsArguments();
   applySetting(setting, known === undefined ? undefined : [known], local !== undefined && constantText(local) === 'true', found);
 }
 

@@ -20,6 +20,7 @@ function summarise(statement: Statement): string {
     part('written', statement.written.map(name)),
     part('mentions', [...(statement.mentionsAll ? ['*'] : []), ...statement.mentions]),
     copies === undefined ? '' : `copies ${[...(copies.mentionsAll ? ['*'] : []), ...copies.mentions].join(' ')}`.trim(),
+    statement.copiesAny ? 'copies what it is told' : '',
     part('functions', statement.functions.map(name)),
     part('types', statement.types.map(name)),
     flags.join(' '),
