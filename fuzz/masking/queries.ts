@@ -8,13 +8,13 @@ export class Queries {
   /** Whole rows, which sensitive columns would be a part of. */
   readonly #wholeRows: boolean;
   /** Nor functions of the database. */
-  readonly #plain: boolean;
+  readonly #noCode: boolean;
   #names = 0;
 
-  constructor(random: Random, clean: boolean, plain = clean) {
+  constructor(random: Random, clean: boolean, withoutCode = clean) {
     this.#random = random;
     this.#clean = clean;
-    this.#plain = plain;
+    this.#noCode = withoutCode;
     this.#wholeRows = !clean || random.chance(0.5);
   }
 
@@ -38,7 +38,7 @@ export class Queries {
   }
 
   #relations(): readonly Relation[] {
-    if (!this.#clean) return this.#plain ? relations.filter((relation) => relation.kind !== 'function') : relations;
+    if (!this.#clean) return this.#noCode ? relations.filter((relation) => relation.kind !== 'function') : relations;
     return relations.filter((relation) => relation.clean || (!this.#wholeRows && ['people', 'wallets'].includes(relation.name)));
   }
 
@@ -127,7 +127,7 @@ export class Queries {
     if (depth < 2 || random.chance(0.6)) return first;
     if (random.chance(0.35)) {
       const alias = this.#name('l');
-      const inner = this.#expand(random.pick(this.#plain ? plainLaterals : laterals), first.scope, depth - 1);
+      const inner = this.#expand(random.pick(this.#noCode ? plainLaterals : laterals), first.scope, depth - 1);
       return {
         from: `${first.from}, lateral ${inner} as ${alias}(v)`,
         scope: [...first.scope, { alias, columns: [column('v', 'text')], isRow: true }],
@@ -182,7 +182,7 @@ export class Queries {
   #value(type: ColumnType, scope: Scope, depth: number): string {
     const random = this.#random;
     if (depth <= 0 || random.chance(0.25)) return this.#leaf(type, scope);
-    const templates = (this.#clean ? cleanTemplates : this.#plain ? plainTemplates : templatesOf)[type];
+    const templates = (this.#clean ? cleanTemplates : this.#noCode ? plainTemplates : templatesOf)[type];
     return this.#expand(random.pick(templates), scope, depth - 1);
   }
 
