@@ -134,7 +134,7 @@ export class Findings {
       if (this.#rows.has(name) || (unlessDerived && !this.#derived.has(name))) this.mentionAll(storing);
     const seen = this.#seen.summary();
     // Even EXPLAIN of what makes a temporary relation may first make the schema for it.
-    const makes = [...this.#acts.values()].some((act) => act.action.startsWith('sql:create'));
+    const makes = [...this.#acts.values()].some((act) => act.action.slice('sql:'.length).startsWith('create'));
     const runsNamed = this.effects.some((effect) => effect.kind === 'execute');
     return {
       kind: this.kind,
