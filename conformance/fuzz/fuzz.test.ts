@@ -5,7 +5,7 @@ import { fuzzMasking } from '../../fuzz/masking/run.ts';
 import { fuzzProtocol } from '../../fuzz/protocol/run.ts';
 import type { RunOptions, RunResult } from '../../fuzz/report.ts';
 
-/** Half a minute of each, with a seed of the day: `npm run fuzz -- <name> --seed N` does the same again. */
+/** Half a minute of each, always from the same seed, so that a change is judged by itself; `npm run fuzz` takes a new one each time. */
 const fuzzers: readonly (readonly [string, (options: RunOptions) => Promise<RunResult>])[] = [
   ['classification', fuzzClassification],
   ['masking', fuzzMasking],
@@ -13,7 +13,7 @@ const fuzzers: readonly (readonly [string, (options: RunOptions) => Promise<RunR
 ];
 
 describe('fuzzing finds nothing', () => {
-  const seed = Math.floor(Date.now() / 86_400_000);
+  const seed = 20_779;
   for (const [name, fuzz] of fuzzers) {
     it(`${name}, seed ${seed}`, async () => {
       const { cases, findings } = await fuzz({ seconds: 30, seed, only: undefined, progress: () => {} });
