@@ -48,9 +48,12 @@ function quoted(kind: SqlToken['kind'], start: number, end: number, sql: string)
   return end < 0 ? { kind: 'doubt', start, end: sql.length } : { kind, start, end };
 }
 
-/** Length of the prefix that makes what follows a constant or identifier of a special kind: E, B, X, N before `'`; U& before either quote. */
+/**
+ * Length of the prefix that makes what follows a constant or identifier of a special kind: E, B, X before `'`; U& before either quote.
+ * N before `'` is none: to the server it is the key word NCHAR, so that a name may stand before it (`e.n'…'`).
+ */
 function prefixLength(sql: string, at: number): number {
-  if ('eEbBxXnN'.includes(sql[at]!) && sql[at + 1] === "'") return 1;
+  if ('eEbBxX'.includes(sql[at]!) && sql[at + 1] === "'") return 1;
   const isUnicode = (sql[at] === 'u' || sql[at] === 'U') && sql[at + 1] === '&' && (sql[at + 2] === "'" || sql[at + 2] === '"');
   return isUnicode ? 2 : 0;
 }

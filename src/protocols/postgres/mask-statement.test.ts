@@ -18,8 +18,10 @@ describe('a statement that could hold a hidden value', () => {
   const cases: readonly (readonly [sql: string, shown: string])[] = [
     ["select * from customers where ssn = '123-45-6789'", "select * from customers where ssn = '…'"],
     ['select 1, 2.5e-3, .5, 0xFF, 1_000, t1.c2 from t1', 'select …, …, …, …, …, t1.c2 from t1'],
-    ["select E'a\\'b', 'it''s', B'01', x'ff', N'n', U&'\\0041' UESCAPE '!'", "select '…', '…', '…', '…', '…', '…' UESCAPE '…'"],
+    ["select E'a\\'b', 'it''s', B'01', x'ff', N'n', U&'\\0041' UESCAPE '!'", "select '…', '…', '…', '…', N'…', '…' UESCAPE '…'"],
     ["select $$a'b$$, $t$ $$ $t$, x$$y, $1", "select '…', '…', x$$y, $1"],
+    // What is shown stays a statement: N is a word of its own to the server, so a name may stand before it.
+    ["select s.n'a'", "select s.n'…'"],
     ["select E'a'\n  'b\\'c' from t", "select '…' from t"],
     ["select E'a' -- note\n'b\\'c' from t", "select '…' from t"],
     ["select 'a' 'b'", "select '…' '…'"],
