@@ -15,5 +15,6 @@ if (files.length === 0) {
   process.exit(2);
 }
 if (files.some((file) => file.startsWith('conformance'))) ensureDebian(testPackages);
-const runner = spawn(process.execPath, ['--test', '--test-timeout=300000', ...files], { stdio: 'inherit' });
+const seedModule = new URL('property-seed.ts', import.meta.url).href;
+const runner = spawn(process.execPath, ['--import', seedModule, '--test', '--test-timeout=300000', ...files], { stdio: 'inherit' });
 runner.on('exit', (code) => process.exit(code ?? 1));
