@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { GatewayFault } from '../../core/fault.ts';
 import type { FaultCode } from '../../core/fault.ts';
+import { SyntaxFault } from '../../sql/postgres/syntax-fault.ts';
 import { decodeServer } from './decode.ts';
 import { faultFields, faultMessage, notice } from './fault.ts';
 import type { FaultPhase } from './fault.ts';
@@ -67,23 +68,41 @@ it('nobody can tell an unknown target from a forbidden one before sign-in', () =
   assert.deepEqual(worded[0], worded[1]);
 });
 
-it('a syntax error keeps PostgreSQL’s SQLSTATE, and its position where there is one', () => {
-  const cases: [detail: string, sqlState: string, position: string | undefined][] = [
-    ['syntax error: syntax error at or near "FORM" at character 15', '42601', '15'],
-    ['syntax error: unterminated quoted string at character 3', '42601', '3'],
-    ['syntax error: syntax error at end of input', '42601', undefined],
-    ['syntax error: x at character 0', '42601', undefined],
-    ['syntax error: x at character 99999999999', '42601', undefined],
-    ['syntax error: near "at character 5" at character 7', '42601', '7'],
-    ['dynamic SQL', '42501', undefined],
+it('a syntax error reads as the server’s own: its message, SQLSTATE and place, and the operation where only the curious look', () => {
+  const fault = new SyntaxFault('syntax error at or near "FORM"', 15, 'select a, b, c FORM d');
+  const fields = faultFields(fault, { phase: 'operation', operationId: 'op-7' });
+  assert.deepEqual(Object.fromEntries(fields), {
+    S: 'ERROR',
+    V: 'ERROR',
+    C: '42601',
+    M: 'syntax error at or near "FORM"',
+    P: '15',
+    F: 'sallyport',
+    L: '0',
+    R: 'op-7',
+  });
+  assert.match(fault.publicMessage, /at character 15$/, 'where there is no field for the place, the text says it');
+});
+
+it('a syntax error without a place has none', () => {
+  const fields = faultFields(new SyntaxFault('syntax error at end of input', 0, 'select'), { phase: 'operation' });
+  assert.equal(fields.has('P'), false);
+});
+
+it('what PostgreSQL’s scanner and grammar say besides a message is said here too', () => {
+  const cases: [message: string, text: string, position: number, sqlState: string, hint: string | undefined][] = [
+    ['invalid Unicode escape', "select U&'é\\61'", 12, '22025', 'Unicode escapes must be \\XXXX or \\+XXXXXX.'],
+    ['invalid Unicode escape', "select E'😀\\u61'", 11, '22025', 'Unicode escapes must be \\uXXXX or \\UXXXXXXXX.'],
+    ['LIMIT #,# syntax is not supported at or near ","', 'select 1 limit 1, 2', 17, '42601', 'Use separate LIMIT and OFFSET clauses.'],
+    ['CREATE ASSERTION is not yet implemented', 'create assertion a check (true)', 0, '0A000', undefined],
+    ['frame start cannot be UNBOUNDED FOLLOWING', 'x', 1, '42P20', undefined],
+    ['syntax error at or near "x"', 'x', 1, '42601', undefined],
   ];
-  for (const [detail, sqlState, position] of cases) {
-    const fields = faultFields(new GatewayFault('unclassified', { publicMessage: 'syntax error', detail }), { phase: 'operation' });
-    assert.equal(fields.get('C'), sqlState, detail);
-    assert.equal(fields.get('P'), position, detail);
+  for (const [message, text, position, sqlState, hint] of cases) {
+    const fields = faultFields(new SyntaxFault(message, position, text), { phase: 'operation' });
+    assert.equal(fields.get('C'), sqlState, message);
+    assert.equal(fields.get('H'), hint, message);
   }
-  const other = new GatewayFault('policy-denied', { publicMessage: 'x', detail: 'syntax error: x at character 3' });
-  assert.equal(faultFields(other, { phase: 'operation' }).get('P'), undefined);
 });
 
 it('what a client wrote cannot end a field, steer a terminal or fill it', () => {

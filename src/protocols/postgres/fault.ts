@@ -1,5 +1,6 @@
 import { assertNever } from '../../core/fault.ts';
 import type { FaultCode, GatewayFault } from '../../core/fault.ts';
+import { SyntaxFault } from '../../sql/postgres/syntax-fault.ts';
 import { errorResponse, noticeResponse } from './encode.ts';
 
 /**
@@ -22,21 +23,37 @@ export function faultMessage(fault: GatewayFault, context: FaultContext): Uint8A
 
 /**
  * A fault as ErrorResponse fields (manual: "Error and Notice Message Fields"), in the order to send: S, V, C, M always, D and P where
- * they apply, H always. Nothing of `detail` or `cause` is in them.
+ * they apply, H always. Nothing of `detail` or `cause` is in them. A syntax error is worded as the server would word it, to the letter:
+ * it is no refusal, and who asked reads it as what it is. The operation stands in R, which clients show when they are asked for more.
  */
 export function faultFields(fault: GatewayFault, context: FaultContext): Map<string, string> {
+  if (fault instanceof SyntaxFault && context.phase === 'operation') return syntaxErrorFields(fault, context.operationId);
   const wording = word(fault.code, context.phase);
-  const position = syntaxErrorPosition(fault);
   const severity = context.phase === 'operation' ? 'ERROR' : 'FATAL';
   const fields = new Map([
     ['S', severity],
     ['V', severity],
-    ['C', isSyntaxError(fault) ? '42601' : wording.sqlState],
+    ['C', wording.sqlState],
     ['M', named(printable(fault.publicMessage), context.operationId)],
   ]);
   if (wording.neverSent && context.phase === 'operation') fields.set('D', 'Nothing of this operation reached the target.');
   fields.set('H', printable(fault.hint ?? wording.hint));
-  if (position !== undefined) fields.set('P', String(position));
+  return fields;
+}
+
+function syntaxErrorFields(fault: SyntaxFault, operationId: string | undefined): Map<string, string> {
+  const fields = new Map([
+    ['S', 'ERROR'],
+    ['V', 'ERROR'],
+    ['C', fault.sqlState],
+    ['M', printable(fault.syntaxMessage)],
+  ]);
+  if (fault.syntaxDetail !== undefined) fields.set('D', fault.syntaxDetail);
+  if (fault.syntaxHint !== undefined) fields.set('H', fault.syntaxHint);
+  if (fault.position > 0) fields.set('P', String(fault.position));
+  fields.set('F', 'sallyport');
+  fields.set('L', '0');
+  fields.set('R', operationId ?? 'sallyport');
   return fields;
 }
 
@@ -122,19 +139,6 @@ function beforeSending(sqlState: string, hint: string): Wording {
 
 function named(text: string, operationId: string | undefined): string {
   return operationId === undefined ? text : `${text} (operation ${operationId})`;
-}
-
-/** `sql/postgres/parser.ts` says so at the start of `detail`, and at its end the position where the grammar gave one. */
-function isSyntaxError(fault: GatewayFault): boolean {
-  return fault.code === 'unclassified' && fault.detail.startsWith('syntax error');
-}
-
-/** Field P: the place in the query string, in characters, from 1. */
-function syntaxErrorPosition(fault: GatewayFault): number | undefined {
-  if (!isSyntaxError(fault)) return undefined;
-  const digits = / at character ([0-9]{1,9})$/.exec(fault.detail)?.[1];
-  const position = Number(digits ?? 0);
-  return position > 0 ? position : undefined;
 }
 
 /** Text for a terminal: bounded, no NUL (which would end the field), no control characters (which could forge what follows). */

@@ -6,7 +6,8 @@ import { actionsByName } from '../../policy/schema.ts';
 import type { Statement } from '../statement.ts';
 import { analyse } from './analyse.ts';
 import { builtinOperators, effectFunctions, reachingFunctions } from './builtins.ts';
-import { loadParser, SyntaxFault } from './parser.ts';
+import { loadParser } from './parser.ts';
+import { SyntaxFault } from './syntax-fault.ts';
 import { summaryOf } from './testing/summary.ts';
 
 before(loadParser);

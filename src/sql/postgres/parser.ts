@@ -8,26 +8,12 @@
 import createModule, { type ParserModule } from 'libpg-query/wasm/libpg-query.js';
 import { GatewayFault } from '../../core/fault.ts';
 import { bodyOf, listOf, refuse, type Body } from './nodes.ts';
+import { SyntaxFault } from './syntax-fault.ts';
 
 /** Makes the parser ready; `parseStatements` throws until it has resolved. */
 export async function loadParser(): Promise<void> {
   current ??= await createInstance();
   await replenish();
-}
-
-/** A text that PostgreSQL's grammar does not accept: wrong, or newer than the grammar. */
-export class SyntaxFault extends GatewayFault {
-  /** Where, in characters from 1, as in the `P` field of an ErrorResponse; 0 where the parser did not say. */
-  readonly position: number;
-
-  constructor(message: string, position: number) {
-    super('unclassified', {
-      publicMessage: position > 0 ? `${message} at character ${position}` : message,
-      detail: `syntax error: ${message}${position > 0 ? ` at character ${position}` : ''}`,
-      hint: 'The gateway reads SQL with the grammar of PostgreSQL 18.',
-    });
-    this.position = position;
-  }
 }
 
 /**
@@ -65,7 +51,7 @@ function runParser(instance: ParserModule, sql: string): string {
   if (result === 0) throw new Error('no result');
   try {
     const error = instance.getValue(result + 8, 'i32');
-    if (error !== 0) throw readError(instance, error);
+    if (error !== 0) throw readError(instance, error, sql);
     return instance.UTF8ToString(instance.getValue(result, 'i32'));
   } finally {
     instance._wasm_free_parse_result(result);
@@ -73,9 +59,9 @@ function runParser(instance: ParserModule, sql: string): string {
 }
 
 /** `PgQueryError`: message, function, file, line, cursor position (characters from 1). */
-function readError(instance: ParserModule, error: number): SyntaxFault {
+function readError(instance: ParserModule, error: number, sql: string): SyntaxFault {
   const message = instance.UTF8ToString(instance.getValue(error, 'i32'));
-  return new SyntaxFault(message, Math.max(0, instance.getValue(error + 16, 'i32')));
+  return new SyntaxFault(message, Math.max(0, instance.getValue(error + 16, 'i32')), sql);
 }
 
 /** A defect of the parser's output is no reason to let a statement pass. */
