@@ -19,24 +19,51 @@ export interface Mint {
 
 /** True for a grant that the pipeline minted for this session and has not revoked. */
 export function isGenuine(grant: Grant, sessionId: string): boolean {
-  return genuine.has(grant) && grant.sessionId === sessionId;
+  return isValid(grant) && grant.sessionId === sessionId;
 }
+
+let isValid: (grant: Grant) => boolean;
+let revoke: (grant: Grant) => void;
 
 /** Gives the mint to its first caller, the pipeline's module; anyone later gets a fault. */
 export function takeMint(): Mint {
-  if (taken) throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'the mint was already taken' });
+  if (taken) throw forbidden('the mint was already taken');
   taken = true;
   return {
-    mint(sessionId, operationId, sequence) {
-      const grant = Object.freeze({ sessionId, operationId, sequence });
-      genuine.add(grant);
-      return grant;
-    },
-    revoke(grant) {
-      genuine.delete(grant);
-    },
+    mint: (sessionId, operationId, sequence) => Object.freeze(new MintedGrant(STAMP, sessionId, operationId, sequence)),
+    revoke,
   };
 }
 
-const genuine = new WeakSet<Grant>();
+/**
+ * What makes a grant genuine is a private field: no copy, clone, proxy or heir of a grant has it, and who reaches the class by way of a grant lacks the stamp.
+ * A set of genuine grants would do as well and cost twice as much for each statement.
+ */
+class MintedGrant implements Grant {
+  readonly sessionId: string;
+  readonly operationId: string;
+  readonly sequence: number;
+  #valid = true;
+
+  constructor(stamp: symbol, sessionId: string, operationId: string, sequence: number) {
+    if (stamp !== STAMP) throw forbidden('a grant comes from the mint only');
+    this.sessionId = sessionId;
+    this.operationId = operationId;
+    this.sequence = sequence;
+  }
+
+  /** Functions of this module, not members of the class: those could be exchanged. */
+  static {
+    isValid = (grant) => #valid in grant && grant.#valid;
+    revoke = (grant) => {
+      if (#valid in grant) grant.#valid = false;
+    };
+  }
+}
+
+function forbidden(detail: string): GatewayFault {
+  return new GatewayFault('internal', { publicMessage: 'internal gateway error', detail });
+}
+
+const STAMP = Symbol('mint');
 let taken = false;

@@ -173,6 +173,11 @@ describe('a grant', () => {
     assert.equal(isGenuine({ ...grant }, session.id), false);
     assert.equal(isGenuine(Object.create(grant) as Grant, session.id), false);
     assert.equal(isGenuine(structuredClone(grant), session.id), false);
+    assert.equal(isGenuine(new Proxy(grant, {}), session.id), false);
+    const made = grant.constructor as new (...parts: unknown[]) => Grant;
+    assert.throws(() => new made(undefined, session.id, 's1-1', 1), { code: 'internal' });
+    class Heir extends made {}
+    assert.throws(() => new Heir(Symbol('mint'), session.id, 's1-1', 1), { code: 'internal' });
     assert.equal(isGenuine(grant, 's2'), false);
     assert.throws(() => Object.assign(grant, { sessionId: 's2' }), TypeError);
   });
