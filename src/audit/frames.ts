@@ -1,7 +1,8 @@
 import { crc32c } from './crc32c.ts';
 import type { Body } from './record.ts';
 import { MAX_LEAF_BYTES } from './record.ts';
-import { sha256 } from './sha256.ts';
+import { sha256Into } from './sha256.ts';
+import { HASH_BYTES } from './tiles.ts';
 
 /** A frame of the journal: u32 length of the payload, u32 CRC-32C of the payload, payload (one leaf). Big-endian. */
 const FRAME_HEADER_BYTES = 8;
@@ -55,7 +56,8 @@ export class Batch {
   length = BARRIER.byteLength;
   count = 0;
   bodyBytes = 0;
-  readonly hashes: Uint8Array[] = [];
+  /** The leaf hashes, joined, once `hash` was called. */
+  hashes: Buffer = NONE;
   #sealed = 0;
   #waiting: PromiseWithResolvers<void> | undefined;
 
@@ -94,13 +96,17 @@ export class Batch {
    * sees to it that no write is reading the bytes.
    */
   hash(): void {
-    if (this.hashes.length === this.count) return;
+    if (this.hashes.byteLength > 0) return;
+    const hashes = Buffer.allocUnsafe(this.count * HASH_BYTES);
+    let at = 0;
     this.#eachLeaf((begin, end) => {
       const kept = this.bytes[begin - 1]!;
       this.bytes[begin - 1] = 0;
-      this.hashes.push(sha256(this.bytes.subarray(begin - 1, end)));
+      sha256Into(this.bytes.subarray(begin - 1, end), hashes, at);
       this.bytes[begin - 1] = kept;
+      at += HASH_BYTES;
     });
+    this.hashes = hashes;
   }
 
   /** Each leaf as a view, in order. */
@@ -142,3 +148,4 @@ export class Batch {
 
 const MIN_LEAF_BYTES = 2;
 const INITIAL_BYTES = 64 * 1024;
+const NONE: Buffer = Buffer.alloc(0);

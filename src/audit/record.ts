@@ -76,7 +76,7 @@ export function shortenRecord(record: AuditRecord, stamp: Stamp): ShortenedLeaf 
 /** Canonical JSON (RFC 8785) of any JSON value. */
 export function encodeValue(value: unknown): string {
   if (typeof value === 'string') return quote(value);
-  if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value);
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   if (typeof value === 'boolean') return value ? 'true' : 'false';
   if (value === null) return 'null';
   if (typeof value !== 'object') throw notJson(typeof value === 'number' ? String(value) : typeof value);
@@ -146,7 +146,7 @@ function encodeObject(values: Values): string {
 }
 
 /** ECMAScript's JSON string form is RFC 8785's, for well-formed text. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return JSON.stringify(text.isWellFormed() ? text : text.toWellFormed());
 }
 

@@ -4,3 +4,8 @@ import { hash } from 'node:crypto';
 export function sha256(bytes: Uint8Array): Uint8Array {
   return Buffer.from(hash('sha256', bytes, 'binary'), 'binary');
 }
+
+/** The same, to its place: 32 bytes from `at` on. */
+export function sha256Into(bytes: Uint8Array, into: Buffer, at: number): void {
+  into.write(hash('sha256', bytes, 'binary'), at, 'binary');
+}

@@ -1,4 +1,4 @@
-import { sha256 } from './sha256.ts';
+import { sha256, sha256Into } from './sha256.ts';
 import { HASH_BYTES, TILE_HASHES } from './tiles.ts';
 
 /**
@@ -25,20 +25,27 @@ export class MerkleTree {
     return this.#size;
   }
 
-  append(leaf: Uint8Array): void {
-    let at = this.#size++;
-    let value = leaf;
-    for (let level = 0; ; level++) {
-      const tile = (this.#edge[level] ??= new Uint8Array(TILE_HASHES * HASH_BYTES));
-      const slot = at % TILE_HASHES;
-      tile.set(value, slot * HASH_BYTES);
-      if (slot !== TILE_HASHES - 1) return;
-      const index = Math.floor(at / TILE_HASHES);
-      this.#full.push({ level, index, width: TILE_HASHES, bytes: tile });
-      this.#edge[level] = new Uint8Array(TILE_HASHES * HASH_BYTES);
-      value = perfectRoot(tile, TILE_HASHES);
-      at = index;
+  /** Appends leaf hashes: one, or several joined. */
+  append(hashes: Uint8Array): void {
+    for (let done = 0; done < hashes.byteLength;) {
+      const room = (TILE_HASHES - (this.#size % TILE_HASHES)) * HASH_BYTES;
+      const taken = hashes.subarray(done, done + room);
+      this.#put(0, this.#size, taken);
+      this.#size += taken.byteLength / HASH_BYTES;
+      done += taken.byteLength;
     }
+  }
+
+  /** Hashes from index `at` on at a level; they end in the tile in which they begin. A tile that becomes full makes a hash one level up. */
+  #put(level: number, at: number, hashes: Uint8Array): void {
+    const tile = (this.#edge[level] ??= new Uint8Array(TILE_HASHES * HASH_BYTES));
+    const begin = (at % TILE_HASHES) * HASH_BYTES;
+    tile.set(hashes, begin);
+    if (begin + hashes.byteLength < tile.byteLength) return;
+    const index = Math.floor(at / TILE_HASHES);
+    this.#full.push({ level, index, width: TILE_HASHES, bytes: tile });
+    this.#edge[level] = new Uint8Array(TILE_HASHES * HASH_BYTES);
+    this.#put(level + 1, index, perfectRoot(tile, TILE_HASHES));
   }
 
   /** MTH(D[size]). */
@@ -100,7 +107,6 @@ export function leafHash(leaf: Uint8Array): Uint8Array {
 }
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  NODE[0] = 1;
   NODE.set(left, 1);
   NODE.set(right, 1 + HASH_BYTES);
   return sha256(NODE);
@@ -108,16 +114,16 @@ function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
 
 /** The root over `width` consecutive hashes, `width` a power of two. */
 export function perfectRoot(hashes: Uint8Array, width: number): Uint8Array {
-  let level = hashes;
+  if (width === 1) return hashes.slice(0, HASH_BYTES);
+  // In place: a node is written where at most its own children were, and those are read by then.
+  const nodes = Buffer.from(hashes.subarray(0, width * HASH_BYTES));
   for (let count = width; count > 1; count /= 2) {
-    const above = new Uint8Array((count / 2) * HASH_BYTES);
     for (let i = 0; i < count / 2; i++) {
-      const left = level.subarray(2 * i * HASH_BYTES, (2 * i + 1) * HASH_BYTES);
-      above.set(nodeHash(left, level.subarray((2 * i + 1) * HASH_BYTES, (2 * i + 2) * HASH_BYTES)), i * HASH_BYTES);
+      NODE.set(nodes.subarray(2 * i * HASH_BYTES, (2 * i + 2) * HASH_BYTES), 1);
+      sha256Into(NODE, nodes, i * HASH_BYTES);
     }
-    level = above;
   }
-  return level.slice(0, HASH_BYTES);
+  return nodes.subarray(0, HASH_BYTES);
 }
 
 /** Leaves from `begin` up to, not including, `end`. */
@@ -193,5 +199,7 @@ function splitPoint(count: number): number {
   return point;
 }
 
+/** RFC 6962's prefix of a node, and room for its children. */
 const NODE = new Uint8Array(1 + 2 * HASH_BYTES);
+NODE[0] = 1;
 const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array(0));

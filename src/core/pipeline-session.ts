@@ -6,7 +6,7 @@ import type { Completion, Operation, ResultSample } from './operation.ts';
 import { approvalCancelled, approvalDenied, approvalExpired, approvalRequired, sessionEnded } from './pipeline-faults.ts';
 import type { AuditPort, HeldOperation, PendingApproval, PipelinePorts, SessionRecording } from './ports.ts';
 import { principalKey, type Principal } from './principal.ts';
-import { recordAct, type AuditRecord, type SealedRecording } from './record.ts';
+import { recordActs, type AuditRecord, type SealedRecording } from './record.ts';
 import type { Target } from './target.ts';
 
 export interface SessionParts {
@@ -120,7 +120,7 @@ export class PipelineSession implements OpenSession {
       session: this.id,
       operation: completion.operationId,
       outcome: completion.outcome,
-      ...(completion.errorCode === undefined ? {} : { error_code: completion.errorCode }),
+      error_code: completion.errorCode,
       rows: completion.rows,
       bytes: completion.bytes,
       duration_ms: durationMs,
@@ -270,16 +270,16 @@ export class PipelineSession implements OpenSession {
       target: this.target.name,
       principal: this.#principalKey,
       decision,
-      ...(code === undefined ? {} : { code }),
+      code,
       policies,
-      acts: operation.acts.map(recordAct),
+      acts: recordActs(operation.acts),
       facts: operation.facts,
       text: operation.text,
       text_exact: operation.textIsExact,
-      ...(operation.textIsExact ? {} : { digest: audit.digest(operation.exact()) }),
-      ...(operation.parameters === undefined ? {} : { parameters: operation.parameters }),
+      digest: operation.textIsExact ? undefined : audit.digest(operation.exact()),
+      parameters: operation.parameters,
       data_classes: operation.dataClasses,
-      ...(approvals === undefined ? {} : { approvals }),
+      approvals,
       pure_read: operation.pureRead,
     });
     this.#recording.decided(operation, decision, code);

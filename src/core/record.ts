@@ -57,16 +57,16 @@ export type AuditRecord =
       readonly target: string;
       readonly principal: string;
       readonly decision: 'allow' | 'deny';
-      readonly code?: string;
+      readonly code?: string | undefined;
       readonly policies: readonly string[];
       readonly acts: readonly RecordedAct[];
       readonly facts: Facts;
       readonly text: string;
       readonly text_exact: boolean;
-      readonly digest?: string;
-      readonly parameters?: readonly (string | null)[];
+      readonly digest?: string | undefined;
+      readonly parameters?: readonly (string | null)[] | undefined;
       readonly data_classes: readonly string[];
-      readonly approvals?: readonly string[];
+      readonly approvals?: readonly string[] | undefined;
       readonly pure_read: boolean;
     }
   | {
@@ -74,7 +74,7 @@ export type AuditRecord =
       readonly session: string;
       readonly operation: string;
       readonly outcome: string;
-      readonly error_code?: string;
+      readonly error_code?: string | undefined;
       readonly rows: number;
       readonly bytes: number;
       readonly duration_ms: number;
@@ -151,6 +151,13 @@ export function recordAct(act: Act): RecordedAct {
   return { action: act.action, object: `${act.object.type}::${JSON.stringify(act.object.id)}` };
 }
 
+/** The same array for the same acts: by it the log knows again what it has encoded already. */
+export function recordActs(acts: readonly Act[]): readonly RecordedAct[] {
+  let recorded = recordedActs.get(acts);
+  if (recorded === undefined) recordedActs.set(acts, (recorded = acts.map(recordAct)));
+  return recorded;
+}
+
 /** A principal as records carry it. */
 export function recordPrincipal(principal: Principal): RecordedPrincipal {
   return {
@@ -166,3 +173,5 @@ export function recordPrincipal(principal: Principal): RecordedPrincipal {
     token_expires: new Date(principal.expiresAtMs).toISOString(),
   };
 }
+
+const recordedActs = new WeakMap<readonly Act[], readonly RecordedAct[]>();

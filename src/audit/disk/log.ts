@@ -2,9 +2,10 @@ import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:cr
 import { GatewayFault } from '../../core/fault.ts';
 import type { AuditPort, ClockPort } from '../../core/ports.ts';
 import type { AuditRecord } from '../../core/record.ts';
+import { RecordEncoder } from '../encoder.ts';
 import { Batch } from '../frames.ts';
 import type { Stamp } from '../record.ts';
-import { encodeRecord, isTooLong, shortenRecord } from '../record.ts';
+import { isTooLong, shortenRecord } from '../record.ts';
 import type { EntryBundles } from '../tiles.ts';
 import type { MerkleTree } from '../tree.ts';
 import type { Bodies } from './bodies.ts';
@@ -67,6 +68,7 @@ export class LogWriter implements AuditPort {
   readonly #parts: LogParts;
   /** Node takes ten times as long with the bytes themselves. */
   readonly #digestKey: KeyObject;
+  readonly #encoder = new RecordEncoder();
   #next: number;
   #filling: Batch;
   #spare: Buffer | undefined;
@@ -126,7 +128,7 @@ export class LogWriter implements AuditPort {
     const batch = this.#filling;
     const before = batch.length + batch.bodyBytes;
     const stamp = this.#stamp();
-    const leaf = encodeRecord(record, stamp);
+    const leaf = this.#encoder.encode(record, stamp);
     if (isTooLong(leaf)) {
       const shortened = shortenRecord(record, stamp);
       batch.add(shortened.leaf);
@@ -294,7 +296,7 @@ export class LogWriter implements AuditPort {
 
   #settle(batch: Batch): void {
     const { bundles, limits, publisher, tree } = this.#parts;
-    for (const leaf of batch.hashes) tree.append(leaf);
+    tree.append(batch.hashes);
     batch.leaves((leaf) => bundles.append(leaf));
     this.#waitingBytes -= batch.length + batch.bodyBytes - EMPTY_BATCH_BYTES;
     this.durableCount += batch.count;
