@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { GatewayFault } from '../core/fault.ts';
-import type { Completion, Operation, ResultSample } from '../core/operation.ts';
 import type { RecordedSession } from '../core/ports.ts';
 
 /**
@@ -80,43 +79,6 @@ export function headerOf({ sessionId, target, principal, startedAtMs }: Recorded
   };
 }
 
-export function decidedEvent(atMs: number, operation: Operation, decision: 'allow' | 'deny', code: string | undefined): RecordingEvent {
-  const text = cut(operation.text, maxTextLength);
-  const parameters = operation.parameters === undefined ? undefined : cutCells(operation.parameters, new Budget());
-  const whole = text === operation.text && parameters?.length === operation.parameters?.length;
-  return {
-    at: atMs,
-    event: 'decided',
-    operation: operation.id,
-    decision,
-    ...(code === undefined ? {} : { code }),
-    text,
-    text_exact: operation.textIsExact && whole,
-    ...(parameters === undefined ? {} : { parameters }),
-  };
-}
-
-export function sampleEvent(atMs: number, { operationId, columns, rows }: ResultSample): RecordingEvent {
-  const budget = new Budget();
-  const kept = rows.slice(0, maxSampleRows).map((row) => cutCells(row, budget));
-  return { at: atMs, event: 'sample', operation: operationId, columns: columns.map((name) => cut(name, maxCellLength)), rows: kept };
-}
-
-export function completedEvent(atMs: number, completion: Completion, durationMs: number): RecordingEvent {
-  const { operationId, outcome, errorCode, rows, bytes, masked } = completion;
-  return {
-    at: atMs,
-    event: 'completed',
-    operation: operationId,
-    outcome,
-    ...(errorCode === undefined ? {} : { error_code: errorCode }),
-    rows,
-    bytes,
-    duration_ms: durationMs,
-    masked: { ...masked },
-  };
-}
-
 export function recordingUnavailable(detail: string, cause?: unknown): GatewayFault {
   return new GatewayFault('recording-unavailable', {
     publicMessage: 'the session cannot be recorded, so nothing is forwarded',
@@ -124,29 +86,3 @@ export function recordingUnavailable(detail: string, cause?: unknown): GatewayFa
     cause,
   });
 }
-
-/** Cells until the budget is spent; each cut to its own limit. */
-function cutCells(cells: readonly (string | null)[], budget: Budget): (string | null)[] {
-  const kept: (string | null)[] = [];
-  for (const cell of cells) {
-    if (budget.left <= 0) break;
-    const value = cell === null ? null : cut(cell, maxCellLength);
-    budget.left -= (value?.length ?? 0) + 1;
-    kept.push(value);
-  }
-  return kept;
-}
-
-function cut(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`;
-}
-
-/** How much text the cells of one line may still hold, in UTF-16 units, so that no line grows beyond what readers accept. */
-class Budget {
-  left = 1_048_576;
-}
-
-/** UTF-16 units. A statement's exact bytes are bound by the audit record's digest, not by the recording. */
-const maxTextLength = 262_144;
-const maxCellLength = 16_384;
-const maxSampleRows = 100;

@@ -4,7 +4,8 @@ import type { Completion, Operation, ResultSample } from '../core/operation.ts';
 import type { ClockPort, RecordedSession, RecordingPort, SessionRecording } from '../core/ports.ts';
 import type { SealedRecording } from '../core/record.ts';
 import { localDisk, type RecordingDisk } from './disk.ts';
-import { completedEvent, decidedEvent, headerOf, recordingUnavailable, sampleEvent, type RecordingEvent } from './format.ts';
+import { headerOf, recordingUnavailable, type RecordingEvent } from './format.ts';
+import { completedLine, decidedLine, sampleLine } from './lines.ts';
 import { recoverRecordings, type RecoveredRecordings } from './recover.ts';
 import { RecordingWriter } from './writer.ts';
 
@@ -54,19 +55,23 @@ class OpenRecording implements SessionRecording {
   }
 
   decided(operation: Operation, decision: 'allow' | 'deny', code: string | undefined): void {
-    this.#writer.append(decidedEvent(this.#at(), operation, decision, code));
+    const at = this.#at();
+    this.#writer.append(at, decidedLine(at, operation, decision, code));
   }
 
   sample(sample: ResultSample): void {
-    this.#writer.append(sampleEvent(this.#at(), sample));
+    const at = this.#at();
+    this.#writer.append(at, sampleLine(at, sample));
   }
 
   completed(completion: Completion, durationMs: number): void {
-    this.#writer.append(completedEvent(this.#at(), completion, durationMs));
+    const at = this.#at();
+    this.#writer.append(at, completedLine(at, completion, durationMs));
   }
 
   note(event: string, detail: Readonly<Record<string, string | number>>): void {
-    this.#writer.append({ at: this.#at(), event: 'note', note: event, detail: { ...detail } });
+    const note: RecordingEvent = { at: this.#at(), event: 'note', note: event, detail: { ...detail } };
+    this.#writer.append(note.at, JSON.stringify(note));
   }
 
   async seal(): Promise<SealedRecording> {

@@ -39,11 +39,14 @@ export class RecordingWriter {
     } catch (error) {
       throw recordingUnavailable(`cannot create ${path}: ${String(error)}`, error);
     }
-    this.#take(header);
+    this.#take(JSON.stringify(header));
   }
 
-  /** Throws `recording-unavailable` where the event was not taken. */
-  append(event: RecordingEvent): void {
+  /**
+   * An event, which happened `atMs` after the session's start, as JSON without a line feed. Throws `recording-unavailable` where it
+   * was not taken.
+   */
+  append(atMs: number, line: string): void {
     if (this.#failure !== undefined) throw recordingUnavailable(`cannot write ${this.#path}: ${this.#failure.message}`, this.#failure);
     if (this.#sealing !== undefined) throw recordingUnavailable(`${this.#path} is sealed`);
     if (this.#waiting.length + this.#beingWrittenBytes > maxWaitingBytes) {
@@ -51,10 +54,10 @@ export class RecordingWriter {
       throw recordingUnavailable(`the disk does not keep up with ${this.#path}`);
     }
     if (this.#dropped > 0) {
-      this.#take({ at: event.at, event: 'gap', dropped: this.#dropped });
+      this.#takeEvent({ at: atMs, event: 'gap', dropped: this.#dropped });
       this.#dropped = 0;
     }
-    this.#take(event);
+    this.#take(line);
   }
 
   /** Writes everything and the last line, makes it durable and gives the file its final name. Rejects with `recording-unavailable`. */
@@ -64,8 +67,8 @@ export class RecordingWriter {
   }
 
   async #seal(last: RecordingEvent): Promise<Sealed> {
-    if (this.#dropped > 0) this.#take({ at: last.at, event: 'gap', dropped: this.#dropped });
-    this.#take(last);
+    if (this.#dropped > 0) this.#takeEvent({ at: last.at, event: 'gap', dropped: this.#dropped });
+    this.#takeEvent(last);
     try {
       while (this.#failure === undefined && (this.#waiting.length > 0 || this.#writing !== undefined)) await this.#flush();
       if (this.#failure !== undefined) throw this.#failure;
@@ -84,10 +87,14 @@ export class RecordingWriter {
     return { sha256: this.#hash.digest('hex'), bytes: this.#writtenBytes };
   }
 
+  #takeEvent(event: RecordingEvent): void {
+    this.#take(JSON.stringify(event));
+  }
+
   /** Nothing is written after a failure: the descriptor may soon be another file's. */
-  #take(line: RecordingHeader | RecordingEvent): void {
+  #take(line: string): void {
     if (this.#failure !== undefined) return;
-    this.#waiting += `${JSON.stringify(line)}\n`;
+    this.#waiting += `${line}\n`;
     if (this.#waiting.length >= flushLength) void this.#flush();
     else this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref();
   }
