@@ -3,6 +3,7 @@ import type { SecureContext } from 'node:tls';
 import type { Effect, Outcome, SessionEvent, Side, SignInRequest, WireSession } from '../core/effect.ts';
 import { assertNever, GatewayFault, toFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
+import { Passing } from '../core/passing.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { PipelineSession } from '../core/pipeline-session.ts';
 import type { AuditPort, LiveSession } from '../core/ports.ts';
@@ -70,8 +71,12 @@ class Drive implements Driven {
   #backlog: Uint8Array[] = [];
   #backlogBytes = 0;
   #waiting = 0;
+  /** What is to be applied; `#at` is the one at hand. */
   readonly #effects: Effect[] = [];
+  #at = 0;
   #applying = false;
+  /** Forwarded in this turn, for one write at its end: the target is woken once for a pipeline of small messages. */
+  readonly #forwarded = new Passing();
   #closing = false;
   #finished = false;
   #unregisterCancel: (() => void) | undefined;
@@ -101,7 +106,7 @@ class Drive implements Driven {
   #listen(side: Side, socket: Socket): void {
     socket.on('data', (bytes: Uint8Array) => {
       if (side === 'client') this.#clientBytes(bytes);
-      else this.#take(() => this.#wire.receive('upstream', bytes));
+      else this.#receive('upstream', bytes);
     });
     socket.on('error', (error: Error) => this.#sideClosed(side, socket, error.message));
     socket.on('close', () => this.#sideClosed(side, socket, 'connection closed'));
@@ -112,7 +117,7 @@ class Drive implements Driven {
   #clientBytes(bytes: Uint8Array): void {
     if (this.#closing) return;
     if (this.#waiting === 0) {
-      this.#take(() => this.#wire.receive('client', bytes));
+      this.#receive('client', bytes);
       return;
     }
     this.#backlog.push(bytes);
@@ -124,7 +129,7 @@ class Drive implements Driven {
     while (this.#waiting === 0 && this.#backlog.length > 0 && !this.#finished && !this.#closing) {
       const bytes = this.#backlog.shift() as Uint8Array;
       this.#backlogBytes -= bytes.length;
-      this.#take(() => this.#wire.receive('client', bytes));
+      this.#receive('client', bytes);
     }
     if (this.#finished || this.#upstream?.writableNeedDrain === true) return;
     if (this.#backlogBytes <= maxBacklogBytes && this.#client.isPaused()) this.#client.resume();
@@ -133,7 +138,7 @@ class Drive implements Driven {
   #sideClosed(side: Side, socket: Socket, detail: string): void {
     if (this.#finished || socket !== (side === 'client' ? this.#client : this.#upstream)) return;
     if (side === 'client') {
-      this.#take(() => this.#wire.notify({ kind: 'closed', side, fault: undefined }));
+      this.#notify({ kind: 'closed', side, fault: undefined });
       this.#finish('client disconnected');
       return;
     }
@@ -147,35 +152,56 @@ class Drive implements Driven {
 
   // ---- effects out
 
-  #notify(event: SessionEvent): void {
-    this.#take(() => this.#wire.notify(event));
-  }
-
-  /** Runs one step of the session and applies what it asks for. A thrown fault is the session's own way to end. */
-  #take(step: () => readonly Effect[]): void {
+  #receive(side: Side, bytes: Uint8Array): void {
     if (this.#finished) return;
     try {
-      const effects = step();
-      for (const effect of effects) this.#effects.push(effect);
-      this.#apply();
+      this.#take(this.#wire.receive(side, bytes));
     } catch (error) {
       this.#fail(toFault(error));
     }
   }
 
-  #apply(): void {
+  #notify(event: SessionEvent): void {
+    if (this.#finished) return;
+    try {
+      this.#take(this.#wire.notify(event));
+    } catch (error) {
+      this.#fail(toFault(error));
+    }
+  }
+
+  /** Applies what one step of the session asks for, or leaves it to whoever is applying. A thrown fault is the session's own way to end. */
+  #take(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#effects.push(effect);
     if (this.#applying) return;
     this.#applying = true;
     try {
-      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
-        this.#applyOne(next);
+      for (this.#at = 0; this.#at < this.#effects.length; this.#at += 1) {
+        this.#applyOne(this.#effects[this.#at]!);
         if (this.#finished) return;
       }
     } finally {
       this.#applying = false;
       this.#effects.length = 0;
-      if (!this.#finished && this.#outbox.flush() === 'full') this.#upstream?.pause();
+      if (!this.#finished) this.#flush();
     }
+  }
+
+  /** What a decision brings comes before whatever was asked for behind the question. */
+  #takeNext(effects: readonly Effect[]): void {
+    if (this.#at + 1 === this.#effects.length) for (const effect of effects) this.#effects.push(effect);
+    else this.#effects.splice(this.#at + 1, 0, ...effects);
+  }
+
+  #flush(): void {
+    this.#flushForwarded();
+    if (this.#outbox.flush() === 'full') this.#upstream?.pause();
+  }
+
+  #flushForwarded(): void {
+    const pieces = this.#forwarded.take();
+    if (this.#upstream === undefined || this.#upstream.destroyed) return;
+    for (const piece of pieces) if (!this.#upstream.write(piece)) this.#client.pause();
   }
 
   #applyOne(effect: Effect): void {
@@ -235,8 +261,7 @@ class Drive implements Driven {
     if (session === undefined || !isGenuine(grant, session.id)) {
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
     }
-    if (this.#upstream === undefined || this.#upstream.destroyed) return;
-    if (!this.#upstream.write(bytes)) this.#client.pause();
+    this.#forwarded.pass(bytes, 0, bytes.length);
   }
 
   #ask(operation: Operation, refusal: GatewayFault | undefined): void {
@@ -246,13 +271,13 @@ class Drive implements Driven {
         ? session.decide(operation, (message) => this.#held(operation.id, message))
         : session.refuse(operation, refusal);
     if (!(outcome instanceof Promise)) {
-      this.#effects.unshift(...this.#answered(operation.id, outcome));
+      this.#takeNext(this.#answered(operation.id, outcome));
       return;
     }
     this.#await(
       outcome.then((answer) => {
         if (this.#heldOperation === operation.id) this.#heldOperation = undefined;
-        this.#take(() => this.#answered(operation.id, answer));
+        if (!this.#finished) this.#take(this.#answered(operation.id, answer));
       }),
     );
   }
@@ -333,6 +358,7 @@ class Drive implements Driven {
   async #encryptUpstream(alpn: string | undefined): Promise<void> {
     const plain = this.#upstream;
     if (plain === undefined) return;
+    this.#flushForwarded();
     deafen(plain);
     const secured = await encrypt(plain, this.#options.upstreamOf(this.#openSession().target.name), alpn);
     this.#upstream = secured;
@@ -381,8 +407,7 @@ class Drive implements Driven {
     if (fault.code === 'audit-unavailable') this.#outbox.discard();
     try {
       this.#applying = false;
-      this.#effects.push(...this.#wire.notify({ kind: 'end', fault }));
-      this.#apply();
+      this.#take(this.#wire.notify({ kind: 'end', fault }));
     } catch (error) {
       this.#options.report('session failed', toFault(error), this.#session?.id);
       this.#finish(fault.code);
@@ -406,6 +431,7 @@ class Drive implements Driven {
     clearTimeout(this.#signOnTimer);
     clearTimeout(this.#timer);
     this.#unregisterCancel?.();
+    this.#flushForwarded();
     const sockets = [this.#client, ...(this.#upstream === undefined ? [] : [this.#upstream])];
     void Promise.all([...sockets.map(endSocket), this.#closeSession(reason)]).then(this.#isOver);
   }

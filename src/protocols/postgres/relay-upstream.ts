@@ -9,9 +9,9 @@ import { tagTable } from './frame.ts';
 import { checkPinned } from './login.ts';
 import { maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
 import { maskCopyLine } from './mask-copy.ts';
-import { LIMIT_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
+import { HEADER_BYTES, LIMIT_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
 import { describedFields } from './names.ts';
-import { Passing } from './passing.ts';
+import { Passing } from '../../core/passing.ts';
 import type { ClientRelay } from './relay-client.ts';
 
 /**
@@ -39,7 +39,10 @@ export class UpstreamRelay {
         else if (upstreamFramer.tag === SERVER_TAG.DataRow) this.#row();
         else if (upstreamFramer.tag === SERVER_TAG.RowDescription)
           this.#described(this.#descriptions.read(upstreamFramer.body()), this.#talk.expected.head);
-        else this.#message(decodeServer(upstreamFramer.tag, upstreamFramer.body()));
+        else {
+          const { tag, bytes, start, end } = upstreamFramer;
+          this.#message(decodeServer(tag, bytes, start + HEADER_BYTES, end));
+        }
       }
     } finally {
       // What passed before a fault goes out in front of its wording: else a message could stand in the middle of another.
@@ -241,7 +244,7 @@ export class UpstreamRelay {
     running.described = false;
     if (running.plan !== undefined) this.#descriptions.done(running.plan);
     running.plan = undefined;
-    this.#talk.names.apply(running.effects[running.completed] ?? []);
+    this.#talk.names.apply(running.understanding.statements[running.completed]?.sessionEffects ?? []);
     running.completed += 1;
     const { defines, makes } = running.understanding;
     if (defines !== 'nothing') this.#talk.defined(defines, makes);
@@ -263,7 +266,7 @@ export class UpstreamRelay {
 
   /** What was masked in an operation's answer, by class, in a notice behind its rows. */
   #tellMasked(running: Running): void {
-    if (running.masked.size === 0) return;
+    if (!running.maskedAny) return;
     const classes = [...running.masked].map(([name, count]) => `${name} (${count} ${count === 1 ? 'value' : 'values'})`);
     this.#put(notice(`masked: ${classes.join(', ')}`));
   }
