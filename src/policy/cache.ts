@@ -1,51 +1,52 @@
 import type { Principal } from '../core/principal.ts';
+import { RecentMap } from '../core/recent-map.ts';
 import type { Target } from '../core/target.ts';
 
 /**
- * Answers by who asks, where, and what. A hit reads three small numbers from weak maps and one entry: the contents of principal and
- * target are compared only when their objects are new. The oldest unused answer goes first.
+ * The last answer to each question that is told apart by an object: who asked where, and what was answered. A session asks the same again
+ * and again, so one answer an object is enough; it goes with the object.
+ */
+export class LastAnswers<Answer> {
+  readonly #answers = new WeakMap<object, { readonly principal: Principal; readonly target: Target; readonly answer: Answer }>();
+
+  get(principal: Principal, target: Target, what: object): Answer | undefined {
+    const last = this.#answers.get(what);
+    return last !== undefined && last.principal === principal && last.target === target ? last.answer : undefined;
+  }
+
+  set(principal: Principal, target: Target, what: object, answer: Answer): void {
+    this.#answers.set(what, { principal, target, answer });
+  }
+}
+
+/**
+ * Answers by who asks, where, and what. The contents of principal and target are compared only when their objects are new. What was
+ * not used for long goes first.
  */
 export class AnswerCache<Answer> {
-  readonly #limit: number;
-  readonly #answers = new Map<string, Answer>();
-  readonly #whats = new WeakMap<object, number>();
+  readonly #answers: RecentMap<string, Answer>;
   readonly #askers = new Interned<Principal>(({ issuer, issuerUrl, subject, kind, groups, groupsKnown, claims }) =>
     JSON.stringify([issuer, issuerUrl, subject, kind, [...groups].sort(), groupsKnown, Object.entries(claims).sort(byName)]),
   );
   readonly #places = new Interned<Target>(({ name, protocol, labels }) =>
     JSON.stringify([name, protocol, Object.entries(labels).sort(byName)]),
   );
-  #whatCount = 0;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#answers = new RecentMap(limit);
   }
 
-  /** The key for `get` and `set`; `what` counts by identity where it is an object, by value where it is text. */
-  keyOf(principal: Principal, target: Target, what: object | string): string {
-    return `${this.#askers.numberOf(principal)} ${this.#places.numberOf(target)} ${typeof what === 'string' ? `=${what}` : this.#numberOf(what)}`;
+  /** The key for `get` and `set`. */
+  keyOf(principal: Principal, target: Target, what: string): string {
+    return `${this.#askers.numberOf(principal)} ${this.#places.numberOf(target)} ${what}`;
   }
 
   get(key: string): Answer | undefined {
-    const answer = this.#answers.get(key);
-    if (answer === undefined) return undefined;
-    this.#answers.delete(key);
-    this.#answers.set(key, answer);
-    return answer;
+    return this.#answers.get(key);
   }
 
   set(key: string, answer: Answer): void {
     this.#answers.set(key, answer);
-    if (this.#answers.size <= this.#limit) return;
-    const { value: oldest, done } = this.#answers.keys().next();
-    if (done !== true) this.#answers.delete(oldest);
-  }
-
-  #numberOf(what: object): number {
-    const known = this.#whats.get(what);
-    if (known !== undefined) return known;
-    this.#whats.set(what, ++this.#whatCount);
-    return this.#whatCount;
   }
 }
 

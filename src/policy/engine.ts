@@ -5,7 +5,7 @@ import type { PolicyPort, PolicyQuestion } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
 import { recordAct } from '../core/record.ts';
 import type { Target } from '../core/target.ts';
-import { AnswerCache } from './cache.ts';
+import { AnswerCache, LastAnswers } from './cache.ts';
 import { evaluate, unavailable } from './cedar.ts';
 import type { Policy, PolicySet } from './compile.ts';
 import { buildRequest, checkFacts, type Setting } from './request.ts';
@@ -61,11 +61,10 @@ class Engine implements PolicyEngine {
     const { principal, target, cacheKey } = question;
     if (cacheKey === undefined) return this.#decideAfresh(question).decision;
     const { questions } = this.#caches;
-    const key = questions.keyOf(principal, target, cacheKey);
-    const known = questions.get(key);
+    const known = questions.get(principal, target, cacheKey);
     if (known !== undefined) return known;
     const { decision, lasting } = this.#decideAfresh(question);
-    if (lasting) questions.set(key, decision);
+    if (lasting) questions.set(principal, target, cacheKey, decision);
     return decision;
   }
 
@@ -181,13 +180,13 @@ function factsRead(rules: ActionRules, facts: Setting['facts']): readonly (reado
 
 interface Caches {
   /** Whole questions, by the identity of what was asked. */
-  readonly questions: AnswerCache<Decision>;
+  readonly questions: LastAnswers<Decision>;
   readonly acts: AnswerCache<Ruling>;
   readonly reveals: AnswerCache<ReadonlySet<string>>;
 }
 
 function emptyCaches(limit: number): Caches {
-  return { questions: new AnswerCache(limit), acts: new AnswerCache(limit), reveals: new AnswerCache(limit) };
+  return { questions: new LastAnswers(), acts: new AnswerCache(limit), reveals: new AnswerCache(limit) };
 }
 
 /** In the order of the policies' texts; Cedar gives none. */

@@ -1,9 +1,10 @@
+import { RecentMap } from '../../core/recent-map.ts';
 import type { Analysis } from '../statement.ts';
 import { analyse, defaultMaxBytes } from './analyse.ts';
 import { shapeOf } from './shape.ts';
 
 interface AnalyserLimits {
-  /** Analyses kept, least recently used dropped first. 4,096 where not given. */
+  /** Analyses kept of those used most recently, by shape and by text: at least so many, at most twice as many. 4,096 where not given. */
   readonly maxShapes?: number;
   /** The longest text that is analysed at all, in bytes of UTF-8. 1 MiB where not given. */
   readonly maxBytes?: number;
@@ -18,33 +19,17 @@ export interface Analyser {
 export function createAnalyser(limits: AnalyserLimits = {}): Analyser {
   const maxShapes = limits.maxShapes ?? defaultMaxShapes;
   const maxBytes = limits.maxBytes ?? defaultMaxBytes;
-  const kept = new Map<string, Analysis>();
-
-  function recall(key: string): Analysis | undefined {
-    const found = kept.get(key);
-    if (found === undefined) return undefined;
-    kept.delete(key);
-    kept.set(key, found);
-    return found;
-  }
-
-  function keep(key: string, analysis: Analysis): void {
-    if (key.length > maxKeyLength) return;
-    kept.set(key, analysis);
-    if (kept.size <= maxShapes) return;
-    const oldest = kept.keys().next();
-    if (oldest.done !== true) kept.delete(oldest.value);
-  }
+  const byShape = new RecentMap<string, Analysis>(maxShapes);
+  const byText = new RecentMap<string, Analysis>(maxShapes);
 
   return {
     analyse(sql) {
       const shape = sql.length > maxKeyLength ? undefined : shapeOf(sql);
-      const shapeKey = shape === undefined ? undefined : `shape ${shape}`;
-      const textKey = `text ${sql}`;
-      const known = (shapeKey === undefined ? undefined : recall(shapeKey)) ?? recall(textKey);
+      const known = (shape === undefined ? undefined : byShape.get(shape)) ?? byText.get(sql);
       if (known !== undefined) return known;
       const analysis = analyse(sql, maxBytes);
-      keep(shapeKey === undefined || analysis.literalSensitive ? textKey : shapeKey, analysis);
+      if (shape !== undefined && !analysis.literalSensitive) byShape.set(shape, analysis);
+      else if (sql.length <= maxKeyLength) byText.set(sql, analysis);
       return analysis;
     },
   };
