@@ -2,7 +2,7 @@ import { assertNever } from '../core/fault.ts';
 import { digitRuns, type DigitRuns } from './digits.ts';
 import { fold } from './fold.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
-import { meets, type Needs } from './prefilter.ts';
+import { meets, textMeets, type Needs } from './prefilter.ts';
 import { findCards } from './recognise-card.ts';
 import { findEmails, findPhones } from './recognise-contact.ts';
 import { findIbans } from './recognise-iban.ts';
@@ -24,6 +24,8 @@ export interface DetectorSet {
   readonly forNumbers: DetectorSet;
   /** False where no detector can match these UTF-8 bytes from `start` up to `end`; reads each byte once. JSON escapes are not seen through. */
   mayContain(bytes: Uint8Array, start: number, end: number): boolean;
+  /** The same for a text. */
+  mayContainText(text: string): boolean;
   /**
    * What matches, in order, overlapping matches joined into one of the strongest class among them. `hint`: words about the value that
    * are not in it (its column's name), for the detectors that need context. A text that is too long for a user's pattern (1 Mi UTF-16
@@ -61,6 +63,7 @@ function assemble(detectors: readonly Compiled[]): DetectorSet {
       return numbers;
     },
     mayContain: (bytes, start, end) => detectors.length > 0 && meets(needs, bytes, start, end),
+    mayContainText: (text) => detectors.length > 0 && textMeets(needs, text),
     scan(text, hint = '') {
       const spans = detectors.length === 0 ? [] : findAll(detectors, text, hint);
       return spans.length < 2 ? spans : join(spans, ranks);

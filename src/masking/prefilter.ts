@@ -40,6 +40,30 @@ export function meets(needs: Needs, bytes: Uint8Array, start: number, end: numbe
   return false;
 }
 
+/** The same for a text. Anything beyond ASCII counts as met. */
+export function textMeets(needs: Needs, text: string): boolean {
+  if (needs.digits === 0) return text.length > 0;
+  let row = 0;
+  let digits = 0;
+  let before = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x80) return true;
+    const kind = KINDS[code]!;
+    if (kind === DIGIT) {
+      if (++row >= needs.digitsInRow || ++digits >= needs.digits) return true;
+      if (before === LETTERS + 1 && needs.country) return true;
+      before = before === LETTERS ? LETTERS + 1 : 0;
+    } else if (kind === SEPARATOR) before = 0;
+    else {
+      row = 0;
+      if (kind === AT && needs.at) return true;
+      before = kind === LETTER ? Math.min(before + 1, LETTERS) : 0;
+    }
+  }
+  return false;
+}
+
 const OTHER = 0;
 const DIGIT = 1;
 const SEPARATOR = 2;

@@ -10,6 +10,7 @@ function found(name: RecogniserName, text: string, hint?: string): string[] {
   const spans = set.scan(text, hint).map((span) => text.slice(span.start, span.end));
   const bytes = Buffer.from(text);
   if (spans.length > 0) assert.ok(set.mayContain(bytes, 0, bytes.length), `the prefilter rules out ${JSON.stringify(text)}`);
+  if (spans.length > 0) assert.ok(set.mayContainText(text), `the prefilter of texts rules out ${JSON.stringify(text)}`);
   return spans;
 }
 

@@ -11,6 +11,7 @@ export interface MaskedText {
 
 /** Masks what the detectors find inside a text; undefined where they find nothing. */
 export function maskText(classes: DataClasses, detectors: DetectorSet, text: string, hint?: string): MaskedText | undefined {
+  if (!detectors.mayContainText(text)) return undefined;
   const spans = detectors.scan(text, hint);
   return spans.length === 0
     ? undefined
@@ -19,6 +20,7 @@ export function maskText(classes: DataClasses, detectors: DetectorSet, text: str
 
 /** The text for people and records: a value that would be NULL is left out of it instead. */
 export function maskProse(classes: DataClasses, detectors: DetectorSet, text: string): string {
+  if (!detectors.mayContainText(text)) return text;
   const spans = detectors.scan(text);
   return spans.length === 0 ? text : splice(text, spans, (span) => maskSpan(classes, text, span) ?? '');
 }
