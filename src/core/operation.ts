@@ -64,7 +64,7 @@ export interface Operation {
   /** False where `text` had something masked or cut, so that the record carries a keyed digest of the exact bytes as well. */
   readonly textIsExact: boolean;
   /** For people and the record: bound parameters in order, masked; absent where there are none. */
-  readonly parameters?: readonly (string | null)[];
+  readonly parameters?: readonly (string | null)[] | undefined;
   /** Data classes that the operation touches without the principal being allowed to see them. */
   readonly dataClasses: readonly string[];
   /** Exactly what an approval binds: the bytes to be forwarded and their parameters. Built only when it is needed. */
@@ -72,7 +72,7 @@ export interface Operation {
   /** What will run, nothing masked: for the reviewer, who decides on it; never kept. */
   unmasked(): { readonly text: string; readonly parameters: readonly (string | null)[] };
   /** Same value, same decision (under one policy version and principal): the key of the decision cache. Absent: not cached. */
-  readonly cacheKey?: object;
+  readonly cacheKey?: object | undefined;
 }
 
 /** How an operation ended. */
@@ -80,7 +80,7 @@ export interface Completion {
   readonly operationId: string;
   readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'unknown';
   /** The upstream's own error code where it failed (an SQLSTATE, an HTTP status). */
-  readonly errorCode?: string;
+  readonly errorCode?: string | undefined;
   readonly rows: number;
   /** Bytes of answer sent to the client. */
   readonly bytes: number;

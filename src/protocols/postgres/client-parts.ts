@@ -6,18 +6,26 @@ import type { Asked } from './operation.ts';
 
 /** The server cuts longer names silently (`NAMEDATALEN`), so that two of ours could be one of its. */
 export function checkNames(message: ClientMessage): void {
-  const names =
-    message.kind === 'Bind'
-      ? [message.portal, message.statement]
-      : message.kind === 'Execute'
-        ? [message.portal]
-        : message.kind === 'Parse' || message.kind === 'Describe' || message.kind === 'Close'
-          ? [message.name]
-          : [];
-  for (const name of names) {
-    if (name.length * 3 <= maxNameBytes || encoder.encode(name).length <= maxNameBytes) continue;
-    throw new GatewayFault('limit-exceeded', { publicMessage: `names of statements and portals have at most ${maxNameBytes} bytes` });
+  switch (message.kind) {
+    case 'Bind':
+      checkName(message.portal);
+      checkName(message.statement);
+      return;
+    case 'Execute':
+      checkName(message.portal);
+      return;
+    case 'Parse':
+    case 'Describe':
+    case 'Close':
+      checkName(message.name);
+      return;
+    default:
   }
+}
+
+function checkName(name: string): void {
+  if (name.length * 3 <= maxNameBytes || encoder.encode(name).length <= maxNameBytes) return;
+  throw new GatewayFault('limit-exceeded', { publicMessage: `names of statements and portals have at most ${maxNameBytes} bytes` });
 }
 
 /** In bytes of its own: views of what the client sent die. */

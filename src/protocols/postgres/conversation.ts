@@ -10,6 +10,7 @@ import { maskContext } from './mask.ts';
 import type { FieldDescription, TransactionStatus } from './messages.ts';
 import { Names, type PreparedStatement } from './names.ts';
 import type { Place } from './objects.ts';
+import type { SchemaCatalogue } from './schema-catalogue.ts';
 import { unsettled, withMade, type Unsettled } from './unsettled.ts';
 import { understand, type Sight, type Understanding } from './understanding.ts';
 
@@ -36,6 +37,9 @@ export class Conversation {
   lastGrant: Grant;
   out: Effect[] = [];
   readonly #place: Place;
+  /** The target's catalogue and the policy's version, asked for once in a step. */
+  #latest: SchemaCatalogue | undefined;
+  #policy: string | undefined;
   #sight: Sight | undefined;
   #sightOf: { catalogue: unknown; policy: string; changed: Unsettled | undefined } | undefined;
   /** What was defined inside the transaction that is open: only this session sees it. */
@@ -69,8 +73,8 @@ export class Conversation {
    * sent and may be defining something counts as defined: a statement behind it will run after it.
    */
   sight(): Sight {
-    const latest = this.target.catalogue(this.#place.databaseName);
-    const policy = this.environment.policyVersion();
+    const latest = (this.#latest ??= this.target.catalogue(this.#place.databaseName));
+    const policy = (this.#policy ??= this.environment.policyVersion());
     const changed = this.#unsettled === 'code' || this.expected.defines === 'nothing' ? this.#unsettled : this.expected.defines;
     const of = this.#sightOf;
     if (this.#sight !== undefined && of?.catalogue === latest && of.policy === policy && of.changed === changed) return this.#sight;
@@ -116,6 +120,7 @@ export class Conversation {
     this.out.push({ kind: 'wait', until: this.target.catalogueStale(this.#place.databaseName, this.#unsettled) });
     this.#unsettled = undefined;
     this.#sight = undefined;
+    this.#latest = undefined;
     // The catalogue that is there now is the one that has not seen it yet.
     this.#sightOf = { catalogue: this.target.catalogue(this.#place.databaseName), policy: '', changed: undefined };
   }
@@ -168,17 +173,20 @@ export class Conversation {
       completion: {
         operationId: running.id,
         outcome,
-        ...(running.errorCode === undefined ? {} : { errorCode: running.errorCode }),
+        errorCode: running.errorCode,
         rows: running.rows,
         bytes: running.bytes,
-        masked: Object.fromEntries(running.masked),
+        masked: running.maskedAny ? Object.fromEntries(running.masked) : NOTHING,
       },
     });
   }
 
+  /** The effects of the step that ends here. Other things than this session may change before the next one. */
   take(): readonly Effect[] {
     const { out } = this;
     this.out = [];
+    this.#latest = undefined;
+    this.#policy = undefined;
     return out;
   }
 }
@@ -194,3 +202,5 @@ export function resultFields(fields: readonly FieldDescription[]) {
     format: field.format,
   }));
 }
+
+const NOTHING: Completion['masked'] = {};

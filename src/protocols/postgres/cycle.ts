@@ -101,10 +101,12 @@ export class Cycle {
 
   /** The cycle is over. Returns what was granted at a Bind and was not executed: a later Execute is decided anew. */
   end(): readonly Running[] {
-    const unused = [...this.#portals.values()].flatMap(({ running }) => (running === undefined ? [] : [running]));
-    this.#statements.clear();
+    // Clearing what is empty allocates all the same.
+    if (this.#statements.size > 0) this.#statements.clear();
+    if (this.#described.size > 0) this.#described.clear();
+    if (this.#portals.size === 0) return NONE;
+    const unused = [...this.#portals.values()].flatMap(({ running }) => (running === undefined ? NONE : [running]));
     this.#portals.clear();
-    this.#described.clear();
     return unused;
   }
 
@@ -113,3 +115,5 @@ export class Cycle {
     return givenHere || !this.#expected.isNaming(what, name);
   }
 }
+
+const NONE: readonly Running[] = [];

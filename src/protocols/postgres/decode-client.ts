@@ -4,46 +4,50 @@ import type { Bind, ClientMessage, FunctionCall, NameSpace, Parse } from './mess
 import { BodyReader } from './reader.ts';
 
 /**
- * Decodes a tagged message of a client, given without tag and length. Messages under tag `p` are not among them: their meaning depends
- * on the state, which calls `decodePassword` or `decodeSASLInitialResponse`. Byte fields are views of `body`.
+ * Decodes a tagged message of a client, whose body lies in `bytes` from `start` up to `end`. Messages under tag `p` are not among them:
+ * their meaning depends on the state, which calls `decodePassword` or `decodeSASLInitialResponse`. Byte fields are views of `bytes`.
  * Faults: `protocol-violation`.
  */
-export function decodeClient(tag: number, body: Uint8Array): ClientMessage {
+export function decodeClient(tag: number, bytes: Uint8Array, start = 0, end: number = bytes.length): ClientMessage {
   switch (tag) {
     case CLIENT_TAG.Query:
-      return only(new BodyReader(body, 'Query'), (reader) => ({ kind: 'Query', query: reader.string('query') }));
+      return only(new BodyReader(bytes, 'Query', start, end), (reader) => ({ kind: 'Query', query: reader.string('query') }));
     case CLIENT_TAG.Parse:
-      return only(new BodyReader(body, 'Parse'), parse);
+      return only(new BodyReader(bytes, 'Parse', start, end), parse);
     case CLIENT_TAG.Bind:
-      return only(new BodyReader(body, 'Bind'), bind);
+      return only(new BodyReader(bytes, 'Bind', start, end), bind);
     case CLIENT_TAG.Describe:
-      return only(new BodyReader(body, 'Describe'), (reader) => ({
+      return only(new BodyReader(bytes, 'Describe', start, end), (reader) => ({
         kind: 'Describe',
         what: nameSpace(reader),
         name: reader.string('name'),
       }));
     case CLIENT_TAG.Close:
-      return only(new BodyReader(body, 'Close'), (reader) => ({ kind: 'Close', what: nameSpace(reader), name: reader.string('name') }));
+      return only(new BodyReader(bytes, 'Close', start, end), (reader) => ({
+        kind: 'Close',
+        what: nameSpace(reader),
+        name: reader.string('name'),
+      }));
     case CLIENT_TAG.Execute:
-      return only(new BodyReader(body, 'Execute'), (reader) => ({
+      return only(new BodyReader(bytes, 'Execute', start, end), (reader) => ({
         kind: 'Execute',
         portal: reader.string('portal'),
         maxRows: reader.int32('row limit'),
       }));
     case CLIENT_TAG.CopyData:
-      return { kind: 'CopyData', data: body };
+      return { kind: 'CopyData', data: bytes.subarray(start, end) };
     case CLIENT_TAG.CopyDone:
-      return only(new BodyReader(body, 'CopyDone'), () => ({ kind: 'CopyDone' }));
+      return only(new BodyReader(bytes, 'CopyDone', start, end), () => ({ kind: 'CopyDone' }));
     case CLIENT_TAG.CopyFail:
-      return only(new BodyReader(body, 'CopyFail'), (reader) => ({ kind: 'CopyFail', reason: reader.string('reason') }));
+      return only(new BodyReader(bytes, 'CopyFail', start, end), (reader) => ({ kind: 'CopyFail', reason: reader.string('reason') }));
     case CLIENT_TAG.Flush:
-      return only(new BodyReader(body, 'Flush'), () => ({ kind: 'Flush' }));
+      return only(new BodyReader(bytes, 'Flush', start, end), () => ({ kind: 'Flush' }));
     case CLIENT_TAG.Sync:
-      return only(new BodyReader(body, 'Sync'), () => ({ kind: 'Sync' }));
+      return only(new BodyReader(bytes, 'Sync', start, end), () => ({ kind: 'Sync' }));
     case CLIENT_TAG.Terminate:
-      return only(new BodyReader(body, 'Terminate'), () => ({ kind: 'Terminate' }));
+      return only(new BodyReader(bytes, 'Terminate', start, end), () => ({ kind: 'Terminate' }));
     case CLIENT_TAG.FunctionCall:
-      return only(new BodyReader(body, 'FunctionCall'), functionCall);
+      return only(new BodyReader(bytes, 'FunctionCall', start, end), functionCall);
     default:
       throw new GatewayFault('protocol-violation', { publicMessage: `unknown client message type ${tag}` });
   }

@@ -6,76 +6,90 @@ import type { TransactionStatus } from './messages.ts';
 import { BodyReader } from './reader.ts';
 
 /**
- * Decodes a tagged message of a server, given without tag and length; DataRow is walked in place instead (`decode-row.ts`). Byte
- * fields are views of `body`. Faults: `protocol-violation`.
+ * Decodes a tagged message of a server, whose body lies in `bytes` from `start` up to `end`; DataRow is walked in place instead
+ * (`decode-row.ts`). Byte fields are views of `bytes`. Faults: `protocol-violation`.
  */
-export function decodeServer(tag: number, body: Uint8Array): ServerMessage {
+export function decodeServer(tag: number, bytes: Uint8Array, start = 0, end: number = bytes.length): ServerMessage {
+  const plain = start === end ? EMPTY.get(tag) : undefined;
+  if (plain !== undefined) return plain;
   switch (tag) {
     case SERVER_TAG.Authentication:
-      return only(new BodyReader(body, 'Authentication message'), authentication);
+      return only(new BodyReader(bytes, 'Authentication message', start, end), authentication);
     case SERVER_TAG.BackendKeyData:
-      return only(new BodyReader(body, 'BackendKeyData'), (reader) => ({
+      return only(new BodyReader(bytes, 'BackendKeyData', start, end), (reader) => ({
         kind: 'BackendKeyData',
         processId: reader.int32('process id'),
         secretKey: cancelKey(reader),
       }));
     case SERVER_TAG.BindComplete:
-      return only(new BodyReader(body, 'BindComplete'), () => ({ kind: 'BindComplete' }));
+      return only(new BodyReader(bytes, 'BindComplete', start, end), () => ({ kind: 'BindComplete' }));
     case SERVER_TAG.CloseComplete:
-      return only(new BodyReader(body, 'CloseComplete'), () => ({ kind: 'CloseComplete' }));
+      return only(new BodyReader(bytes, 'CloseComplete', start, end), () => ({ kind: 'CloseComplete' }));
     case SERVER_TAG.CommandComplete:
-      return only(new BodyReader(body, 'CommandComplete'), (reader) => ({ kind: 'CommandComplete', tag: reader.string('tag') }));
+      return only(new BodyReader(bytes, 'CommandComplete', start, end), (reader) => ({
+        kind: 'CommandComplete',
+        tag: reader.string('tag'),
+      }));
     case SERVER_TAG.CopyInResponse:
-      return only(new BodyReader(body, 'CopyInResponse'), (reader) => copyResponse('CopyInResponse', reader));
+      return only(new BodyReader(bytes, 'CopyInResponse', start, end), (reader) => copyResponse('CopyInResponse', reader));
     case SERVER_TAG.CopyOutResponse:
-      return only(new BodyReader(body, 'CopyOutResponse'), (reader) => copyResponse('CopyOutResponse', reader));
+      return only(new BodyReader(bytes, 'CopyOutResponse', start, end), (reader) => copyResponse('CopyOutResponse', reader));
     case SERVER_TAG.CopyBothResponse:
-      return only(new BodyReader(body, 'CopyBothResponse'), (reader) => copyResponse('CopyBothResponse', reader));
+      return only(new BodyReader(bytes, 'CopyBothResponse', start, end), (reader) => copyResponse('CopyBothResponse', reader));
     case SERVER_TAG.CopyData:
-      return { kind: 'CopyData', data: body };
+      return { kind: 'CopyData', data: bytes.subarray(start, end) };
     case SERVER_TAG.CopyDone:
-      return only(new BodyReader(body, 'CopyDone'), () => ({ kind: 'CopyDone' }));
+      return only(new BodyReader(bytes, 'CopyDone', start, end), () => ({ kind: 'CopyDone' }));
     case SERVER_TAG.EmptyQueryResponse:
-      return only(new BodyReader(body, 'EmptyQueryResponse'), () => ({ kind: 'EmptyQueryResponse' }));
+      return only(new BodyReader(bytes, 'EmptyQueryResponse', start, end), () => ({ kind: 'EmptyQueryResponse' }));
     case SERVER_TAG.ErrorResponse:
-      return only(new BodyReader(body, 'ErrorResponse'), (reader) => ({ kind: 'ErrorResponse', fields: reportFields(reader) }));
+      return only(new BodyReader(bytes, 'ErrorResponse', start, end), (reader) => ({
+        kind: 'ErrorResponse',
+        fields: reportFields(reader),
+      }));
     case SERVER_TAG.NoticeResponse:
-      return only(new BodyReader(body, 'NoticeResponse'), (reader) => ({ kind: 'NoticeResponse', fields: reportFields(reader) }));
+      return only(new BodyReader(bytes, 'NoticeResponse', start, end), (reader) => ({
+        kind: 'NoticeResponse',
+        fields: reportFields(reader),
+      }));
     case SERVER_TAG.FunctionCallResponse:
-      return only(new BodyReader(body, 'FunctionCallResponse'), (reader) => ({
+      return only(new BodyReader(bytes, 'FunctionCallResponse', start, end), (reader) => ({
         kind: 'FunctionCallResponse',
         value: reader.value('value'),
       }));
     case SERVER_TAG.NegotiateProtocolVersion:
-      return only(new BodyReader(body, 'NegotiateProtocolVersion'), negotiateProtocolVersion);
+      return only(new BodyReader(bytes, 'NegotiateProtocolVersion', start, end), negotiateProtocolVersion);
     case SERVER_TAG.NoData:
-      return only(new BodyReader(body, 'NoData'), () => ({ kind: 'NoData' }));
+      return only(new BodyReader(bytes, 'NoData', start, end), () => ({ kind: 'NoData' }));
     case SERVER_TAG.NotificationResponse:
-      return only(new BodyReader(body, 'NotificationResponse'), (reader) => ({
+      return only(new BodyReader(bytes, 'NotificationResponse', start, end), (reader) => ({
         kind: 'NotificationResponse',
         processId: reader.int32('process id'),
         channel: reader.string('channel'),
         payload: reader.string('payload'),
       }));
     case SERVER_TAG.ParameterDescription:
-      return only(new BodyReader(body, 'ParameterDescription'), (reader) => ({
+      return only(new BodyReader(bytes, 'ParameterDescription', start, end), (reader) => ({
         kind: 'ParameterDescription',
         types: reader.list('types', 4, () => reader.uint32('types')),
       }));
     case SERVER_TAG.ParameterStatus:
-      return only(new BodyReader(body, 'ParameterStatus'), (reader) => ({
+      return only(new BodyReader(bytes, 'ParameterStatus', start, end), (reader) => ({
         kind: 'ParameterStatus',
         name: reader.string('name'),
         value: reader.string('value'),
       }));
     case SERVER_TAG.ParseComplete:
-      return only(new BodyReader(body, 'ParseComplete'), () => ({ kind: 'ParseComplete' }));
+      return only(new BodyReader(bytes, 'ParseComplete', start, end), () => ({ kind: 'ParseComplete' }));
     case SERVER_TAG.PortalSuspended:
-      return only(new BodyReader(body, 'PortalSuspended'), () => ({ kind: 'PortalSuspended' }));
+      return only(new BodyReader(bytes, 'PortalSuspended', start, end), () => ({ kind: 'PortalSuspended' }));
     case SERVER_TAG.ReadyForQuery:
-      return only(new BodyReader(body, 'ReadyForQuery'), (reader) => ({ kind: 'ReadyForQuery', status: transactionStatus(reader) }));
+      return only(new BodyReader(bytes, 'ReadyForQuery', start, end), (reader) => ({
+        kind: 'ReadyForQuery',
+        status: transactionStatus(reader),
+      }));
     case SERVER_TAG.RowDescription:
-      return only(new BodyReader(body, 'RowDescription'), (reader) => ({
+      return only(new BodyReader(bytes, 'RowDescription', start, end), (reader) => ({
         kind: 'RowDescription',
         fields: reader.list('fields', FIELD_MIN_BYTES, () => fieldDescription(reader)),
       }));
@@ -186,6 +200,16 @@ function fieldDescription(reader: BodyReader): FieldDescription {
   };
 }
 
+/** Messages without a body: the answers that come most often. */
+const EMPTY: ReadonlyMap<number, ServerMessage> = new Map<number, ServerMessage>([
+  [SERVER_TAG.BindComplete, { kind: 'BindComplete' }],
+  [SERVER_TAG.CloseComplete, { kind: 'CloseComplete' }],
+  [SERVER_TAG.CopyDone, { kind: 'CopyDone' }],
+  [SERVER_TAG.EmptyQueryResponse, { kind: 'EmptyQueryResponse' }],
+  [SERVER_TAG.NoData, { kind: 'NoData' }],
+  [SERVER_TAG.ParseComplete, { kind: 'ParseComplete' }],
+  [SERVER_TAG.PortalSuspended, { kind: 'PortalSuspended' }],
+]);
 /** An empty name and the fixed part. */
 const FIELD_MIN_BYTES = 19;
 /** `COPY` counts since 8.2, `MERGE` since 15. */

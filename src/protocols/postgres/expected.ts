@@ -1,31 +1,43 @@
 import type { GatewayFault } from '../../core/fault.ts';
 import type { Grant } from '../../core/grant.ts';
-import type { SessionEffect } from '../../sql/statement.ts';
 import type { FieldDescription, NameSpace } from './messages.ts';
 import type { MaskPlan } from './mask.ts';
 import type { Portal, PreparedStatement } from './names.ts';
 import type { Understanding } from './understanding.ts';
 
 /** An operation between its grant and its end. */
-export interface Running {
+export class Running {
   readonly id: string;
   readonly grant: Grant;
   readonly understanding: Understanding;
-  /** Session effects of its statements, by the order in which they complete. */
-  readonly effects: readonly (readonly SessionEffect[])[];
   /** Statements of it that have completed. */
-  completed: number;
-  plan: MaskPlan | undefined;
-  rows: number;
-  bytes: number;
-  readonly masked: Map<string, number>;
+  completed = 0;
+  plan: MaskPlan | undefined = undefined;
+  rows = 0;
+  bytes = 0;
   /** The rows of the current statement were counted one by one; its tag need not be believed. */
-  described: boolean;
+  described = false;
   /** The result that the sample is taken from: the first one. */
-  samplePlan: MaskPlan | undefined;
-  readonly sample: (string | null)[][];
-  errorCode: string | undefined;
-  ended: boolean;
+  samplePlan: MaskPlan | undefined = undefined;
+  readonly sample: (string | null)[][] = [];
+  errorCode: string | undefined = undefined;
+  ended = false;
+  #masked: Map<string, number> | undefined = undefined;
+
+  constructor(id: string, grant: Grant, understanding: Understanding) {
+    this.id = id;
+    this.grant = grant;
+    this.understanding = understanding;
+  }
+
+  get maskedAny(): boolean {
+    return this.#masked !== undefined && this.#masked.size > 0;
+  }
+
+  /** Cells masked, by data class. */
+  get masked(): Map<string, number> {
+    return (this.#masked ??= new Map());
+  }
 }
 
 /**
@@ -57,25 +69,6 @@ interface Outstanding {
   code: number;
   /** Copies into the target of which it has not said that they begin. */
   copiesIn: number;
-}
-
-export function running(id: string, grant: Grant, understanding: Understanding): Running {
-  return {
-    id,
-    grant,
-    understanding,
-    effects: understanding.statements.map((statement) => statement.sessionEffects),
-    completed: 0,
-    plan: undefined,
-    rows: 0,
-    bytes: 0,
-    masked: new Map(),
-    described: false,
-    samplePlan: undefined,
-    sample: [],
-    errorCode: undefined,
-    ended: false,
-  };
 }
 
 /** A first-in-first-out queue whose head is cheap to take. */
@@ -154,10 +147,10 @@ export class ExpectedQueue {
         return;
       case 'query':
       case 'execute': {
-        const { understanding, effects } = entry.running;
-        if (effects.some((some) => some.some(({ kind }) => namingEffects.has(kind)))) this.#outstanding.sqlNames += by;
+        const { understanding } = entry.running;
+        if (understanding.namesBySql) this.#outstanding.sqlNames += by;
         if (understanding.defines !== 'nothing') this.#outstanding[understanding.defines] += by;
-        if (understanding.statements.some(({ copy }) => copy?.direction === 'from-client')) this.#outstanding.copiesIn += by;
+        if (understanding.copiesIn) this.#outstanding.copiesIn += by;
         return;
       }
       default:
@@ -171,5 +164,3 @@ function addTo(counts: Map<string, number>, key: string, by: number): void {
   if (count === 0) counts.delete(key);
   else counts.set(key, count);
 }
-
-const namingEffects: ReadonlySet<SessionEffect['kind']> = new Set(['prepare', 'deallocate', 'declare-cursor', 'close-cursor', 'discard']);

@@ -24,7 +24,7 @@ export interface BoundParameter {
  * connection strings, keys handed to encryption functions); elsewhere only what the detectors find is masked. Identifiers stay.
  */
 export function redactStatement(context: MaskContext, facts: MaskFacts, sql: string): RedactedText {
-  const withheld = holdsValues(context.record, facts) || holdsCredential(sql);
+  const withheld = withholds(context.record, facts, sql);
   const text = maskProse(context.classes, context.record.detectors, withheld ? withoutConstants(sql) : sql);
   return { text, exact: text === sql };
 }
@@ -36,15 +36,23 @@ export function redactParameters(
   sql: string,
   parameters: readonly BoundParameter[],
 ): (string | null)[] {
-  const withheld = holdsValues(context.record, facts) || holdsCredential(sql);
+  const withheld = withholds(context.record, facts, sql);
   return parameters.map((parameter) => {
     if (parameter.bytes === null) return null;
     return withheld ? WITHHELD : displayValue(context.record, parameter, parameter.bytes);
   });
 }
 
+function withholds(record: MaskContext, facts: MaskFacts, sql: string): boolean {
+  if (record.hidden.length > 0) {
+    let known = HOLDS_VALUES.get(facts);
+    if (known?.record !== record) HOLDS_VALUES.set(facts, (known = { record, holds: holdsValues(record, facts) }));
+    if (known.holds) return true;
+  }
+  return holdsCredential(sql);
+}
+
 function holdsValues(record: MaskContext, facts: MaskFacts): boolean {
-  if (record.hidden.length === 0) return false;
   return reachedClasses(record, facts).length > 0 || facts.written.some((relation) => relationClasses(record, relation).length > 0);
 }
 
@@ -81,6 +89,8 @@ function shown(sql: string, token: SqlToken): string {
 }
 
 const WITHHELD = '…';
+/** The last answer for each statement's facts, which live as long as its understanding. */
+const HOLDS_VALUES = new WeakMap<MaskFacts, { readonly record: MaskContext; readonly holds: boolean }>();
 /** Words of statements, settings, functions and connection strings that carry secrets; no repetition, so a single pass. */
 const CREDENTIAL =
   /passw|passphrase|secret|token|credential|conninfo|api_?key|access_?key|private_?key|dblink|pgp_|crypt|hmac|:\/\/[^\s/@]{0,256}@/i;

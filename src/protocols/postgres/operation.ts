@@ -1,5 +1,5 @@
 import type { OpenSession } from '../../core/effect.ts';
-import type { Act, Operation } from '../../core/operation.ts';
+import type { Act, Facts, Operation } from '../../core/operation.ts';
 import { redactParameters, redactStatement, type BoundParameter, type MaskContext } from './mask.ts';
 import type { Understanding } from './understanding.ts';
 
@@ -19,27 +19,50 @@ export interface Asked {
 
 /** Makes the operation that policy decides on. */
 export function postgresOperation(session: OpenSession, masks: MaskContext, asked: Asked): Operation {
-  const { understanding, parameters, text } = asked;
-  const facts = understanding?.maskFacts ?? unknownFacts;
-  const redacted = redactStatement(masks, facts, text);
-  const bound = parameters.length === 0 ? undefined : redactParameters(masks, facts, text, parameters);
-  const acts = understanding?.acts ?? [];
-  return {
-    id: session.nextOperationId(),
-    sessionId: session.id,
-    protocol: 'postgres',
-    acts: acts.length === 0 ? [connectAct(session)] : acts,
-    facts: understanding?.facts ?? { protocol: 'postgres' },
-    pureRead: understanding?.pureRead ?? false,
-    naming: asked.naming,
-    text: redacted.text.length > maxRecordedText ? `${redacted.text.slice(0, maxRecordedText)}…` : redacted.text,
-    textIsExact: redacted.exact && redacted.text.length <= maxRecordedText && parameters.length === 0,
-    ...(bound === undefined ? {} : { parameters: bound }),
-    dataClasses: understanding?.classes ?? [],
-    exact: () => joined(encoder.encode(text), asked.binding),
-    unmasked: () => ({ text, parameters: parameters.map(forReview) }),
-    ...(understanding === undefined ? {} : { cacheKey: understanding }),
-  };
+  return new PostgresOperation(session, masks, asked);
+}
+
+/** A class, so that all operations have one shape and no closures: one is made for every statement. */
+class PostgresOperation implements Operation {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly protocol = 'postgres';
+  readonly acts: readonly Act[];
+  readonly facts: Facts;
+  readonly pureRead: boolean;
+  readonly naming: boolean;
+  readonly text: string;
+  readonly textIsExact: boolean;
+  readonly parameters: readonly (string | null)[] | undefined;
+  readonly dataClasses: readonly string[];
+  readonly cacheKey: object | undefined;
+  readonly #asked: Asked;
+
+  constructor(session: OpenSession, masks: MaskContext, asked: Asked) {
+    const { understanding, parameters } = asked;
+    const facts = understanding?.maskFacts ?? unknownFacts;
+    const { text, exact } = redactStatement(masks, facts, asked.text);
+    this.id = session.nextOperationId();
+    this.sessionId = session.id;
+    this.acts = understanding === undefined || understanding.acts.length === 0 ? [connectAct(session)] : understanding.acts;
+    this.facts = understanding?.facts ?? unknownStatement;
+    this.pureRead = understanding?.pureRead ?? false;
+    this.naming = asked.naming;
+    this.text = text.length > maxRecordedText ? `${text.slice(0, maxRecordedText)}…` : text;
+    this.textIsExact = exact && text.length <= maxRecordedText && parameters.length === 0;
+    this.parameters = parameters.length === 0 ? undefined : redactParameters(masks, facts, asked.text, parameters);
+    this.dataClasses = understanding?.classes ?? [];
+    this.cacheKey = understanding;
+    this.#asked = asked;
+  }
+
+  exact(): Uint8Array {
+    return joined(encoder.encode(this.#asked.text), this.#asked.binding);
+  }
+
+  unmasked(): { readonly text: string; readonly parameters: readonly (string | null)[] } {
+    return { text: this.#asked.text, parameters: this.#asked.parameters.map(forReview) };
+  }
 }
 
 /** What has no act of its own (BEGIN, COMMIT, an empty statement) asks what every use of the target needs. */
@@ -64,6 +87,7 @@ function joined(text: Uint8Array, binding: Uint8Array): Uint8Array {
   return all;
 }
 
+const unknownStatement: Facts = { protocol: 'postgres' };
 const unknownFacts = { mentions: [], mentionsAll: true, relations: [], written: [], opaque: true };
 const encoder = new TextEncoder();
 const lenient = new TextDecoder();

@@ -8,16 +8,19 @@ import type { Format } from './messages.ts';
 export class BodyReader {
   readonly #bytes: Uint8Array;
   readonly #message: string;
-  #at = 0;
+  readonly #end: number;
+  #at: number;
 
-  /** `message`: the message's name, for the fault. */
-  constructor(bytes: Uint8Array, message: string) {
+  /** The body lies in `bytes` from `start` up to `end`. `message`: the message's name, for the fault. */
+  constructor(bytes: Uint8Array, message: string, start = 0, end: number = bytes.length) {
     this.#bytes = bytes;
     this.#message = message;
+    this.#at = start;
+    this.#end = end;
   }
 
   get remaining(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   byte(field: string): number {
@@ -47,8 +50,8 @@ export class BodyReader {
   /** A NUL-terminated string in UTF-8. */
   string(field: string): string {
     const end = this.#bytes.indexOf(0, this.#at);
-    if (end < 0) throw this.violation(field, 'is not terminated');
-    const text = this.#text(this.#bytes.subarray(this.#at, end), field);
+    if (end < 0 || end >= this.#end) throw this.violation(field, 'is not terminated');
+    const text = end === this.#at ? '' : this.#text(this.#bytes.subarray(this.#at, end), field);
     this.#at = end + 1;
     return text;
   }
@@ -105,7 +108,7 @@ export class BodyReader {
 
   #advance(length: number, field: string): number {
     const at = this.#at;
-    if (length > this.#bytes.length - at) throw this.violation(field, 'is cut short');
+    if (length > this.#end - at) throw this.violation(field, 'is cut short');
     this.#at = at + length;
     return at;
   }

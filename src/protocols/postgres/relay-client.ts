@@ -39,14 +39,17 @@ export class ClientRelay {
         if (!copyIn && !this.#waiting.until()) return;
         const { tag, bytes } = this.#waiting;
         this.#waiting = undefined;
-        this.#message(decodeClient(tag, bytes.subarray(HEADER_BYTES)), bytes, copyIn);
+        this.#message(decodeClient(tag, bytes, HEADER_BYTES), bytes, copyIn);
         continue;
       }
       const found = clientFramer.next(copyIn ? copyTable : readyTable);
       if (found === undefined) return;
       // The rest of a long CopyData whose copy has failed meanwhile still belongs to the message that has begun.
       if (found === 'run') this.#talk.forward(clientFramer.view(), this.#talk.copying?.running.grant ?? this.#talk.session.grant);
-      else this.#message(decodeClient(clientFramer.tag, clientFramer.body()), clientFramer.view(), copyIn);
+      else {
+        const { tag, bytes, start, end } = clientFramer;
+        this.#message(decodeClient(tag, bytes, start + HEADER_BYTES, end), bytes.subarray(start, end), copyIn);
+      }
     }
   }
 

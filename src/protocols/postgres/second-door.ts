@@ -3,7 +3,7 @@ import { GatewayFault, toFault } from '../../core/fault.ts';
 import type { Operation } from '../../core/operation.ts';
 import { resultFields, type Conversation } from './conversation.ts';
 import * as encode from './encode.ts';
-import { running, type Expected, type Running } from './expected.ts';
+import { Running, type Expected } from './expected.ts';
 import { planColumns } from './mask.ts';
 import type { FieldDescription } from './messages.ts';
 import { runsByName, type PreparedStatement } from './names.ts';
@@ -95,12 +95,12 @@ export class SecondDoor {
   /** While the answer was awaited an earlier statement of the cycle failed: the server passes over this one, so it is not sent. */
   #overtaken(operation: Operation, outcome: Outcome, asked: Asked): void {
     if (outcome.kind !== 'granted' || asked.naming || asked.understanding === undefined) return;
-    this.#talk.complete(running(operation.id, outcome.grant, asked.understanding), 'cancelled');
+    this.#talk.complete(new Running(operation.id, outcome.grant, asked.understanding), 'cancelled');
   }
 
   start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
     this.#talk.lastGrant = grant;
-    return running(operation.id, grant, understanding);
+    return new Running(operation.id, grant, understanding);
   }
 
   /** In place of what was refused goes a statement that no server accepts; its error becomes the refusal. */

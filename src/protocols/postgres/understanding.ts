@@ -1,6 +1,6 @@
 import { GatewayFault } from '../../core/fault.ts';
 import type { Act, Facts, ObjectRef } from '../../core/operation.ts';
-import type { Analysis, QualifiedName, SqlAct, SqlObjectName, Statement } from '../../sql/statement.ts';
+import type { Analysis, QualifiedName, SessionEffect, SqlAct, SqlObjectName, Statement } from '../../sql/statement.ts';
 import type { CatalogueRelation } from './catalogue.ts';
 import { reachedClasses, type MaskContext, type MaskFacts } from './mask.ts';
 import { functionObject, databaseObject, relationObject, roleObject, schemaObject, settingObject, type Place } from './objects.ts';
@@ -30,6 +30,10 @@ export interface Understanding {
   readonly defines: 'nothing' | 'relations' | 'code';
   /** Names of relations that it makes. */
   readonly makes: readonly string[];
+  /** It gives, forgets or declares names by SQL (PREPARE, DEALLOCATE, DECLARE …). */
+  readonly namesBySql: boolean;
+  /** It copies from the client. */
+  readonly copiesIn: boolean;
 }
 
 /** From where a session looks at a target: changes with the catalogue, the policy and the classes. */
@@ -88,6 +92,8 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     namesUnknown: resolver.unknown,
     defines: definesOf([...acts.values()]),
     makes: statements.flatMap(madeNames),
+    namesBySql: analysis.statements.some(({ sessionEffects }) => sessionEffects.some(({ kind }) => namingEffects.has(kind))),
+    copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
   };
 }
 
@@ -260,6 +266,7 @@ function display(name: QualifiedName): string {
 }
 
 const defaultSchema = 'public';
+const namingEffects: ReadonlySet<SessionEffect['kind']> = new Set(['prepare', 'deallocate', 'declare-cursor', 'close-cursor', 'discard']);
 const definingAction = /^sql:(create|alter|drop|rename|refresh|comment)/;
 const codeAction = /^sql:(create|alter)-(function|procedure|operator|cast|aggregate|type|domain|extension|schema)/;
 const makingAction = /^sql:create-(table|view|materialized-view|foreign-table)$/;

@@ -201,13 +201,13 @@ export class TestGateway {
   #ask(operation: Operation, refusal: GatewayFault | undefined): void {
     const answer = refusal === undefined ? this.policy(operation) : 'deny';
     if (answer === 'hold' && !operation.naming) {
-      this.operations.push({ ...operation, outcome: 'held' });
+      this.operations.push(decided(operation, 'held'));
       this.held.push(operation);
       this.#effects.push(...this.#wire.notify({ kind: 'held', operationId: operation.id, message: 'waiting for approval' }));
       return;
     }
     const granted = answer !== 'deny';
-    this.operations.push({ ...operation, outcome: granted ? 'granted' : 'refused' });
+    this.operations.push(decided(operation, granted ? 'granted' : 'refused'));
     const outcome: Outcome = refusal === undefined ? this.#outcome(operation, granted) : { kind: 'refused', fault: refusal };
     this.#effects.unshift(...this.#wire.decide(operation.id, outcome));
   }
@@ -282,4 +282,8 @@ export class TestGateway {
       ...this.#options.environment,
     };
   }
+}
+
+function decided(operation: Operation, outcome: Decided['outcome']): Decided {
+  return { ...operation, exact: () => operation.exact(), unmasked: () => operation.unmasked(), outcome };
 }
