@@ -155,7 +155,7 @@ const memberTypes = new Map(
     'session.note': 'session event detail:object',
     'operation.decided':
       'session operation target principal decision code? policies:strings acts:acts facts:object text text_exact:boolean digest? parameters:parameters? data_classes:strings approvals:strings? pure_read:boolean',
-    'operation.completed': 'session operation outcome error_code? rows:count bytes:count duration_ms:number masked:counts',
+    'operation.completed': 'session operation outcome error_code? reason? rows:count bytes:count duration_ms:number masked:counts',
     'approval.requested': 'approval session operation target principal reviews:reviews binding text expires',
     'approval.answered': `approval session operation answer reason group ${PRINCIPAL}`,
     'approval.ended': 'approval state',

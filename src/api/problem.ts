@@ -68,6 +68,8 @@ function statusOf(code: FaultCode): number {
     case 'policy-denied':
     case 'approval-denied':
     case 'masking-refused':
+    case 'read-only':
+    case 'reason-required':
     case 'encryption-required':
       return 403;
     case 'target-unknown':
@@ -81,6 +83,8 @@ function statusOf(code: FaultCode): number {
     case 'protocol-violation':
       return 400;
     case 'limit-exceeded':
+    case 'rate-exceeded':
+    case 'too-many-sessions':
       return 429;
     case 'unsupported':
       return 501;
@@ -91,6 +95,7 @@ function statusOf(code: FaultCode): number {
     case 'recording-unavailable':
     case 'shutting-down':
       return 503;
+    case 'statement-timeout':
     case 'upstream-unavailable':
       return 504;
     case 'internal':

@@ -300,13 +300,13 @@ class RunningGateway implements Gateway {
     this.#log.info('configuration reloaded', { digest: next.digest, policies: policies.policies.length });
   }
 
-  /** A session keeps the target and the data classes that it began with: where they changed, it ends. */
+  /** A session keeps the target and the data classes that it began with: where they changed, it ends. Limits hold from its next operation on. */
   #endChangedSessions(next: Config, previous: Config): void {
     if (JSON.stringify(next.dataClasses) !== JSON.stringify(previous.dataClasses)) {
       this.#sessions.end(() => true, 'data classes were changed; connect again');
     }
     const describe = (config: Config, name: string): string | undefined =>
-      JSON.stringify(config.targets.find((target) => target.name === name));
+      JSON.stringify({ ...config.targets.find((target) => target.name === name), limits: undefined });
     for (const { name } of previous.targets) {
       if (describe(next, name) === describe(previous, name)) continue;
       const removed = next.targets.every((target) => target.name !== name);

@@ -21,7 +21,7 @@ export async function offlineUnderstanding(
   const analyser = createAnalyser({ maxShapes: 10_000 });
   // Nothing is masked here: any key will do.
   const classes = compileDataClasses(config.dataClasses, nodeCrypto, nodeCrypto.randomBytes(32));
-  return (statement, { name, masking }) => {
+  return (statement, { name, masking, readOnly }) => {
     const { upstream } = config.targets.find((target) => target.name === name) ?? { upstream: { user: '', database: name } };
     const { acts, facts, refusal } = explainPostgres({
       statement,
@@ -37,6 +37,7 @@ export async function offlineUnderstanding(
         catalogueMissed: () => undefined,
       },
       masking,
+      readOnly,
       revealed: new Set(classes.names),
       analyse: (sql) => analyser.analyse(sql),
     });

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Limits } from '../core/limits.ts';
 import { checkShape } from './check.ts';
 import { durationMs } from './duration.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
 import { Resolver, unsafeSettings } from './resolve.ts';
-import type { RawConfig } from './schema.ts';
+import type { RawConfig, RawTarget } from './schema.ts';
 import { Secret } from './secret.ts';
 import { readSecret } from './secrets/read.ts';
 import { parseReference } from './secrets/reference.ts';
@@ -45,6 +46,9 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
     labels: target.labels,
     masking: target.masking,
     hold: target.hold,
+    limits: target.limits === undefined ? undefined : limitsOf(target.limits),
+    requireReason: target.require_reason,
+    readOnly: target.read_only,
     clientAuth: target.client_auth,
   }));
   const listeners = {
@@ -78,6 +82,19 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
     resolved: view,
     watched: [...watched],
   };
+}
+
+function limitsOf(raw: NonNullable<RawTarget['limits']>): Limits {
+  const { statement_timeout: timeout } = raw;
+  const all = {
+    rows: raw.rows,
+    bytes: raw.bytes,
+    statementTimeoutMs: timeout === undefined ? undefined : durationMs(timeout),
+    operationsPerMinute: raw.operations_per_minute,
+    rowsPerMinute: raw.rows_per_minute,
+    concurrentSessions: raw.concurrent_sessions,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 interface SecretParts {

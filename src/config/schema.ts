@@ -107,6 +107,15 @@ const issuer = strict({
     .describe('People sign in here with sallyport login.'),
 });
 
+const limits = strict({
+  rows: limit('rows').describe('Rows of one operation’s answer.'),
+  bytes: limit('bytes').describe('Bytes of one operation’s answer, as they go to the client.'),
+  statement_timeout: duration.optional().describe('How long the target may work on one statement. Waiting for an approval does not count.'),
+  operations_per_minute: limit('operations').describe('Operations of one principal, over all its sessions, in any minute.'),
+  rows_per_minute: limit('rows').describe('Rows shown to one principal, over all its sessions, in any minute.'),
+  concurrent_sessions: limit('sessions').describe('Sessions that one principal may have open at a time.'),
+});
+
 const target = strict({
   protocol: z.literal('postgres', { error: 'expected postgres (other protocols are not in this release)' }),
   upstream: strict({
@@ -140,6 +149,13 @@ const target = strict({
   hold: choice(['wait', 'refuse-and-retry'])
     .default('wait')
     .describe('What an operation that needs approval does: wait in the session, or be refused and retried once approved.'),
+  limits: limits.optional().describe('What a principal may take from this target, besides what policy permits. Absent: no limits.'),
+  require_reason: flag
+    .default(false)
+    .describe('Operations must state why: a leading comment /* reason: … */, SET sallyport.reason, or application_name=reason: …'),
+  read_only: flag
+    .default(false)
+    .describe('Nothing that writes is let through, whatever policy says, and sessions at the target are read-only.'),
   client_auth: choice(['password', 'oauthbearer'])
     .default('password')
     .describe('How clients present their token: as the password, or by OAUTHBEARER of PostgreSQL 18.'),
@@ -214,13 +230,17 @@ export const refusedKeys: ReadonlyMap<string, string> = new Map([
   ['audit.stores', notInThisRelease()],
   ['audit.sinks', notInThisRelease()],
   ['audit.witnesses', notInThisRelease()],
-  ['targets.*.limits', notInThisRelease()],
 ]);
 
 /** The published JSON Schema, draft 2020-12: what `docs/reference/sallyport.schema.json` holds. */
 export function publishedSchema(): Readonly<Record<string, unknown>> {
   const schema = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12' });
   return { ...schema, title: 'sallyport.yaml', description: 'Configuration of the Sallyport gateway.' };
+}
+
+function limit(what: string) {
+  const error = `expected a whole number of ${what}, at least 1`;
+  return z.int({ error }).min(1, { error }).optional();
 }
 
 function strict<T extends z.ZodRawShape>(shape: T) {

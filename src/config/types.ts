@@ -1,3 +1,4 @@
+import type { Limits } from '../core/limits.ts';
 import type { HoldMode, MaskingMode } from '../core/target.ts';
 import type { IssuerConfig } from './issuer.ts';
 import type { Secret } from './secret.ts';
@@ -65,6 +66,9 @@ export interface TargetConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly masking: MaskingMode;
   readonly hold: HoldMode;
+  readonly limits: Limits | undefined;
+  readonly requireReason: boolean;
+  readonly readOnly: boolean;
   readonly clientAuth: 'password' | 'oauthbearer';
 }
 

@@ -1,5 +1,6 @@
 import type { GatewayFault } from './fault.ts';
 import type { Grant } from './grant.ts';
+import type { SessionLimits } from './limits.ts';
 import type { Principal } from './principal.ts';
 import type { Target } from './target.ts';
 import type { Completion, Facts, Act, Operation, ResultSample } from './operation.ts';
@@ -32,13 +33,18 @@ export type Effect =
   | { readonly kind: 'register-cancel-key'; readonly key: Uint8Array }
   /** This connection asks to cancel what runs under `key`. */
   | { readonly kind: 'cancel'; readonly key: Uint8Array }
-  /** Deliver a cancel to the upstream on a connection of its own: `packet`, after TLS where `tlsRequest` is given (sent first, must be answered by `tlsAccept`). */
+  /**
+   * Deliver a cancel to the upstream on a connection of its own: `packet`, after TLS where `tlsRequest` is given (sent first, must be
+   * answered by `tlsAccept`). Answered by `cancel-delivered`, also where it could not be delivered.
+   */
   | {
       readonly kind: 'cancel-upstream';
       readonly packet: Uint8Array;
       readonly tlsRequest: Uint8Array | undefined;
       readonly tlsAccept: number;
     }
+  /** Answered by `deadline` after so long, unless another one takes its place; `undefined`: none any more. There is one at a time. */
+  | { readonly kind: 'deadline'; readonly afterMs: number | undefined }
   /** The client's bytes wait until the promise settles; it never rejects. Answered by `resumed`. */
   | { readonly kind: 'wait'; readonly until: Promise<void> }
   /** End the session after everything before it was written. */
@@ -70,6 +76,9 @@ export type SessionEvent =
   | { readonly kind: 'held'; readonly operationId: string; readonly message: string }
   /** The client asked, on another connection, to cancel what runs here. */
   | { readonly kind: 'cancel-requested' }
+  /** The upstream has taken note of a cancel and closed the connection that it came on, or it could not be reached. */
+  | { readonly kind: 'cancel-delivered' }
+  | { readonly kind: 'deadline' }
   | { readonly kind: 'closed'; readonly side: Side; readonly fault: GatewayFault | undefined }
   /** The gateway ends the session (expiry, revocation, kill, shutdown). */
   | { readonly kind: 'end'; readonly fault: GatewayFault };
@@ -84,6 +93,7 @@ export interface OpenSession {
   readonly grant: Grant;
   readonly principal: Principal;
   readonly target: Target;
+  readonly limits: SessionLimits;
   /** Operation ids, unique and ordered within the session. */
   nextOperationId(): string;
 }

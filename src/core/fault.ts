@@ -29,6 +29,16 @@ export type FaultCode =
   | 'unsupported'
   /** A named limit (size, count, depth) was passed. */
   | 'limit-exceeded'
+  /** The principal has as many sessions at this target as it may have. */
+  | 'too-many-sessions'
+  /** The principal asked too much of this target within a minute. Retryable. */
+  | 'rate-exceeded'
+  /** The target worked on a statement for longer than it may. */
+  | 'statement-timeout'
+  /** The target asks for a reason, and none was stated. */
+  | 'reason-required'
+  /** The target is read-only, and this would write or might. */
+  | 'read-only'
   /** The client did not encrypt and the listener demands it. */
   | 'encryption-required'
   /** The audit log cannot be written: nothing may take effect. Retryable. */

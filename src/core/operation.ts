@@ -59,6 +59,8 @@ export interface Operation {
    * passes under the session's own grant, unrecorded, and is decided when it executes.
    */
   readonly naming: boolean;
+  /** It only ends what was begun (COMMIT, ROLLBACK): counted, but never refused for having asked too often, which would leave it open. */
+  readonly ends?: boolean;
   /** For people and the record: the statement or request with every sensitive literal masked. */
   readonly text: string;
   /** False where `text` had something masked or cut, so that the record carries a keyed digest of the exact bytes as well. */
@@ -81,6 +83,8 @@ export interface Completion {
   readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'unknown';
   /** The upstream's own error code where it failed (an SQLSTATE, an HTTP status). */
   readonly errorCode?: string | undefined;
+  /** Why the gateway stopped it, where it did: the limit that was passed. */
+  readonly reason?: string | undefined;
   readonly rows: number;
   /** Bytes of answer sent to the client. */
   readonly bytes: number;

@@ -1,5 +1,6 @@
 import type { Decision } from './decision.ts';
 import { GatewayFault } from './fault.ts';
+import type { Exhausted } from './limits.ts';
 import type { PendingApproval } from './ports.ts';
 
 /** What the pipeline tells a client, word by word. */
@@ -17,6 +18,22 @@ export function refusedConnection(decision: Exclude<Decision, { kind: 'allow' }>
     publicMessage: 'a connection itself cannot wait for approval; let policy review the operations inside it',
     detail: `policies with @review match connect: ${decision.policies.join(', ')}`,
   });
+}
+
+export function tooManySessions(target: string, value: number): GatewayFault {
+  return new GatewayFault('too-many-sessions', {
+    publicMessage: `concurrent_sessions (${value}) of target ${target} is reached: you have so many sessions there already`,
+  });
+}
+
+export function exhausted(target: string, { limit, value, seconds }: Exhausted): GatewayFault {
+  return new GatewayFault('rate-exceeded', {
+    publicMessage: `${limit} (${value}) of target ${target} is reached; try again in ${seconds} s`,
+  });
+}
+
+export function reasonRequired(target: string): GatewayFault {
+  return new GatewayFault('reason-required', { publicMessage: `target ${target} asks for a reason, and none was stated` });
 }
 
 export function sessionEnded(reason: string): GatewayFault {

@@ -2,8 +2,17 @@ import type { Decision } from './decision.ts';
 import type { OpenSession, Outcome } from './effect.ts';
 import { assertNever, GatewayFault, toFault } from './fault.ts';
 import { takeMint, type Grant } from './grant.ts';
+import { noLimits, type SessionLimits, type Usage } from './limits.ts';
 import type { Completion, Operation, ResultSample } from './operation.ts';
-import { approvalCancelled, approvalDenied, approvalExpired, approvalRequired, sessionEnded } from './pipeline-faults.ts';
+import {
+  approvalCancelled,
+  approvalDenied,
+  approvalExpired,
+  approvalRequired,
+  exhausted,
+  reasonRequired,
+  sessionEnded,
+} from './pipeline-faults.ts';
 import type { AuditPort, HeldOperation, PendingApproval, PipelinePorts, SessionRecording } from './ports.ts';
 import { principalKey, type Principal } from './principal.ts';
 import { recordActs, type AuditRecord, type SealedRecording } from './record.ts';
@@ -13,6 +22,7 @@ export interface SessionParts {
   readonly id: string;
   readonly principal: Principal;
   readonly target: Target;
+  readonly usage: Usage;
   readonly recording: SessionRecording;
   readonly sequence: number;
   readonly startedAtMs: number;
@@ -30,12 +40,14 @@ export class PipelineSession implements OpenSession {
   readonly grant: Grant;
   readonly principal: Principal;
   readonly target: Target;
+  readonly limits: SessionLimits;
   readonly startedAtMs: number;
   /** When the identity or the longest allowed session ends, milliseconds since 1970. */
   readonly endsAtMs: number;
   readonly #ports: PipelinePorts;
   readonly #recording: SessionRecording;
   readonly #principalKey: string;
+  readonly #usage: Usage;
   readonly #running = new Map<string, Running>();
   readonly #held = new Map<string, PendingApproval>();
   #operations = 0;
@@ -50,6 +62,8 @@ export class PipelineSession implements OpenSession {
     this.endsAtMs = parts.endsAtMs;
     this.#recording = parts.recording;
     this.#principalKey = principalKey(parts.principal);
+    this.#usage = parts.usage;
+    this.limits = this.#sessionLimits();
     this.grant = mint.mint(parts.id, `${parts.id}-0`, parts.sequence);
   }
 
@@ -70,6 +84,8 @@ export class PipelineSession implements OpenSession {
    */
   decide(operation: Operation, onHeld: (message: string) => void): Outcome | Promise<Outcome> {
     if (this.#closed !== undefined) return refused(sessionEnded(this.#closed));
+    const early = operation.naming ? undefined : this.#beforePolicy(operation);
+    if (early !== undefined) return this.#refuse(operation, early, []);
     const { policy } = this.#ports;
     let decision: Decision;
     try {
@@ -84,6 +100,8 @@ export class PipelineSession implements OpenSession {
       return this.#refuse(operation, toFault(error), []);
     }
     if (decision.kind === 'deny') {
+      const limited = operation.naming ? this.#count(operation) : undefined;
+      if (limited !== undefined) return this.#refuse(operation, limited, []);
       return this.#refuse(operation, new GatewayFault(decision.code, { publicMessage: decision.message }), decision.policies);
     }
     if (operation.naming) return { kind: 'granted', grant: this.grant };
@@ -99,7 +117,7 @@ export class PipelineSession implements OpenSession {
 
   /** Refuses an operation that a protocol could not even put to policy (a statement that cannot be classified), on record. */
   refuse(operation: Operation, fault: GatewayFault): Outcome {
-    return this.#refuse(operation, fault, []);
+    return this.#refuse(operation, this.#count(operation) ?? fault, []);
   }
 
   /** Ends the hold of an operation whose client cancelled or went away; its `decide` then answers with a refusal. */
@@ -121,6 +139,7 @@ export class PipelineSession implements OpenSession {
       operation: completion.operationId,
       outcome: completion.outcome,
       error_code: completion.errorCode,
+      reason: completion.reason,
       rows: completion.rows,
       bytes: completion.bytes,
       duration_ms: durationMs,
@@ -142,6 +161,7 @@ export class PipelineSession implements OpenSession {
   async close(reason: string): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
+    this.#usage.sessions -= 1;
     mint.revoke(this.grant);
     for (const pending of this.#held.values()) attempt(() => pending.cancel(reason));
     for (const operationId of this.#running.keys()) {
@@ -156,6 +176,37 @@ export class PipelineSession implements OpenSession {
       duration_ms: this.#ports.clock.now() - this.startedAtMs,
       ...(recording === undefined ? {} : { recording }),
     });
+  }
+
+  /** What refuses an operation whatever policy says of it: it comes too often, or without the reason that the target asks for. */
+  #beforePolicy(operation: Operation): GatewayFault | undefined {
+    const limited = this.#count(operation);
+    if (limited !== undefined || this.target.requireReason !== true || operation.facts['reason'] !== undefined) return limited;
+    // What only uses the session (BEGIN, COMMIT, a setting of one's own) asks for nothing at the target.
+    return operation.acts.every(({ action }) => action === 'connect') ? undefined : reasonRequired(this.target.name);
+  }
+
+  /** Every operation that goes on record counts, save those that are refused here. */
+  #count(operation: Operation): GatewayFault | undefined {
+    const { inForce } = this.limits;
+    if (inForce.operationsPerMinute === undefined && inForce.rowsPerMinute === undefined) return undefined;
+    const over = this.#usage.admit(inForce, this.#ports.clock.monotonic());
+    return over === undefined || operation.ends === true ? undefined : exhausted(this.target.name, over);
+  }
+
+  #sessionLimits(): SessionLimits {
+    const { clock, findTarget } = this.#ports;
+    const usage = this.#usage;
+    const { name } = this.target;
+    return {
+      get inForce() {
+        return findTarget(name)?.limits ?? noLimits;
+      },
+      rowsLeft() {
+        return usage.rowsLeft(this.inForce, clock.monotonic());
+      },
+      countRows: (rows) => usage.countRows(rows, clock.monotonic()),
+    };
   }
 
   #allow(operation: Operation, policies: readonly string[], approvals: readonly string[] | undefined): Outcome | Promise<Outcome> {

@@ -1,11 +1,12 @@
 import type { SignInRequest } from './effect.ts';
 import { toFault } from './fault.ts';
-import { refusedConnection, unknownTarget } from './pipeline-faults.ts';
+import { UsageBook, type Usage } from './limits.ts';
+import { refusedConnection, tooManySessions, unknownTarget } from './pipeline-faults.ts';
 import { appendIfPossible, PipelineSession } from './pipeline-session.ts';
 import type { PipelinePorts } from './ports.ts';
 import { principalKey, type Principal } from './principal.ts';
 import { recordAct, recordPrincipal } from './record.ts';
-import type { Protocol } from './target.ts';
+import type { Protocol, Target } from './target.ts';
 
 export interface Arrival {
   readonly signIn: SignInRequest;
@@ -22,6 +23,7 @@ export interface Arrival {
  */
 export class Pipeline {
   readonly #ports: PipelinePorts;
+  readonly #usage = new UsageBook();
 
   constructor(ports: PipelinePorts) {
     this.#ports = ports;
@@ -34,6 +36,7 @@ export class Pipeline {
     const targetName = arrival.listenerTarget ?? signIn.targetName ?? '';
     let principal: Principal | undefined;
     let openedAs: string | undefined;
+    let usage: Usage | undefined;
     try {
       principal = await identity.authenticate(signIn.credential, targetName);
       const target = this.#ports.findTarget(targetName);
@@ -42,6 +45,7 @@ export class Pipeline {
       const decision = policy.decide({ principal, target, acts, facts: signIn.facts, cacheKey: undefined });
       if (decision.kind !== 'allow') throw refusedConnection(decision);
 
+      usage = this.#enter(principal, target);
       const id = this.#ports.newSessionId();
       const sequence = audit.append({
         type: 'session.opened',
@@ -60,9 +64,10 @@ export class Pipeline {
       const startedAtMs = clock.now();
       const recording = this.#ports.recordings.open({ sessionId: id, target, principal, startedAtMs });
       const endsAtMs = Math.min(principal.expiresAtMs, startedAtMs + this.#ports.maxSessionMs());
-      return new PipelineSession(this.#ports, { id, principal, target, recording, sequence, startedAtMs, endsAtMs });
+      return new PipelineSession(this.#ports, { id, principal, target, usage, recording, sequence, startedAtMs, endsAtMs });
     } catch (error) {
       const fault = toFault(error);
+      if (usage !== undefined) usage.sessions -= 1;
       if (openedAs !== undefined) {
         const closed = { type: 'session.closed', session: openedAs, reason: fault.code, operations: 0, duration_ms: 0 } as const;
         appendIfPossible(audit, closed);
@@ -78,5 +83,13 @@ export class Pipeline {
       });
       throw fault;
     }
+  }
+  /** Takes the place of one session, before anything is waited for: two that arrive at once do not both take the last one. */
+  #enter(principal: Principal, target: Target): Usage {
+    const usage = this.#usage.of(principalKey(principal), target.name, this.#ports.clock.monotonic());
+    const most = target.limits?.concurrentSessions;
+    if (most !== undefined && usage.sessions >= most) throw tooManySessions(target.name, most);
+    usage.sessions += 1;
+    return usage;
   }
 }

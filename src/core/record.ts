@@ -75,6 +75,7 @@ export type AuditRecord =
       readonly operation: string;
       readonly outcome: string;
       readonly error_code?: string | undefined;
+      readonly reason?: string | undefined;
       readonly rows: number;
       readonly bytes: number;
       readonly duration_ms: number;

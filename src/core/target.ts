@@ -1,3 +1,5 @@
+import type { Limits } from './limits.ts';
+
 export type Protocol = 'postgres' | 'tds' | 'ssh' | 'http' | 'grpc' | 'kubernetes' | 'cosmos';
 
 /**
@@ -17,4 +19,9 @@ export interface Target {
   readonly labels: Readonly<Record<string, string>>;
   readonly masking: MaskingMode;
   readonly hold: HoldMode;
+  readonly limits?: Limits | undefined;
+  /** An operation that asks for anything must state why (the fact `reason`). */
+  readonly requireReason?: boolean;
+  /** Nothing that writes is let through, whatever policy says. */
+  readonly readOnly?: boolean;
 }

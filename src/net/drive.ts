@@ -10,6 +10,7 @@ import type { AuditPort, LiveSession } from '../core/ports.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Protocol } from '../core/target.ts';
 import { deliverCancel, type CancelRegistry } from './cancel.ts';
+import { Deadline } from './deadline.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionRegistry } from './sessions.ts';
 import { deafen, endSocket, handshake, startServerTls } from './sockets.ts';
@@ -82,6 +83,7 @@ class Drive implements Driven {
   #unregisterCancel: (() => void) | undefined;
   #timer: NodeJS.Timeout;
   #signOnTimer: NodeJS.Timeout | undefined;
+  readonly #deadline = new Deadline(() => this.#notify({ kind: 'deadline' }));
 
   constructor(options: DriveOptions) {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -244,6 +246,9 @@ class Drive implements Driven {
       case 'wait':
         this.#await(effect.until.then(() => this.#notify({ kind: 'resumed' })));
         return;
+      case 'deadline':
+        this.#deadline.set(effect.afterMs);
+        return;
       case 'cancel-upstream':
         this.#deliverCancel(effect);
         return;
@@ -378,9 +383,9 @@ class Drive implements Driven {
   }
 
   #deliverCancel(delivery: Effect & { kind: 'cancel-upstream' }): void {
-    deliverCancel(this.#options.upstreamOf(this.#openSession().target.name), delivery).catch((error: unknown) =>
-      this.#options.report('cancel not delivered', toFault(error), this.#session?.id),
-    );
+    void deliverCancel(this.#options.upstreamOf(this.#openSession().target.name), delivery)
+      .catch((error: unknown) => this.#options.report('cancel not delivered', toFault(error), this.#session?.id))
+      .finally(() => this.#notify({ kind: 'cancel-delivered' }));
   }
 
   #endAt(endsAtMs: number): void {
@@ -430,6 +435,7 @@ class Drive implements Driven {
     this.#finished = true;
     clearTimeout(this.#signOnTimer);
     clearTimeout(this.#timer);
+    this.#deadline.stop();
     this.#unregisterCancel?.();
     this.#flushForwarded();
     const sockets = [this.#client, ...(this.#upstream === undefined ? [] : [this.#upstream])];

@@ -95,6 +95,11 @@ export interface Statement {
   readonly cascade: boolean;
   /** Nothing can change: plain reads with safe, non-volatile built-in functions only. EXECUTE and FETCH: false; the named statement's own counts. */
   readonly pureRead: boolean;
+  /**
+   * It may pass where nothing may be written: as `pureRead`, but the session itself may change (settings, names, LISTEN, the end of a
+   * transaction), answers may differ from call to call, and types made in the database may be named. What PREPARE names counts by itself.
+   */
+  readonly reads: boolean;
   /** A column of a result can be shown: SELECT, RETURNING, EXECUTE, FETCH, SHOW, EXPLAIN … */
   readonly returnsRows: boolean;
   /** Runs code or text that the analyser cannot see (a user function, query_to_xml, DO, CALL …): any relation may be touched. */

@@ -105,6 +105,7 @@ async function explained(sources: ApiSources, question: ExplainQuestion): Promis
     statement: question.statement,
     target: postgres,
     masking: target.masking,
+    readOnly: target.readOnly,
     revealed: sources.policy.reveals(principal, target, postgres.classes.names),
     analyse: sources.analyse,
   });

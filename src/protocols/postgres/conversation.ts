@@ -10,7 +10,9 @@ import { maskContext } from './mask.ts';
 import type { FieldDescription, TransactionStatus } from './messages.ts';
 import { Names, type PreparedStatement } from './names.ts';
 import type { Place } from './objects.ts';
+import { Reasons } from './reason.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
+import type { Settings } from './settings.ts';
 import { unsettled, withMade, type Unsettled } from './unsettled.ts';
 import { understand, type Sight, type Understanding } from './understanding.ts';
 
@@ -23,6 +25,7 @@ export class Conversation {
   readonly upstreamFramer: Framer;
   readonly names = new Names();
   readonly expected = new ExpectedQueue();
+  readonly reasons: Reasons;
   /** The server's last word on the transaction (trap 5). */
   transaction: TransactionStatus = 'I';
   /** The operation that is copying in or out, as the server said. */
@@ -53,6 +56,7 @@ export class Conversation {
     session: OpenSession;
     target: PostgresTarget;
     database: string | undefined;
+    settings: Settings;
     clientFramer: Framer;
     upstreamFramer: Framer;
   }) {
@@ -61,6 +65,7 @@ export class Conversation {
     this.target = parts.target;
     this.clientFramer = parts.clientFramer;
     this.upstreamFramer = parts.upstreamFramer;
+    this.reasons = new Reasons(parts.settings);
     this.lastGrant = parts.session.grant;
     const { name, database: own } = parts.target;
     // The target's own database, however it was named, is one and the same to policy and data classes.
@@ -83,7 +88,7 @@ export class Conversation {
     const catalogue = this.#made.size === 0 ? base : withMade(base, latest);
     const revealed = this.environment.reveals(this.session.principal, this.session.target);
     const masks = maskContext(this.target.classes, catalogue, this.session.target.masking, revealed);
-    this.#sight = { place: this.#place, catalogue, masks, made: new Set(this.#made) };
+    this.#sight = { place: this.#place, catalogue, masks, made: new Set(this.#made), readOnly: this.session.target.readOnly === true };
     this.#sightOf = { catalogue: latest, policy, changed };
     this.#understood = new WeakMap();
     return this.#sight;

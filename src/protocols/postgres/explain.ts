@@ -19,6 +19,7 @@ export function explainPostgres(options: {
   readonly statement: string | undefined;
   readonly target: PostgresTarget;
   readonly masking: MaskingMode;
+  readonly readOnly: boolean | undefined;
   readonly revealed: ReadonlySet<string>;
   readonly analyse: (sql: string) => Analysis;
 }): Meaning {
@@ -31,7 +32,7 @@ export function explainPostgres(options: {
   const nothingNamed = { statement: () => undefined, cursor: () => undefined };
   const { acts, facts, classes, refusal } = understand(
     options.analyse(statement),
-    { place, catalogue, masks, made: new Set() },
+    { place, catalogue, masks, made: new Set(), readOnly: options.readOnly === true },
     nothingNamed,
   );
   return { acts: acts.length === 0 ? [connect] : acts, facts, classes, refusal };

@@ -110,6 +110,16 @@ function word(code: FaultCode, phase: FaultPhase): Wording {
       return refused('0A000', 'The gateway does not offer this feature; use plain statements instead.');
     case 'limit-exceeded':
       return refused('54000', 'Ask for less at a time, or have the limit raised in the gateway’s configuration.');
+    case 'too-many-sessions':
+      return refused('53300', 'Close a session that is no longer needed, or wait until one ends.');
+    case 'rate-exceeded':
+      return beforeSending('53400', 'Wait as long as it says, send fewer operations, or have the limit raised.');
+    case 'statement-timeout':
+      return refused('57014', 'Ask for less in one statement, or have statement_timeout raised in the gateway’s configuration.');
+    case 'reason-required':
+      return beforeSending('42501', "State a reason: a leading comment /* reason: … */, or SET sallyport.reason = '…'.");
+    case 'read-only':
+      return beforeSending('25006', 'This target is for reading only.');
     case 'audit-unavailable':
       return refused('53000', 'The audit log cannot be written, so nothing may take effect. Retry in a few seconds.');
     case 'recording-unavailable':

@@ -1,11 +1,13 @@
 import type { Effect, OpenSession } from '../../core/effect.ts';
 import { GatewayFault } from '../../core/fault.ts';
+import type { Target } from '../../core/target.ts';
 import { decodeServer } from './decode.ts';
 import * as encode from './encode.ts';
 import type { PostgresEnvironment, PostgresTarget } from './environment.ts';
 import { tagTable, type Framer } from './frame.ts';
 import { LIMIT_BYTES, SERVER_TAG, type AuthenticationRequest, type ServerMessage, type StartupParameter } from './messages.ts';
 import { createScramClient, md5Password, type ScramClient } from './scram.ts';
+import { letsWrite, readOnlySettings } from './settings.ts';
 import { cancelKeyOf, type ClientStartup } from './startup.ts';
 
 /** What the relay needs to know of the upstream once it is ready. */
@@ -83,6 +85,7 @@ export class Login {
 
   #startup(): readonly Effect[] {
     this.#state = 'authentication';
+    const readOnly = this.#session.target.readOnly === true;
     const parameters: StartupParameter[] = [
       { name: 'user', value: this.#target.user },
       { name: 'database', value: this.#client.database ?? this.#target.database },
@@ -90,8 +93,12 @@ export class Login {
       { name: 'standard_conforming_strings', value: 'on' },
     ];
     for (const [name, value] of this.#client.settings.values) {
-      if (name !== 'standard_conforming_strings') parameters.push({ name, value });
+      if (readOnly && letsWrite(name, [value]))
+        throw new GatewayFault('read-only', { publicMessage: 'this target is for reading only: its sessions stay read-only' });
+      if (name !== 'standard_conforming_strings' && !(readOnly && readOnlySettings.has(name))) parameters.push({ name, value });
     }
+    // As a startup parameter it is what RESET and DISCARD ALL go back to.
+    if (readOnly) parameters.push({ name: 'default_transaction_read_only', value: 'on' });
     return [this.#forward(encode.startupMessage(0, parameters))];
   }
 
@@ -104,7 +111,7 @@ export class Login {
         return;
       case 'ParameterStatus':
         if (this.#state !== 'settings') throw refusal('the target broke the protocol', 'settings before authentication');
-        checkPinned(message.name, message.value);
+        checkPinned(message.name, message.value, this.#session.target);
         out.push({ kind: 'reply', bytes: view, grant: this.#session.grant });
         return;
       case 'BackendKeyData':
@@ -196,7 +203,10 @@ export class Login {
 }
 
 /** Second line of defence behind `settings.ts`: what the server itself says of how it reads statements. */
-export function checkPinned(name: string, value: string): void {
+export function checkPinned(name: string, value: string, { readOnly }: Target): void {
+  if (readOnly === true && name === 'default_transaction_read_only' && value !== 'on') {
+    throw new GatewayFault('upstream-refused', { publicMessage: 'the target left read-only mode, in which this session must stay' });
+  }
   if ((name === 'client_encoding' && value !== 'UTF8') || (name === 'standard_conforming_strings' && value !== 'on')) {
     throw new GatewayFault('upstream-refused', {
       publicMessage: `the target changed ${name}; statements could no longer be read with certainty`,

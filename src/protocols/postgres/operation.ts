@@ -1,5 +1,6 @@
 import type { OpenSession } from '../../core/effect.ts';
 import type { Act, Facts, Operation } from '../../core/operation.ts';
+import { maskProse } from '../../masking/text.ts';
 import { redactParameters, redactStatement, type BoundParameter, type MaskContext } from './mask.ts';
 import type { Understanding } from './understanding.ts';
 
@@ -18,8 +19,8 @@ export interface Asked {
 }
 
 /** Makes the operation that policy decides on. */
-export function postgresOperation(session: OpenSession, masks: MaskContext, asked: Asked): Operation {
-  return new PostgresOperation(session, masks, asked);
+export function postgresOperation(session: OpenSession, masks: MaskContext, asked: Asked, stated: string | undefined): Operation {
+  return new PostgresOperation(session, masks, asked, stated);
 }
 
 /** A class, so that all operations have one shape and no closures: one is made for every statement. */
@@ -31,6 +32,7 @@ class PostgresOperation implements Operation {
   readonly facts: Facts;
   readonly pureRead: boolean;
   readonly naming: boolean;
+  readonly ends: boolean;
   readonly text: string;
   readonly textIsExact: boolean;
   readonly parameters: readonly (string | null)[] | undefined;
@@ -38,21 +40,23 @@ class PostgresOperation implements Operation {
   readonly cacheKey: object | undefined;
   readonly #asked: Asked;
 
-  constructor(session: OpenSession, masks: MaskContext, asked: Asked) {
+  constructor(session: OpenSession, masks: MaskContext, asked: Asked, stated: string | undefined) {
     const { understanding, parameters } = asked;
     const facts = understanding?.maskFacts ?? unknownFacts;
+    const question = questionOf(masks, understanding, stated);
     const { text, exact } = redactStatement(masks, facts, asked.text);
     this.id = session.nextOperationId();
     this.sessionId = session.id;
     this.acts = understanding === undefined || understanding.acts.length === 0 ? [connectAct(session)] : understanding.acts;
-    this.facts = understanding?.facts ?? unknownStatement;
+    this.facts = question.facts;
     this.pureRead = understanding?.pureRead ?? false;
     this.naming = asked.naming;
+    this.ends = understanding?.ends ?? false;
     this.text = text.length > maxRecordedText ? `${text.slice(0, maxRecordedText)}…` : text;
     this.textIsExact = exact && text.length <= maxRecordedText && parameters.length === 0;
     this.parameters = parameters.length === 0 ? undefined : redactParameters(masks, facts, asked.text, parameters);
     this.dataClasses = understanding?.classes ?? [];
-    this.cacheKey = understanding;
+    this.cacheKey = question.key;
     this.#asked = asked;
   }
 
@@ -63,6 +67,23 @@ class PostgresOperation implements Operation {
   unmasked(): { readonly text: string; readonly parameters: readonly (string | null)[] } {
     return { text: this.#asked.text, parameters: this.#asked.parameters.map(forReview) };
   }
+}
+
+interface Question {
+  readonly facts: Facts;
+  /** The same for the same question, so that its answer can be remembered under it. */
+  readonly key: object | undefined;
+}
+
+/** The facts with the reason among them, masked as what goes on record is. The last one of each statement is kept. */
+function questionOf(masks: MaskContext, understanding: Understanding | undefined, stated: string | undefined): Question {
+  const facts = understanding?.facts ?? unknownStatement;
+  if (stated === undefined) return { facts, key: understanding };
+  const known = understanding === undefined ? undefined : reasoned.get(understanding);
+  if (known?.stated === stated) return known;
+  const made = { stated, facts: { ...facts, reason: maskProse(masks.classes, masks.record.detectors, stated) }, key: {} };
+  if (understanding !== undefined) reasoned.set(understanding, made);
+  return made;
 }
 
 /** What has no act of its own (BEGIN, COMMIT, an empty statement) asks what every use of the target needs. */
@@ -88,6 +109,7 @@ function joined(text: Uint8Array, binding: Uint8Array): Uint8Array {
 }
 
 const unknownStatement: Facts = { protocol: 'postgres' };
+const reasoned = new WeakMap<Understanding, Question & { readonly stated: string }>();
 const unknownFacts = { mentions: [], mentionsAll: true, relations: [], written: [], opaque: true };
 const encoder = new TextEncoder();
 const lenient = new TextDecoder();

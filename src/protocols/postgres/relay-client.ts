@@ -11,6 +11,7 @@ import { describedFields, type Portal, type PreparedStatement } from './names.ts
 import { bindingBytes, boundParameters, checkNames, kept } from './client-parts.ts';
 import { copyTable, readyTable } from './client-tables.ts';
 import { SecondDoor } from './second-door.ts';
+import type { Understanding } from './understanding.ts';
 
 /**
  * The client's direction of a ready session. Each statement is asked for before it goes; while an answer is awaited nothing further of
@@ -130,7 +131,7 @@ export class ClientRelay {
         const asked: Asked = { text, understanding, parameters: [], binding: new Uint8Array(0), naming: false, prepared: false };
         this.#door.ask(asked, this.#door.strictRefusal(understanding, fields), true, (operation, grant) => {
           const started = this.#door.start(operation, grant, understanding);
-          this.#talk.forward(view, grant);
+          this.#talk.forward(this.#restated(understanding) ? encode.query('') : view, grant);
           this.#talk.expected.push({ kind: 'query', running: started });
         });
       };
@@ -159,7 +160,9 @@ export class ClientRelay {
       };
       this.#door.ask(asked, undefined, false, () => {
         this.#cycle.prepare(statement);
-        this.#extended({ kind: 'parse', statement }, view, this.#talk.session.grant);
+        const { name, parameterTypes } = message;
+        const bytes = understanding.reasonChange === undefined ? view : encode.parse({ name, query: '', parameterTypes });
+        this.#extended({ kind: 'parse', statement }, bytes, this.#talk.session.grant);
       });
     });
   }
@@ -247,7 +250,14 @@ export class ClientRelay {
       this.#extended({ kind: 'describe-portal', portal, hidden: true }, encode.describe('P', portal.name), started.grant);
     }
     portal.started = true;
+    this.#restated(started.understanding);
     this.#extended({ kind: 'execute', running: started, portal }, view, started.grant);
+  }
+
+  /** True where the statement states the session's reason: it holds from here on, and the target is not told. */
+  #restated({ reasonChange }: Understanding): boolean {
+    if (reasonChange !== undefined) this.#talk.reasons.change(reasonChange);
+    return reasonChange !== undefined;
   }
 
   #describe(what: NameSpace, name: string, view: Uint8Array): void {

@@ -164,7 +164,8 @@ export class UpstreamRelay {
         return;
       case 'EmptyQueryResponse':
         if (head?.kind !== 'query' && head?.kind !== 'execute') throw unexpected(message.kind, head);
-        this.#pass();
+        if (head.running.understanding.reasonChange === undefined) this.#pass();
+        else this.#put(encode.commandComplete(head.running.understanding.reasonChange.tag));
         if (head.kind === 'execute') this.#endExecute(head, 'succeeded');
         return;
       case 'PortalSuspended':
@@ -200,7 +201,8 @@ export class UpstreamRelay {
         return;
       }
       case 'ParameterStatus': {
-        checkPinned(message.name, message.value);
+        checkPinned(message.name, message.value, this.#talk.session.target);
+        if (message.name === 'application_name') this.#talk.reasons.applicationBecame(message.value);
         const value = maskParameterStatus(this.#talk.sight().masks, message.name, message.value, factsOf(head));
         if (value === message.value) this.#pass();
         else this.#put(encode.parameterStatus(message.name, value));
@@ -244,7 +246,9 @@ export class UpstreamRelay {
     running.described = false;
     if (running.plan !== undefined) this.#descriptions.done(running.plan);
     running.plan = undefined;
-    this.#talk.names.apply(running.understanding.statements[running.completed]?.sessionEffects ?? []);
+    const effects = running.understanding.statements[running.completed]?.sessionEffects ?? [];
+    this.#talk.names.apply(effects);
+    this.#talk.reasons.apply(effects);
     running.completed += 1;
     const { defines, makes } = running.understanding;
     if (defines !== 'nothing') this.#talk.defined(defines, makes);

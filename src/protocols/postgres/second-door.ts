@@ -80,7 +80,7 @@ export class SecondDoor {
     simple: boolean,
     granted: (operation: Operation, grant: Running['grant']) => void,
   ): void {
-    const operation = postgresOperation(this.#talk.session, this.#talk.sight().masks, asked);
+    const operation = postgresOperation(this.#talk.session, this.#talk.sight().masks, asked, this.#talk.reasons.of(asked.text));
     this.#talk.out.push({ kind: 'ask', operation, refusal: refusal ?? asked.understanding?.refusal });
     this.#awaiting = {
       operationId: operation.id,

@@ -9,7 +9,7 @@ import { LIMIT_BYTES } from './messages.ts';
 import { Login, type UpstreamReady } from './login.ts';
 import { ClientRelay } from './relay-client.ts';
 import { UpstreamRelay } from './relay-upstream.ts';
-import { Startup } from './startup.ts';
+import { Startup, type ClientStartup } from './startup.ts';
 
 /**
  * One PostgreSQL connection, sans I/O: start-up and token (`startup.ts`), the gateway's own sign-on at the target (`login.ts`), then
@@ -86,6 +86,9 @@ class PostgresSession implements WireSession {
         return this.#ready?.talk.take() ?? [];
       case 'cancel-requested':
         return this.#cancel();
+      case 'cancel-delivered':
+      case 'deadline':
+        return [];
       case 'closed':
         return event.side === 'client' ? this.#clientGone() : this.#end(event.fault ?? upstreamGone());
       case 'end':
@@ -116,16 +119,18 @@ class PostgresSession implements WireSession {
 
   #open(upstream: UpstreamReady): Ready {
     const session = this.#session as OpenSession;
+    const client = this.#startup.client as ClientStartup;
     const talk = new Conversation({
       environment: this.#environment,
       session,
       target: this.#environment.target(session.target.name),
-      database: this.#startup.client?.database,
+      database: client.database,
+      settings: client.settings,
       clientFramer: this.#clientFramer,
       upstreamFramer: this.#upstreamFramer,
     });
-    const client = new ClientRelay(talk);
-    return { talk, client, upstream: new UpstreamRelay(talk, client), key: upstream };
+    const relay = new ClientRelay(talk);
+    return { talk, client: relay, upstream: new UpstreamRelay(talk, relay), key: upstream };
   }
 
   #resume(): readonly Effect[] {

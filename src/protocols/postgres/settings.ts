@@ -1,11 +1,14 @@
 import { GatewayFault } from '../../core/fault.ts';
 import type { StartupParameter } from './messages.ts';
+import { reasonSetting } from './reason.ts';
 
 /** Settings that a client brings at startup, `options` taken apart, names in lower case; a later one of the same name wins. */
 export interface Settings {
   readonly values: ReadonlyMap<string, string>;
   /** Names that need policy's permission (`sql:set`), as the same SET inside the session would. */
   readonly guarded: readonly string[];
+  /** `sallyport.reason`, which does not reach the target. */
+  readonly reason: string | undefined;
 }
 
 /**
@@ -19,14 +22,30 @@ export function startupSettings(parameters: readonly StartupParameter[]): Settin
     if (name === 'options') for (const [setting, text] of parseOptions(value)) set(values, setting, text);
     else set(values, name, value);
   }
+  const reason = values.get(reasonSetting);
+  values.delete(reasonSetting);
   const guarded = [...values.keys()].filter((name) => !isFreeSetting(name));
-  return { values, guarded };
+  return { values, guarded, reason: reason?.trim() === '' ? undefined : reason };
 }
 
 /** True for settings that change only how answers look or how long to wait: no permission needed. */
 export function isFreeSetting(name: string): boolean {
   return freeSettings.has(name);
 }
+
+/** Settings under the gateway's own name never reach the target. */
+export function isGatewaySetting(name: string): boolean {
+  return name.startsWith('sallyport.');
+}
+
+/** True where changing the setting to this would let a session write at a target that is for reading only. */
+export function letsWrite(name: string, values: readonly string[] | undefined): boolean {
+  if (!readOnlySettings.has(name)) return false;
+  const value = values?.length === 1 ? values[0]!.toLowerCase() : undefined;
+  return value === undefined || !trueNames.has(value);
+}
+
+export const readOnlySettings: ReadonlySet<string> = new Set(['default_transaction_read_only', 'transaction_read_only']);
 
 /** True where changing the setting to these values would let the server read another statement than the gateway did, or run it as someone else. */
 export function isPinnedSetting(name: string, values: readonly string[] | undefined): boolean {
@@ -57,6 +76,8 @@ function set(values: Map<string, string>, name: string, value: string): void {
     if (!utf8Names.has(encoding) && encoding !== 'sqlascii') throw refused('client_encoding must be UTF8', 'Set PGCLIENTENCODING=UTF8.');
     return;
   }
+  if (isGatewaySetting(setting) && setting !== reasonSetting)
+    throw refused(`${setting} is not a setting of the gateway`, `There is ${reasonSetting} alone.`);
   if (setting === 'role' || setting === 'session_authorization')
     throw refused(`${setting} cannot be set at startup`, 'Use SET ROLE inside the session, where policy decides.');
   if (isPinnedSetting(setting, [value])) throw refused(`${setting} cannot be changed through the gateway`, 'Leave it at its default.');

@@ -9,6 +9,7 @@ import { tagTable, type Framer } from './frame.ts';
 import { CLIENT_TAG, LIMIT_BYTES, STARTUP_CODE, type StartupMessage } from './messages.ts';
 import { bearerToken, checkOAuthBearerAbort, oauthBearerError } from './oauth.ts';
 import { databaseObject } from './objects.ts';
+import { Reasons } from './reason.ts';
 import { startupSettings, type Settings } from './settings.ts';
 
 /** What the client asked for before it signed in. */
@@ -196,12 +197,13 @@ export class Startup {
 
   #signInRequest(credential: string): SignInRequest {
     const { user, database, settings } = this.#client as ClientStartup;
+    const reason = new Reasons(settings).of('');
     return {
       credential,
       targetName: this.#target,
       part: database,
       claimedUser: user,
-      facts: { protocol: 'postgres' },
+      facts: { protocol: 'postgres', ...(reason === undefined ? {} : { reason }) },
       acts: (targetName) => connectActs(targetName, database, settings),
     };
   }

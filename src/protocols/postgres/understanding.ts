@@ -5,7 +5,9 @@ import type { CatalogueRelation } from './catalogue.ts';
 import { reachedClasses, type MaskContext, type MaskFacts } from './mask.ts';
 import { functionObject, databaseObject, relationObject, roleObject, schemaObject, settingObject, type Place } from './objects.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
-import { isFreeSetting, isPinnedSetting } from './settings.ts';
+import { reasonChange, reasonSetting, type ReasonChange } from './reason.ts';
+import { readOnlyRefusal } from './read-only.ts';
+import { isFreeSetting, isGatewaySetting, isPinnedSetting } from './settings.ts';
 
 /**
  * What one SQL text means at one target for one principal: its analysis with names resolved against the catalogue. Valid under the
@@ -34,6 +36,10 @@ export interface Understanding {
   readonly namesBySql: boolean;
   /** It copies from the client. */
   readonly copiesIn: boolean;
+  /** It does nothing but end a transaction. */
+  readonly ends: boolean;
+  /** It states the session's reason, which is the gateway's own business: an empty statement goes in its place. */
+  readonly reasonChange: ReasonChange | undefined;
 }
 
 /** From where a session looks at a target: changes with the catalogue, the policy and the classes. */
@@ -43,6 +49,8 @@ export interface Sight {
   readonly masks: MaskContext;
   /** Relations that this session made and the catalogue has not seen yet. What the gateway let them hold carries no hidden class. */
   readonly made: ReadonlySet<string>;
+  /** The target is for reading only. */
+  readonly readOnly?: boolean;
 }
 
 /** Statements that are known by name in this session (PREPARE, Parse, DECLARE): what EXECUTE and FETCH run. */
@@ -72,6 +80,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     opaque: opaque || resolver.unknown || written.some((relation) => relation.hasRules === true),
   };
   const classes = reachedClasses(sight.masks, maskFacts);
+  const changed = reasonChange(statements);
   const functions = [...new Set(statements.flatMap((statement) => statement.functions.map(display)))];
   return {
     statements: analysis.statements,
@@ -87,13 +96,18 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     classes,
     pureRead:
       !opaque && statements.every((statement) => statement.pureRead) && !relations.some((relation) => sight.catalogue.runsCode(relation)),
-    refusal: refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque),
+    refusal:
+      gatewaySettingRefusal(statements, changed) ??
+      (sight.readOnly === true ? readOnlyRefusal(statements, opaque) : undefined) ??
+      refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque),
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
     defines: definesOf([...acts.values()]),
     makes: statements.flatMap(madeNames),
     namesBySql: analysis.statements.some(({ sessionEffects }) => sessionEffects.some(({ kind }) => namingEffects.has(kind))),
     copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
+    ends: analysis.statements.length > 0 && analysis.statements.every(({ kind }) => endingKinds.has(kind)),
+    reasonChange: changed,
   };
 }
 
@@ -186,6 +200,7 @@ class Resolver {
   }
 
   #act(act: SqlAct): readonly Act[] {
+    if (act.object.type === 'Setting' && isGatewaySetting(act.object.setting)) return [];
     if (act.action === 'sql:set' && act.object.type === 'Setting' && isFreeSetting(act.object.setting)) return [];
     return this.#objects(act.object).map((object) => ({ action: act.action, object }));
   }
@@ -251,6 +266,19 @@ function refusalOf(
   return withheld('code that the gateway cannot see would get', visible, 'Call the function without sensitive columns.');
 }
 
+/** The reason is stated by a statement of its own, which has no part in the transaction. */
+function gatewaySettingRefusal(statements: readonly Statement[], change: ReasonChange | undefined): GatewayFault | undefined {
+  if (change !== undefined) return undefined;
+  const named = statements
+    .flatMap(({ sessionEffects }) => sessionEffects)
+    .find((effect) => effect.kind === 'set' && isGatewaySetting(effect.setting));
+  if (named?.kind !== 'set') return undefined;
+  return new GatewayFault('unsupported', {
+    publicMessage: `${named.setting} cannot be set like this`,
+    hint: `Send SET ${reasonSetting} = '…' as a statement of its own, not SET LOCAL and not by set_config.`,
+  });
+}
+
 function copyClasses(statement: Statement, sight: Sight, facts: MaskFacts, classes: readonly string[]): readonly string[] {
   const columns = statement.copy?.columns ?? [];
   return columns.length > 0 ? reachedClasses(sight.masks, { ...facts, mentions: columns, mentionsAll: false }) : classes;
@@ -265,6 +293,7 @@ function display(name: QualifiedName): string {
   return name.schema === undefined ? name.name : `${name.schema}.${name.name}`;
 }
 
+const endingKinds: ReadonlySet<string> = new Set(['commit', 'rollback', 'rollback-to-savepoint', 'release-savepoint']);
 const defaultSchema = 'public';
 const namingEffects: ReadonlySet<SessionEffect['kind']> = new Set(['prepare', 'deallocate', 'declare-cursor', 'close-cursor', 'discard']);
 const definingAction = /^sql:(create|alter|drop|rename|refresh|comment)/;

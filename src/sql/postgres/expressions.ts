@@ -55,7 +55,14 @@ function callFunction(name: QualifiedName, found: Findings): void {
   if (isBuiltin(name)) {
     if (pureFunctions.has(name.name)) return;
     if (volatileFunctions.has(name.name)) {
-      found.changes = true;
+      found.differs = true;
+      return;
+    }
+    if (name.name === 'pg_advisory_unlock_all') {
+      // What a connection is reset with before its next use.
+      found.act('sql:lock', { type: 'Function', name });
+      found.changesSession = true;
+      found.keepsArguments();
       return;
     }
   }
@@ -179,7 +186,7 @@ function tableSample(body: Body, scope: Scope, walk: Walk): void {
   if (isBuiltin(method) && builtinSampleMethods.has(method.name)) walk.found.function(method);
   else callFunction(method, walk.found);
   // Which rows are sampled differs from call to call.
-  walk.found.changes = true;
+  walk.found.differs = true;
   walk.fields('RangeTableSample', body, scope, ['method']);
 }
 

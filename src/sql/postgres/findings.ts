@@ -11,8 +11,12 @@ export class Findings {
   unbounded = false;
   cascade = false;
   returnsRows = false;
-  /** Something may change, or two calls may differ. */
+  /** Something may change that others could see, now or later. */
   changes = false;
+  /** Nothing but this session changes: its settings, names, position. */
+  changesSession = false;
+  /** Two calls may differ. */
+  differs = false;
   opaque = false;
   /** A write stores values. */
   stores = false;
@@ -135,6 +139,7 @@ export class Findings {
     const seen = this.#seen.summary();
     // Even EXPLAIN of what makes a temporary relation may first make the schema for it.
     const makes = [...this.#acts.values()].some((act) => act.action.slice('sql:'.length).startsWith('create'));
+    const altersAnything = this.changes || this.changesSession || this.differs;
     const runsNamed = this.effects.some((effect) => effect.kind === 'execute');
     return {
       kind: this.kind,
@@ -151,7 +156,8 @@ export class Findings {
       copiesAny: this.readsAny && (this.keeps || this.stores) && !this.plannedOnly,
       unbounded: this.unbounded && !this.plannedOnly,
       cascade: this.cascade,
-      pureRead: !this.opaque && this.#types.size === 0 && (this.plannedOnly ? !runsNamed && !makes : !this.changes),
+      pureRead: !this.opaque && this.#types.size === 0 && (this.plannedOnly ? !runsNamed && !makes : !altersAnything),
+      reads: !this.opaque && (this.plannedOnly ? !makes : !this.changes),
       returnsRows: this.returnsRows,
       opaque: this.opaque,
       copy: this.copy,

@@ -184,7 +184,7 @@ function prepare(body: Body, at: At): void {
 function execute(body: Body, { found, walk, scope }: At): void {
   found.kind = 'execute';
   found.returnsRows = true;
-  found.changes = true;
+  found.changesSession = true;
   literalsDecideNothing(found);
   walk.nodes(body['params'], scope);
   found.effects.push({ kind: 'execute', name: requiredText(body['name'], 'statement name') });
@@ -209,7 +209,7 @@ function fetch(body: Body, { found }: At): void {
   const move = body['ismove'] === true;
   found.kind = move ? 'move' : 'fetch';
   found.returnsRows = !move;
-  found.changes = true;
+  found.changesSession = true;
   literalsDecideNothing(found);
   found.effects.push({ kind: 'fetch', name: requiredText(body['portalname'], 'cursor name') });
 }
@@ -222,7 +222,8 @@ function closeCursor(body: Body, { found }: At): void {
 
 function lock(body: Body, { found }: At): void {
   found.kind = 'lock';
-  found.changes = true;
+  if (body['mode'] === accessShareLock) found.changesSession = true;
+  else found.changes = true;
   for (const node of listOf(body['relations'])) found.actOnRelation('sql:lock', rangeVarName(node));
 }
 
@@ -265,6 +266,9 @@ function options(list: unknown): readonly { readonly name: string; readonly body
     return { name: requiredText(found.body['defname'], 'option name'), body: found.body };
   });
 }
+
+/** The lock that every SELECT takes; pg_dump takes it beforehand. */
+const accessShareLock = 1;
 
 const explainable: ReadonlySet<string> = new Set([
   'SelectStmt',

@@ -20,7 +20,8 @@ function transaction(body: Body, { found }: At): void {
   const known = transactions.get(kind) ?? refuse(`unknown transaction statement ${kind}`);
   found.kind = known.kind;
   found.literalSensitive = known.prepared;
-  found.changes = known.changes;
+  if (known.prepared) found.changes = true;
+  else if (known.changes) found.changesSession = true;
   found.effects.push(...known.effects);
   if (body['chain'] === true) found.effects.push({ kind: 'begin' });
   if (known.prepared) found.act('sql:prepare-transaction', currentDatabase);
@@ -30,13 +31,13 @@ function transaction(body: Body, { found }: At): void {
 /** When constraints are checked; they are checked all the same. */
 function setConstraints(_body: Body, { found }: At): void {
   found.kind = 'set-constraints';
-  found.changes = true;
+  found.changesSession = true;
 }
 
 function discard(body: Body, { found }: At): void {
   const what = discards.get(requiredText(body['target'], 'DISCARD target')) ?? refuse('unknown DISCARD');
   found.kind = 'discard';
-  found.changes = true;
+  found.changesSession = true;
   found.act('sql:discard', currentDatabase);
   found.effects.push({ kind: 'discard', what });
 }
@@ -44,7 +45,8 @@ function discard(body: Body, { found }: At): void {
 function channel(kind: string, action: `sql:${string}` | undefined): StatementRule {
   return (_body, { found }) => {
     found.kind = kind;
-    found.changes = true;
+    if (kind === 'notify') found.changes = true;
+    else found.changesSession = true;
     if (action !== undefined) found.act(action, currentDatabase);
   };
 }

@@ -44,7 +44,7 @@ export function settingNamed(statement: unknown): string {
 
 function setStatement(body: Body, { found }: Parameters<StatementRule>[1]): void {
   const kind = requiredText(body['kind'], 'VariableSetStmt.kind');
-  found.changes = true;
+  found.changesSession = true;
   found.kind = kind.startsWith('VAR_RESET') ? 'reset' : 'set';
   const local = body['is_local'] === true;
   switch (kind) {
@@ -99,7 +99,7 @@ function applySetting(
   action: 'sql:set' | 'sql:reset' = 'sql:set',
 ): void {
   const setting = fold(written);
-  found.changes = true;
+  found.changesSession = true;
   found.effects.push({ kind: 'set', setting, values, local });
   if (setting === 'role') found.act('sql:set-role', { type: 'Role', role: values?.[0] ?? 'none' });
   else if (setting === 'session_authorization')

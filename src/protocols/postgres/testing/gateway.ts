@@ -2,6 +2,7 @@ import type { Crypto } from '../../../core/crypto.ts';
 import type { Effect, OpenSession, Outcome, Side, SignInRequest, WireSession } from '../../../core/effect.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import type { Grant } from '../../../core/grant.ts';
+import { noLimits, type Limits } from '../../../core/limits.ts';
 import type { Completion, Operation } from '../../../core/operation.ts';
 import type { MaskingMode } from '../../../core/target.ts';
 import type { DataClasses } from '../../../masking/classes.ts';
@@ -18,6 +19,8 @@ export interface GatewayOptions {
   readonly crypto: Crypto;
   readonly analyse: (sql: string) => Analysis;
   readonly masking?: MaskingMode;
+  readonly readOnly?: boolean;
+  readonly limits?: Limits;
   readonly revealed?: readonly string[];
   readonly policy?: (operation: Operation) => 'allow' | 'deny' | 'hold';
   readonly results?: (text: string) => FakeResult;
@@ -46,6 +49,9 @@ export class TestGateway {
   readonly held: Operation[] = [];
   readonly signIns: SignInRequest[] = [];
   staleMarks: string[] = [];
+  rowsLeft = Number.POSITIVE_INFINITY;
+  /** The deadline that was asked for last. */
+  deadlineMs: number | undefined;
   policyVersion = 'v1';
   policy: (operation: Operation) => 'allow' | 'deny' | 'hold';
   /** How the session ended; undefined while it is open. */
@@ -190,6 +196,9 @@ export class TestGateway {
       case 'cancel-upstream':
         this.cancels.push(effect.packet);
         return;
+      case 'deadline':
+        this.deadlineMs = effect.afterMs;
+        return;
       case 'close':
         this.ended = effect.fault ?? 'closed';
         return;
@@ -251,7 +260,8 @@ export class TestGateway {
         tokenId: undefined,
         authenticatedBy: 'oidc-token',
       },
-      target: { name: 'orders', protocol: 'postgres', labels: {}, masking, hold: 'wait' },
+      target: { name: 'orders', protocol: 'postgres', labels: {}, masking, hold: 'wait', readOnly: this.#options.readOnly === true },
+      limits: { inForce: this.#options.limits ?? noLimits, rowsLeft: () => this.rowsLeft, countRows: (rows) => (this.rowsLeft -= rows) },
       nextOperationId: () => `s-${(operations += 1)}`,
     };
   }
