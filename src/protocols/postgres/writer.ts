@@ -24,7 +24,9 @@ export class BodyWriter {
   #length = 0;
 
   byte(value: number): void {
-    this.#bytes[this.#room(1)] = value;
+    // The room first: it may put other bytes in the place of these.
+    const at = this.#room(1);
+    this.#bytes[at] = value;
   }
 
   int16(value: number): void {
