@@ -29,7 +29,7 @@ before(async () => {
       config['targets'] = {
         orders: { ...orders, read_only: true },
         old: { protocol: 'postgres', upstream: own, read_only: true },
-      } as unknown as Record<string, unknown>;
+      };
     },
   });
   await bank.direct('alter role gateway superuser');
@@ -88,7 +88,11 @@ for (const index of [0, 1]) {
     });
 
     it('lets nobody in otherwise', async () => {
-      for (const options of ['-c default_transaction_read_only=off', '-c transaction_read_only=false', '--default-transaction-read-only=0']) {
+      for (const options of [
+        '-c default_transaction_read_only=off',
+        '-c transaction_read_only=false',
+        '--default-transaction-read-only=0',
+      ]) {
         const env = await bank.env('pipeline', { PGDATABASE: server().target, PGOPTIONS: options });
         const { status, stderr } = await run('psql', ['-XAtc', 'select 1'], env);
         assert.equal(status, 2, options);

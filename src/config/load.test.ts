@@ -159,7 +159,11 @@ describe('a bad file is refused at the very place, with what was expected', () =
     ['a missing key', [['  data: data\n', '']], '2:3: gateway.data: required: expected text'],
     ['a missing section', [['gateway:', 'audit2:']], '1:1: gateway: required: expected name, host, tls, data, unsafe_plaintext'],
     ['an empty section', [['listeners: { postgres: 5432, api: 127.0.0.1:8080 }', 'listeners:']], '6:1: listeners: expected postgres, api'],
-    ['limits', [['    listen: 6432', '    limits: { rows: 0 }']], '24:21: targets.orders.limits.rows: expected a whole number of rows, at least 1'],
+    [
+      'limits',
+      [['    listen: 6432', '    limits: { operations_per_minute: 0 }']],
+      '24:38: targets.orders.limits.operations_per_minute: expected a whole number of operations, at least 1',
+    ],
     ['tds', [['postgres: 5432,', 'postgres: 5432, tds: 1433,']], '6:30: listeners.tds: not in this release'],
     ['ssh', [['postgres: 5432,', 'postgres: 5432, ssh: 2222,']], '6:30: listeners.ssh: not in this release'],
     ['https', [['postgres: 5432,', 'postgres: 5432, https: 8443,']], '6:30: listeners.https: not in this release'],

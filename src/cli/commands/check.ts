@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import type { Config, PostgresUpstream } from '../../config/index.ts';
+import type { Config, PostgresUpstream, TargetConfig } from '../../config/index.ts';
 import { createIdentity, IssuerConfigError } from '../../identity/index.ts';
 import type { GatewayTokenStore } from '../../identity/index.ts';
 import { dial } from '../../net/upstream.ts';
@@ -50,10 +50,22 @@ async function check(options: CheckOptions): Promise<void> {
     print(
       `\n${count(policies.policies.length, 'policy').replace('policys', 'policies')}, version ${policies.version.slice(0, 12)}; configuration ${config.digest.slice(0, 12)}`,
     );
+    for (const target of config.targets) for (const line of restrictions(target)) print(printable(`target ${target.name}: ${line}`));
     for (const { what, failure } of reached) print(printable(`${what}: ${failure ?? 'reached'}`));
   }
   if (failed.length > 0)
     throw new Failure(`cannot reach ${failed.map(({ what }) => what).join(', ')}`, { hint: 'the configuration itself is good' });
+}
+
+/** What holds at a target besides policy, one line each. */
+function restrictions({ limits, requireReason, readOnly }: TargetConfig): string[] {
+  const { operationsPerMinute, concurrentSessions } = limits ?? {};
+  return [
+    ...(readOnly ? ['for reading only'] : []),
+    ...(requireReason ? ['operations must state a reason'] : []),
+    ...(operationsPerMinute === undefined ? [] : [`at most ${operationsPerMinute} operations a minute for a principal`]),
+    ...(concurrentSessions === undefined ? [] : [`at most ${concurrentSessions} sessions at a time for a principal`]),
+  ];
 }
 
 async function reachIssuers(config: Config): Promise<Reach[]> {

@@ -18,7 +18,13 @@ describe('a stated reason', () => {
 
   it('is no reason without its word, its end or its text, and none inside another comment', () => {
     const reasons = startedWith({ application_name: 'psql' });
-    for (const text of ['/* INC-1 */ select 1', '/* reason: x', '/* reason:  */ select 1', '-- reason: x\nselect 1', 'select /* reason: x */ 1'])
+    for (const text of [
+      '/* INC-1 */ select 1',
+      '/* reason: x',
+      '/* reason:  */ select 1',
+      '-- reason: x\nselect 1',
+      'select /* reason: x */ 1',
+    ])
       assert.equal(reasons.of(text), undefined, text);
     assert.equal(reasons.of('/* reason: a /* b */ delete from orders /* */ */ select 1'), undefined);
   });
