@@ -76,6 +76,7 @@ const completedMembers: { readonly [Name in keyof Required<Completed>]: fc.Arbit
   operation: text,
   outcome: few('succeeded', 'failed', 'un"known'),
   error_code: fc.oneof(fc.constant(undefined), text),
+  reason: fc.oneof(fc.constant(undefined), text),
   rows: fc.nat(),
   bytes: few(0, -0, 1e21, 2 ** 53),
   duration_ms: fc.double({ noNaN: true, noDefaultInfinity: true }),

@@ -29,11 +29,13 @@ export class RecordEncoder {
   }
 
   #completed(record: Completed, stamp: Stamp): string {
-    const { bytes, duration_ms, error_code, masked, operation, outcome, rows, session } = record;
+    const { bytes, duration_ms, error_code, masked, operation, outcome, reason, rows, session } = record;
     let json = `{"bytes":${encodeValue(bytes)},"duration_ms":${encodeValue(duration_ms)}`;
     if (error_code !== undefined) json += `,"error_code":${quote(error_code)}`;
     json += `,"gateway":${this.#quote(stamp.gateway)},"masked":${encodeValue(masked)},"operation":${quote(operation)}`;
-    json += `,"outcome":${this.#quote(outcome)},"policy_version":${this.#quote(stamp.policy_version)},"rows":${encodeValue(rows)}`;
+    json += `,"outcome":${this.#quote(outcome)},"policy_version":${this.#quote(stamp.policy_version)}`;
+    if (reason !== undefined) json += `,"reason":${quote(reason)}`;
+    json += `,"rows":${encodeValue(rows)}`;
     return `${json},"session":${this.#quote(session)},"time":"${stamp.time}","type":"operation.completed","v":1}`;
   }
 
