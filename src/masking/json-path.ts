@@ -23,6 +23,47 @@ export function compileJsonPath(source: string): JsonPath {
   return { steps };
 }
 
+/** A step that a statement takes into a document (`sql/lineage.ts`). */
+export interface PathStep {
+  readonly key: string | undefined;
+  readonly anyKey: boolean;
+  readonly element: boolean;
+  readonly lax: boolean;
+}
+
+/** Whether what stands where `steps` lead can hold a place of `path`, or be in one. */
+export function mayReach(path: JsonPath, steps: readonly PathStep[]): boolean {
+  let at: ReadonlySet<number> = new Set([0]);
+  for (const step of steps) {
+    if (at.has(path.steps.length)) return true;
+    at = taken(path, at, step);
+  }
+  return at.size > 0;
+}
+
+/** How far the path may have been followed behind one more step. */
+function taken(path: JsonPath, from: ReadonlySet<number>, step: PathStep): ReadonlySet<number> {
+  const before = new Set(from);
+  if (step.lax) for (const place of before) for (const next of behindElement(path, place)) before.add(next);
+  const after = new Set<number>(step.lax && step.element ? before : []);
+  for (const place of before) {
+    const wanted = path.steps[place];
+    if (place === path.steps.length) after.add(place);
+    else if ((step.anyKey && typeof wanted !== 'number') || (step.key !== undefined && (wanted === undefined || wanted === step.key)))
+      after.add(place + 1);
+    if (step.element) for (const next of behindElement(path, place)) after.add(next);
+  }
+  return after;
+}
+
+/** An element is what a number or `[*]` names, and is looked into on the way to a key. */
+function behindElement(path: JsonPath, place: number): readonly number[] {
+  if (place >= path.steps.length) return [place];
+  const wanted = path.steps[place];
+  if (typeof wanted === 'string') return [place];
+  return [place + 1];
+}
+
 /**
  * The document with every value at one of the paths masked, other bytes as they were: text is masked by its rule, null stays, anything else
  * becomes null. Undefined where nothing is there; null for a text that is no JSON, or too deep, whose value nobody may see.

@@ -30,6 +30,8 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   functions: 'Set<String>',
   /** Runs code or text that the gateway cannot see. */
   opaque: 'Bool',
+  /** Data classes of columns by which rows are chosen, joined, grouped or sorted: what is asked of values that are not shown. */
+  sensitive_predicates: 'Set<String>',
   /** A prepared statement or server-side handle. */
   prepared: 'Bool',
   /** The database asked for at connection. */

@@ -3,6 +3,8 @@
  * `protocols/<name>/operation.ts`, which resolves names against the target's catalogue and makes acts of them.
  */
 
+import type { Lineage, LineageCatalogue } from './lineage.ts';
+
 /** A name as written, folded and cut as the server does it (ASCII lower case unless quoted, 63 bytes). */
 export interface QualifiedName {
   /** Undefined where the statement leaves it to the search path. */
@@ -116,6 +118,8 @@ export interface Statement {
       }
     | undefined;
   readonly sessionEffects: readonly SessionEffect[];
+  /** Where the values of its result come from, names meaning what `catalogue` says. Undefined where that cannot be proven. */
+  lineage(catalogue: LineageCatalogue): Lineage | undefined;
 }
 
 export interface Analysis {

@@ -1,8 +1,11 @@
 import type { ColumnRule, DataClasses } from '../../masking/classes.ts';
 import type { Analysis, QualifiedName, Statement } from '../../sql/statement.ts';
+import type { LineageCatalogue, Source } from '../../sql/lineage.ts';
 import type { CatalogueRelation, RelationKind } from './catalogue.ts';
+import { isTelling } from './mask-context.ts';
 import type { Place } from './objects.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
+import { lineageCatalogue } from './understanding-lineage.ts';
 
 /** One database's catalogue as rows, read in one snapshot. Oids are numbers; `kind` is `pg_class.relkind`. */
 export interface CatalogueRows {
@@ -46,6 +49,12 @@ export interface BuildOptions {
   readonly previous: SchemaCatalogue | undefined;
 }
 
+interface ReadView {
+  readonly view: ViewRow;
+  /** Undefined where the definition could not be understood. */
+  readonly statement: Statement | undefined;
+}
+
 interface MutableRelation extends CatalogueRelation {
   readonly columns: Map<number, string>;
   readonly rules: Map<string, readonly ColumnRule[]>;
@@ -74,10 +83,11 @@ class Builder {
     this.#columnRules();
     this.#shareRules();
     this.#generatedColumns();
-    this.#views();
+    const views = this.#options.rows.views.map((view) => ({ view, statement: this.#viewStatement(view) }));
+    this.#views(views);
     const { classes, place, rows } = this.#options;
     const userOperators = new Set(rows.userOperators);
-    return {
+    const catalogue: SchemaCatalogue = {
       columnClasses: classes.columnClasses(place.target),
       textTypes: new Set(rows.textTypes),
       relationByOid: (oid) => this.#byOid.get(oid),
@@ -86,6 +96,8 @@ class Builder {
       hasUserOperator: (name) => userOperators.has(name),
       runsCode: (relation) => this.#runsCode.has(relation.oid),
     };
+    this.#computedColumns(views, lineageCatalogue(catalogue, new Set()));
+    return catalogue;
   }
 
   #relations(): void {
@@ -151,8 +163,7 @@ class Builder {
   }
 
   /** Views on views: repeated until nothing changes; taints only grow. */
-  #views(): void {
-    const views = this.#options.rows.views.map((view) => ({ view, statement: this.#viewStatement(view) }));
+  #views(views: readonly ReadView[]): void {
     for (let changed = true; changed;) {
       changed = false;
       for (const { view, statement } of views) changed = this.#taint(view, statement) || changed;
@@ -192,6 +203,8 @@ class Builder {
       for (const [column, rules] of relation.rules) {
         if (statement.mentionsAll || statement.mentions.includes(column)) for (const rule of rules) reached.add(rule.class);
       }
+      if (statement.mentionsAll ? isTelling(relation) : statement.mentions.some((column) => isTelling(relation, column)))
+        for (const name of classes.columnClasses(place.target)) reached.add(name);
       for (const name of relation.tainted) reached.add(name);
     }
     return reached;
@@ -211,6 +224,37 @@ class Builder {
         (source.rules.get(column) ?? []).map((rule) => rule.class),
       );
     }
+  }
+
+  /** Columns that are computed or come from another view, by what their expressions are made of. A view before those that stand on it. */
+  #computedColumns(views: readonly ReadView[], catalogue: LineageCatalogue): void {
+    const waiting = new Map(views.map(({ view, statement }) => [view.oid, statement]));
+    const trace = (oid: number): void => {
+      const statement = waiting.get(oid);
+      const view = this.#byOid.get(oid);
+      waiting.delete(oid);
+      if (statement === undefined || view === undefined || view.tainted.length === 0 || this.#runsCode.has(oid)) return;
+      const lineage = statement.lineage(catalogue);
+      const columns = [...view.columns].sort(([a], [b]) => a - b).map(([, name]) => name);
+      if (lineage?.columns.length !== columns.length) return;
+      for (const [index, sources] of lineage.columns.entries()) {
+        for (const source of sources) trace(source.relation);
+        if (!view.columnTaint.has(columns[index]!)) view.columnTaint.set(columns[index]!, this.#classesOf(sources));
+      }
+    };
+    for (const { view } of views) trace(view.oid);
+  }
+
+  #classesOf(sources: readonly Source[]): readonly string[] {
+    const { classes, place } = this.#options;
+    const found = new Set<string>();
+    for (const { relation: oid, column } of sources) {
+      const relation = this.#byOid.get(oid);
+      const isKnown = relation !== undefined && !isTelling(relation, column);
+      const own = isKnown ? (relation.rules.get(column) ?? []).map((rule) => rule.class) : classes.columnClasses(place.target);
+      for (const name of [...own, ...(relation?.columnTaint.get(column) ?? relation?.tainted ?? [])]) found.add(name);
+    }
+    return [...found];
   }
 
   #named(name: QualifiedName): readonly MutableRelation[] {

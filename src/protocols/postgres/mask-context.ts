@@ -1,6 +1,8 @@
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import type { DetectorSet } from '../../masking/detect.ts';
+import { compileJsonPath, mayReach } from '../../masking/json-path.ts';
+import type { Lineage, Source } from '../../sql/lineage.ts';
 import type { Catalogue, CatalogueRelation } from './catalogue.ts';
 
 /** What masks one session's results: made when the session opens and again with every change of catalogue, policy or classes. */
@@ -27,6 +29,8 @@ export interface MaskFacts {
   readonly written: readonly CatalogueRelation[];
   /** Runs code that the analyser cannot see, or names a relation that the catalogue does not know. */
   readonly opaque: boolean;
+  /** Where the values of its result come from, where that could be proven. It says less than `mentions`, never more. */
+  readonly lineage?: Lineage | undefined;
 }
 
 export function maskContext(classes: DataClasses, catalogue: Catalogue, mode: MaskingMode, revealed: ReadonlySet<string>): MaskContext {
@@ -53,6 +57,23 @@ export function columnClasses(context: MaskContext, relation: CatalogueRelation,
   if (isTelling(relation, column)) return context.hidden;
   const own = (relation.rules.get(column) ?? []).map((rule) => rule.class);
   return [...own, ...(relation.columnTaint.get(column) ?? relation.tainted)].filter((name) => !context.revealed.has(name));
+}
+
+/** Classes of values that can be in what is computed from `sources`, revealed ones left out. */
+export function sourceClasses(context: MaskContext, sources: readonly Source[]): readonly string[] {
+  return [...new Set(sources.flatMap((source) => classesOf(context, source)))];
+}
+
+function classesOf(context: MaskContext, { relation: oid, column, path }: Source): readonly string[] {
+  const relation = context.catalogue.relationByOid(oid);
+  if (relation === undefined) return context.hidden;
+  const classes = columnClasses(context, relation, column);
+  if (path.length === 0 || classes.length === 0) return classes;
+  const passed = new Set<string>();
+  const rules = relation.rules.get(column) ?? [];
+  if (classes.length > rules.length) return classes;
+  for (const rule of rules) if (rule.path === undefined || mayReach(compileJsonPath(rule.path), path)) passed.add(rule.class);
+  return classes.filter((name) => passed.has(name));
 }
 
 /** Classes that any column of a relation may show, revealed ones left out. */
@@ -105,8 +126,10 @@ function hasColumn(relation: CatalogueRelation, name: string): boolean {
   return false;
 }
 
-function isTelling(relation: CatalogueRelation, column: string): boolean {
-  return TELLING.get(relation.name)?.has(column) === true;
+/** Without a column: whether any of its columns does. */
+export function isTelling(relation: CatalogueRelation, column?: string): boolean {
+  const columns = TELLING.get(relation.name);
+  return columns !== undefined && (column === undefined || columns.has(column));
 }
 
 const VALUES = [

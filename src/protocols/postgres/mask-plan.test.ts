@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { GatewayFault } from '../../core/fault.ts';
+import type { Lineage } from '../../sql/lineage.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import type { MaskContext, MaskFacts } from './mask-context.ts';
 import { planColumns, type ResultField } from './mask-plan.ts';
@@ -9,6 +10,12 @@ import { activity, customers, factsOf, fieldOf, orders, statistics, testContext,
 
 const context = testContext(nodeCrypto, { detect: false });
 const computed = fieldOf(0, 0);
+
+/** Columns made of these columns of `customers`. */
+function lineageOf(columns: readonly (readonly string[])[], used: readonly string[] = []): Lineage {
+  const sources = (names: readonly string[]) => names.map((column) => ({ relation: 20_001, column, path: [] }));
+  return { columns: columns.map(sources), predicates: [], used: sources(used) };
+}
 
 /** The rule for one column, as `class/kind`; `-` where there is none. */
 function rule(facts: Partial<MaskFacts>, field: ResultField, within: MaskContext = context): string {
@@ -106,13 +113,77 @@ describe('who may see', () => {
   });
 });
 
+describe('lineage', () => {
+  const touching: Partial<MaskFacts> = { relations: [customers], mentions: ['name', 'ssn'] };
+
+  it('narrows what a computed column can hold', () => {
+    assert.equal(rule({ ...touching, lineage: lineageOf([['name']]) }, computed), '-');
+    assert.equal(rule({ ...touching, lineage: lineageOf([[]]) }, computed), '-');
+    assert.equal(rule({ ...touching, lineage: lineageOf([['name', 'ssn']]) }, computed), 'ssn/redact');
+    assert.equal(rule({ ...touching, lineage: lineageOf([['secret']]) }, computed), 'secret/null');
+  });
+
+  it('says nothing of a column whose origin the server names', () =>
+    assert.equal(rule({ ...touching, lineage: lineageOf([['ssn']]) }, fieldOf(20_001, 3)), 'ssn/partial-last4'));
+
+  it('is not believed where the server sees another number of columns', () => {
+    assert.equal(rule({ ...touching, lineage: lineageOf([['name'], ['name']]) }, computed), 'ssn/redact');
+    assert.equal(rule({ ...touching, lineage: lineageOf([]) }, computed), 'ssn/redact');
+  });
+
+  it('is not believed at all where the server names another origin than it', () => {
+    const shifted = factsOf({ ...touching, lineage: lineageOf([['name'], ['id']]) });
+    const agreeing = factsOf({ ...touching, lineage: lineageOf([['name'], ['ssn']]) });
+    const fields = [computed, fieldOf(20_001, 3)];
+    assert.equal(planColumns(context, shifted, fields).columns[0]!.rule?.class, 'ssn');
+    assert.equal(planColumns(context, agreeing, fields).columns[0]!.rule, undefined);
+    const row = [computed, fieldOf(20_001, 0)];
+    assert.equal(planColumns(context, factsOf({ ...touching, lineage: lineageOf([['name'], ['ssn']]) }), row).columns[0]!.rule, undefined);
+    assert.equal(planColumns(context, factsOf({ ...touching, lineage: lineageOf([['name'], []]) }), row).columns[0]!.rule?.class, 'ssn');
+  });
+
+  it('of a relation that the catalogue does not have is of anything', () =>
+    assert.equal(
+      rule({ ...touching, lineage: { ...lineageOf([]), columns: [[{ relation: 1, column: 'x', path: [] }]] } }, computed),
+      'secret/null',
+    ));
+
+  it('follows the way into a document', () => {
+    const at = (...keys: string[]) => ({
+      ...lineageOf([]),
+      columns: [
+        [
+          {
+            relation: 20_001,
+            column: 'profile',
+            path: keys.map((key) => ({ key, anyKey: key === '*', element: key === '*', lax: false })),
+          },
+        ],
+      ],
+    });
+    const holding: Partial<MaskFacts> = { relations: [customers], mentions: ['profile'] };
+    assert.equal(rule({ ...holding, lineage: at('country') }, computed), '-');
+    assert.equal(rule({ ...holding, lineage: at('ssn') }, computed), 'ssn/redact');
+    assert.equal(rule({ ...holding, lineage: at('ssn', 'area') }, computed), 'ssn/redact');
+    assert.equal(rule({ ...holding, lineage: at('*') }, computed), 'ssn/redact');
+    assert.equal(rule({ ...holding, lineage: at() }, computed), 'ssn/redact');
+  });
+});
+
 describe('strict', () => {
   const strict = testContext(nodeCrypto, { detect: false, mode: 'strict' });
   const refusal = (facts: Partial<MaskFacts>, fields: readonly ResultField[]) => planColumns(strict, factsOf(facts), fields).refusal;
 
   it('lets bare columns pass', () => {
-    assert.equal(refusal({ relations: [customers], mentions: ['id', 'ssn'] }, [fieldOf(20_001, 1), fieldOf(20_001, 3)]), undefined);
-    assert.equal(refusal({ relations: [customers], mentions: ['id'], mentionsAll: true }, [fieldOf(20_001, 3)]), undefined);
+    const both = lineageOf([['id'], ['ssn']]);
+    assert.equal(
+      refusal({ relations: [customers], mentions: ['id', 'ssn'], lineage: both }, [fieldOf(20_001, 1), fieldOf(20_001, 3)]),
+      undefined,
+    );
+    assert.equal(
+      refusal({ relations: [customers], mentions: ['id'], mentionsAll: true, lineage: lineageOf([['ssn']]) }, [fieldOf(20_001, 3)]),
+      undefined,
+    );
     assert.equal(refusal({ relations: [orders], mentions: ['amount'] }, [computed]), undefined);
     assert.equal(refusal({ relations: [customers], mentions: ['id'] }, [computed]), undefined);
   });
@@ -120,8 +191,18 @@ describe('strict', () => {
   it('refuses every other use, naming column and class', () => {
     const cases: readonly (readonly [Partial<MaskFacts>, readonly ResultField[], RegExp])[] = [
       [{ relations: [customers], mentions: ['ssn'] }, [computed], /output column "column" \(an expression\).*"ssn"/],
-      [{ relations: [customers], mentions: ['id', 'ssn'] }, [fieldOf(20_001, 1)], /"public\.customers\.ssn" used outside.*"ssn"/],
+      [
+        { relations: [customers], mentions: ['id', 'ssn'] },
+        [fieldOf(20_001, 1)],
+        /"public\.customers\.ssn" in this statement is not certain.*"ssn"/,
+      ],
       [{ relations: [customers], mentions: ['ssn'] }, [], /"public\.customers\.ssn"/],
+      [{ relations: [customers], mentionsAll: true }, [fieldOf(20_001, 3)], /cannot be followed/],
+      [
+        { relations: [customers], mentions: ['ssn'], lineage: lineageOf([['ssn']], ['ssn']) },
+        [fieldOf(20_001, 3)],
+        /"public\.customers\.ssn" used otherwise than as an output column by itself.*"ssn"/,
+      ],
       [{ relations: [customers], mentionsAll: true }, [fieldOf(20_001, 0)], /a whole row of public\.customers/],
       [{ relations: [customers], mentionsAll: true }, [fieldOf(20_001, 3), computed], /an expression/],
       [{ opaque: true }, [], /effects cannot be seen/],

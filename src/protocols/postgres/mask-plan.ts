@@ -1,5 +1,6 @@
 import { assertNever, GatewayFault } from '../../core/fault.ts';
 import type { MaskRule } from '../../masking/mask.ts';
+import type { Lineage, Source } from '../../sql/lineage.ts';
 import { createRowCells, type RowCells } from './decode-row.ts';
 import { documentCellMask, searchedCellMask, wholeCellMask, type CellMask } from './mask-cell.ts';
 import {
@@ -7,6 +8,7 @@ import {
   reachedClasses,
   reachedColumns,
   relationClasses,
+  sourceClasses,
   touchedClasses,
   type MaskContext,
   type MaskFacts,
@@ -60,7 +62,8 @@ export interface MaskPlan {
  * With `fields` empty (a statement without rows) only the strict rule is applied.
  */
 export function planColumns(context: MaskContext, facts: MaskFacts, fields: readonly ResultField[]): MaskPlan {
-  const origins = fields.map((field) => findOrigin(context, facts, field));
+  const lineage = trusted(context, facts, fields);
+  const origins = fields.map((field, index) => findOrigin(context, facts, field, lineage?.columns[index]));
   const columns = fields.map((field, index) => planColumn(context, field, origins[index]!));
   const masked = columns.flatMap(({ mask }, index) => (mask === undefined ? [] : [{ index, mask }]));
   return {
@@ -91,11 +94,25 @@ interface Rule {
   readonly path: string | undefined;
 }
 
-function findOrigin(context: MaskContext, facts: MaskFacts, field: ResultField): Origin {
+/**
+ * The lineage, where it agrees with what the server says of the result: as many columns, and each that the server names among the sources
+ * of its own. Where it errs about one, it is believed about none.
+ */
+function trusted(context: MaskContext, { lineage }: MaskFacts, fields: readonly ResultField[]): Lineage | undefined {
+  if (lineage === undefined || lineage.columns.length !== fields.length) return undefined;
+  const agrees = fields.every(({ tableOid, columnAttribute }, index) => {
+    if (tableOid === 0 || columnAttribute < 0) return true;
+    const column = context.catalogue.relationByOid(tableOid)?.columns.get(columnAttribute);
+    return lineage.columns[index]!.some((source) => source.relation === tableOid && (columnAttribute === 0 || source.column === column));
+  });
+  return agrees ? lineage : undefined;
+}
+
+function findOrigin(context: MaskContext, facts: MaskFacts, field: ResultField, sources: readonly Source[] | undefined): Origin {
   if (context.hidden.length === 0) return CLEAN;
   if (field.tableOid === 0) {
     if (context.mode === 'unsafe_origin') return CLEAN;
-    return mixed('an expression', reachedClasses(context, facts));
+    return mixed('an expression', sources === undefined ? reachedClasses(context, facts) : sourceClasses(context, sources));
   }
   const relation = context.catalogue.relationByOid(field.tableOid);
   if (relation === undefined) {
@@ -154,12 +171,29 @@ function refuse(
     if (origin.kind === 'mixed') return refusal(`output column "${fields[index]!.name}" (${origin.from})`, origin.classes);
   }
   if (facts.opaque) return context.hidden.length === 0 ? undefined : refusal('a statement whose effects cannot be seen', context.hidden);
-  const shown = new Set(origins.map((origin) => (origin.kind === 'column' ? `${origin.relation}.${origin.column}` : '')));
-  for (const { relation, column, classes } of reachedColumns(context, facts)) {
-    const name = `${relation.schema}.${relation.name}.${column}`;
-    if (!shown.has(name)) return refusal(`column "${name}" used outside the output list`, classes);
+  if (facts.lineage !== undefined) {
+    for (const source of facts.lineage.used) {
+      const classes = sourceClasses(context, [source]);
+      if (classes.length > 0)
+        return refusal(`column "${nameOf(context, source)}" used otherwise than as an output column by itself`, classes);
+    }
+    return undefined;
   }
-  return undefined;
+  const [column] = reachedColumns(context, facts);
+  if (column !== undefined) {
+    const { relation } = column;
+    return refusal(
+      `what becomes of column "${relation.schema}.${relation.name}.${column.column}" in this statement is not certain; it`,
+      column.classes,
+    );
+  }
+  const reached = reachedClasses(context, facts);
+  return reached.length === 0 ? undefined : refusal('a statement that cannot be followed', reached);
+}
+
+function nameOf(context: MaskContext, source: Source): string {
+  const relation = context.catalogue.relationByOid(source.relation);
+  return relation === undefined ? source.column : `${relation.schema}.${relation.name}.${source.column}`;
 }
 
 function refusal(what: string, classes: readonly string[]): GatewayFault {

@@ -2,7 +2,7 @@
  * Masking of everything that a PostgreSQL server says: rows, errors, notices, notifications, settings, and of what goes on record about
  * the client's statements. Pure functions over a `MaskContext`; the session owns order and state.
  */
-export { maskContext, reachedClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
+export { maskContext, reachedClasses, sourceClasses, type MaskContext, type MaskFacts } from './mask-context.ts';
 export { maskFields, maskNotification, maskParameterStatus } from './mask-fields.ts';
 export { planColumns, type MaskPlan } from './mask-plan.ts';
 export { maskRow } from './mask-row.ts';

@@ -14,4 +14,6 @@ export interface SchemaCatalogue extends Catalogue {
   hasUserOperator(name: string): boolean;
   /** True where reading the relation runs code: a view over user functions, row security, a foreign table. */
   runsCode(relation: CatalogueRelation): boolean;
+  /** Something was defined that it has not seen: what a name means cannot be proven by it. */
+  readonly isUnsettled?: true;
 }

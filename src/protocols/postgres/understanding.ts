@@ -7,6 +7,7 @@ import { functionObject, databaseObject, relationObject, roleObject, schemaObjec
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 import { reasonChange, reasonSetting, type ReasonChange } from './reason.ts';
 import { readOnlyRefusal } from './read-only.ts';
+import { Tracer } from './understanding-lineage.ts';
 import { isFreeSetting, isGatewaySetting, isPinnedSetting } from './settings.ts';
 
 /**
@@ -72,13 +73,16 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
   const relations = resolver.relations(statements.flatMap((statement) => statement.relations));
   resolver.unknown = false;
   resolver.relations(statements.flatMap(readNames));
-  const maskFacts: MaskFacts = {
+  const withoutLineage: MaskFacts = {
     mentions: [...new Set(statements.flatMap((statement) => statement.mentions))],
     mentionsAll: resolver.wholeRows || statements.some((statement) => statement.mentionsAll),
     relations,
     written,
     opaque: opaque || resolver.unknown || written.some((relation) => relation.hasRules === true),
   };
+  const tracer = new Tracer(sight, withoutLineage, definesOf([...acts.values()]) !== 'nothing');
+  const maskFacts: MaskFacts = { ...withoutLineage, lineage: analysis.statements.length === 1 ? tracer.result(statements) : undefined };
+  const predicates = tracer.predicates(statements);
   const classes = reachedClasses(sight.masks, maskFacts);
   const changed = reasonChange(statements);
   const functions = [...new Set(statements.flatMap((statement) => statement.functions.map(display)))];
@@ -91,6 +95,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
       unbounded: statements.some((statement) => statement.unbounded),
       opaque,
       functions,
+      ...(predicates.length === 0 ? {} : { sensitive_predicates: predicates }),
     },
     maskFacts,
     classes,
@@ -99,7 +104,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     refusal:
       gatewaySettingRefusal(statements, changed) ??
       (sight.readOnly === true ? readOnlyRefusal(statements, opaque) : undefined) ??
-      refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque),
+      refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque, tracer),
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
     defines: definesOf([...acts.values()]),
@@ -238,6 +243,7 @@ function refusalOf(
   facts: MaskFacts,
   classes: readonly string[],
   code: boolean,
+  tracer: Tracer,
 ): GatewayFault | undefined {
   for (const statement of statements) {
     for (const effect of statement.sessionEffects) {
@@ -256,7 +262,7 @@ function refusalOf(
         return withheld('it would copy', carried, 'Leave the sensitive columns out, or have their class revealed to you.');
     }
     if (copy?.direction === 'to-client') {
-      const shown = copyClasses(statement, sight, facts, classes);
+      const shown = copyClasses(statement, sight, facts, tracer.columnClasses(statement) ?? classes);
       if (shown.length > 0)
         return withheld('COPY would show', shown, 'Use SELECT, which shows masked values, or name only columns that are not sensitive.');
     }

@@ -5,6 +5,7 @@ import { administerStatements } from './administer.ts';
 import { defineRules, defineStatements } from './define.ts';
 import { expressionRules } from './expressions.ts';
 import { Findings } from './findings.ts';
+import type { TracedText } from './lineage.ts';
 import { refuse, tagged } from './nodes.ts';
 import { parseStatements } from './parser.ts';
 import { queryRules } from './query.ts';
@@ -23,7 +24,7 @@ export function analyse(sql: string, maxBytes: number = defaultMaxBytes): Analys
   if (sql.length * 3 > maxBytes && new TextEncoder().encode(sql).length > maxBytes)
     throw new GatewayFault('limit-exceeded', { publicMessage: `This statement is longer than ${maxBytes} bytes.` });
   try {
-    const summaries = parseStatements(sql).map((raw) => summarise(raw['stmt']));
+    const summaries = parseStatements(sql).map((raw, index) => summarise(raw['stmt'], { sql, index, inner: false }));
     return {
       statements: summaries.map((summary) => summary.statement),
       literalSensitive: summaries.some((summary) => summary.literalSensitive),
@@ -34,11 +35,17 @@ export function analyse(sql: string, maxBytes: number = defaultMaxBytes): Analys
   }
 }
 
-function summarise(node: unknown): Summary {
+function summarise(node: unknown, traced: TracedText): Summary {
   const found = new Findings();
-  const at: At = { found, walk: new Walk(found, rules), scope: outermost, summarise, include: (inner) => include(inner, at) };
+  const at: At = {
+    found,
+    walk: new Walk(found, rules),
+    scope: outermost,
+    summarise: (inner) => summarise(inner, { ...traced, inner: true }),
+    include: (inner) => include(inner, at),
+  };
   include(node, at);
-  return { statement: found.finish(), literalSensitive: found.literalSensitive || found.setsByFunction };
+  return { statement: found.finish(traced), literalSensitive: found.literalSensitive || found.setsByFunction || found.readsPlace };
 }
 
 function include(node: unknown, at: At): void {

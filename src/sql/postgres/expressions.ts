@@ -12,6 +12,7 @@ import {
   volatileFunctions,
 } from './builtins.ts';
 import type { QualifiedName } from '../statement.ts';
+import { extractedPath, namesPlace, steppedInto } from './lineage-document.ts';
 import { setByFunction } from './settings.ts';
 import type { Findings } from './findings.ts';
 import { items, listOf, qualifiedName, refuse, requiredText, stringNode, strings, tagged, text, type Body } from './nodes.ts';
@@ -104,6 +105,7 @@ function columnReference(body: Body, scope: Scope, walk: Walk): void {
 /** `(expression).field[1].*`. The expression's own mentions cover the `*`; a field may be a function of the row. */
 function indirection(body: Body, scope: Scope, walk: Walk): void {
   const steps = listOf(body['indirection']);
+  if (steps.some((step) => namesPlace(tagged(step)?.body['uidx']))) walk.found.readsPlace = true;
   const [field] = steps.map(stringNode);
   const of = soleName(body['arg']);
   if (of === undefined || field === undefined) walk.node(body['arg'], scope);
@@ -136,6 +138,7 @@ function functionCall(body: Body, scope: Scope, walk: Walk): void {
     return;
   }
   const arguments_ = listOf(body['args']).length;
+  if (extractedPath(name.name, body) !== undefined) walk.found.readsPlace = true;
   // `ssn(c)` is the column `ssn` of the row `c` where there is no such function.
   if (arguments_ === 1 && !isKnown(name)) walk.found.mention(name.name, scope.storing);
   // A keyword since version 16; before, the name of a column like any other.
@@ -148,7 +151,14 @@ function operatorExpression(body: Body, scope: Scope, walk: Walk): void {
   if (!expressionKinds.has(kind)) return refuse(`unknown expression kind ${kind}`);
   if (kind.includes('BETWEEN')) for (const name of ['>=', '<=']) walk.found.operator({ schema: undefined, name });
   else useOperator(body['name'], walk.found);
+  if (leadsIn(body)) walk.found.readsPlace = true;
   walk.fields('A_Expr', body, scope, ['name']);
+}
+
+/** An operator that leads to a place in a document. */
+function leadsIn(body: Body): boolean {
+  const name = strings(body['name']).at(-1);
+  return name !== undefined && steppedInto(name, body['rexpr']) !== undefined && namesPlace(body['rexpr']);
 }
 
 function caseExpression(body: Body, scope: Scope, walk: Walk): void {

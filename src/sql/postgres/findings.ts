@@ -1,5 +1,6 @@
 /** What has been found in one statement so far; `finish` makes the summary of it. */
 import type { QualifiedName, SessionEffect, SqlAct, SqlObjectName, Statement } from '../statement.ts';
+import { traceLineage, type TracedText } from './lineage.ts';
 import { nameKey } from './nodes.ts';
 
 export const currentDatabase: SqlObjectName = { type: 'Database', database: undefined };
@@ -22,6 +23,8 @@ export class Findings {
   stores = false;
   /** set_config: which setting is in a literal. */
   setsByFunction = false;
+  /** A place in a document is written down as a constant: which one decides what is read. */
+  readsPlace = false;
   /** Values may leave by a way that is no result column: an argument of a function that is not known to be harmless. */
   launders = false;
   /** An argument outlives the statement where nothing is known of it: a setting, a notification. */
@@ -133,7 +136,7 @@ export class Findings {
     this.#rowReferences.push({ name, unlessDerived, storing });
   }
 
-  finish(): Statement {
+  finish(traced: TracedText): Statement {
     for (const { name, unlessDerived, storing } of this.#rowReferences)
       if (this.#rows.has(name) || (unlessDerived && !this.#derived.has(name))) this.mentionAll(storing);
     const seen = this.#seen.summary();
@@ -162,6 +165,7 @@ export class Findings {
       opaque: this.opaque,
       copy: this.copy,
       sessionEffects: this.effects,
+      lineage: (catalogue) => traceLineage(traced, catalogue),
     };
   }
 }

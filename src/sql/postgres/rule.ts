@@ -8,7 +8,7 @@ export interface At {
   readonly found: Findings;
   readonly walk: Walk;
   readonly scope: Scope;
-  /** The summary of a statement inside this one, on its own (PREPARE, DECLARE). */
+  /** The summary of the statement inside this one, on its own (PREPARE, DECLARE). */
   summarise(node: unknown): Summary;
   /** Runs the rule of a statement inside this one into the same findings (EXPLAIN, COPY). */
   include(node: unknown): void;

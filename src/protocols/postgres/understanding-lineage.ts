@@ -1,0 +1,88 @@
+import type { Lineage, LineageCatalogue } from '../../sql/lineage.ts';
+import type { Statement } from '../../sql/statement.ts';
+import type { CatalogueRelation } from './catalogue.ts';
+import { reachedClasses, sourceClasses, type MaskFacts } from './mask.ts';
+import type { SchemaCatalogue } from './schema-catalogue.ts';
+import type { Sight } from './understanding.ts';
+
+/**
+ * Lineage of a text's statements, as far as it is certain and as anything depends on it. Nothing is certain while the catalogue has not
+ * seen all that was defined, or where a statement runs code.
+ */
+export class Tracer {
+  readonly #sight: Sight;
+  readonly #facts: MaskFacts;
+  readonly #catalogue: LineageCatalogue | undefined;
+  readonly #traced = new Map<Statement, Lineage | undefined>();
+
+  constructor(sight: Sight, facts: MaskFacts, defines: boolean) {
+    this.#sight = sight;
+    this.#facts = facts;
+    const matters = reachedClasses(sight.masks.record, facts).length > 0;
+    const certain = matters && !facts.opaque && !defines && sight.catalogue.isUnsettled !== true;
+    this.#catalogue = certain ? lineageCatalogue(sight.catalogue, sight.made) : undefined;
+  }
+
+  /** Of the rows that a text of one statement shows: where it runs another by its name, that one's. */
+  result(statements: readonly Statement[]): Lineage | undefined {
+    const [statement, named] = statements;
+    if (statement === undefined) return undefined;
+    if (statement.kind !== 'execute' && statement.kind !== 'fetch') return this.#trace(statement);
+    return named === undefined ? undefined : this.#trace(named);
+  }
+
+  /** Hidden classes in any column that the statement shows; undefined where that is not certain. */
+  columnClasses(statement: Statement): readonly string[] | undefined {
+    const lineage = this.#trace(statement);
+    return lineage === undefined ? undefined : sourceClasses(this.#sight.masks, lineage.columns.flat());
+  }
+
+  /** Classes of columns that decide which rows there are, whoever may see them; all that are mentioned where it is not certain. */
+  predicates(statements: readonly Statement[]): readonly string[] {
+    const { record } = this.#sight.masks;
+    const reached = reachedClasses(record, this.#facts);
+    if (reached.length === 0) return reached;
+    const found = new Set<string>();
+    for (const statement of statements) {
+      const lineage = this.#trace(shownBy(statement));
+      if (lineage !== undefined) for (const name of sourceClasses(record, lineage.predicates)) found.add(name);
+      else if (statement.relations.length > 0) for (const name of reached) found.add(name);
+    }
+    return [...found].sort();
+  }
+
+  #trace(statement: Statement): Lineage | undefined {
+    if (this.#catalogue === undefined) return undefined;
+    if (!this.#traced.has(statement)) this.#traced.set(statement, statement.lineage(this.#catalogue));
+    return this.#traced.get(statement);
+  }
+}
+
+/** A cursor's query stands in DECLARE. */
+function shownBy(statement: Statement): Statement {
+  const [effect] = statement.sessionEffects;
+  return effect?.kind === 'declare-cursor' ? effect.statement : statement;
+}
+
+/** Only a name that one relation of the whole database has is certain: the search path is the server's to know. */
+export function lineageCatalogue(catalogue: SchemaCatalogue, made: ReadonlySet<string>): LineageCatalogue {
+  return {
+    relation(name) {
+      const [relation, ...others] = catalogue.relationsNamed(name);
+      if (relation === undefined || others.length > 0 || made.has(name.name) || relation.columns.size === 0) return undefined;
+      return { id: relation.oid, columns: columnsInOrder(relation) };
+    },
+    hasUserFunction: (name) => catalogue.hasUserFunction(name),
+    hasUserOperator: (name) => catalogue.hasUserOperator(name),
+  };
+}
+
+function columnsInOrder(relation: CatalogueRelation): readonly string[] {
+  const known = inOrder.get(relation);
+  if (known !== undefined) return known;
+  const columns = [...relation.columns].sort(([a], [b]) => a - b).map(([, name]) => name);
+  inOrder.set(relation, columns);
+  return columns;
+}
+
+const inOrder = new WeakMap<CatalogueRelation, readonly string[]>();
