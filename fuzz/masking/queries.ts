@@ -1,7 +1,10 @@
 import type { Random } from '../random.ts';
 import { relations, type Column, type ColumnType, type Relation } from './schema.ts';
 
-/** Random queries over the schema, typed well enough that most of them run. `clean`: nothing sensitive may take part. */
+/**
+ * Random queries over the schema, typed well enough that most of them run. `clean`: nothing sensitive may take part. `chosen`: nothing
+ * sensitive may reach a value, but it may decide which rows there are.
+ */
 export class Queries {
   readonly #random: Random;
   readonly #clean: boolean;
@@ -9,13 +12,17 @@ export class Queries {
   readonly #wholeRows: boolean;
   /** Nor functions of the database. */
   readonly #noCode: boolean;
+  readonly #chosen: boolean;
+  /** Inside an expression: what decides about rows there decides about a value. */
+  #inValue = 0;
   #names = 0;
 
-  constructor(random: Random, clean: boolean, withoutCode = clean) {
+  constructor(random: Random, clean: boolean, withoutCode = clean, chosen = false) {
     this.#random = random;
+    this.#chosen = chosen;
     this.#clean = clean;
     this.#noCode = withoutCode;
-    this.#wholeRows = !clean || random.chance(0.5);
+    this.#wholeRows = !clean || (!chosen && random.chance(0.5));
   }
 
   select(depth = 3): string {
@@ -44,7 +51,13 @@ export class Queries {
 
   #scopeOf(relation: Relation, alias: string): Scope {
     const columns = relation.columns.filter((column) => !this.#clean || column.clean);
-    return [{ alias, columns, isRow: this.#wholeRows }];
+    return [{ alias, columns, isRow: this.#wholeRows, hidden: relation.columns }];
+  }
+
+  /** A condition, or whatever else decides which rows there are. */
+  #deciding(scope: Scope, make: (scope: Scope) => string): string {
+    if (!this.#chosen || this.#inValue > 0) return make(scope);
+    return make(scope.map((item) => ({ ...item, columns: item.hidden ?? item.columns })));
   }
 
   #query(depth: number): Made {
@@ -80,9 +93,13 @@ export class Queries {
     if (types === undefined && random.chance(0.12)) return this.#grouped(from, scope, depth);
     const { list, columns } = this.#selectList(scope, depth, types);
     const distinct = random.chance(0.1) ? `distinct on (${this.#value('text', scope, 1)}) ` : random.chance(0.1) ? 'distinct ' : '';
-    const where = random.chance(0.4) ? ` where ${this.#value('bool', scope, depth - 1)}` : '';
+    const where = random.chance(this.#chosen ? 0.8 : 0.4)
+      ? ` where ${this.#deciding(scope, (wider) => this.#value('bool', wider, depth - 1))}`
+      : '';
     const order =
-      distinct === '' && random.chance(0.25) ? ` order by ${this.#any(scope, 1)} ${random.pick(['', 'desc', 'nulls first'])}` : '';
+      distinct === '' && random.chance(0.25)
+        ? ` order by ${this.#deciding(scope, (wider) => this.#any(wider, 1))} ${random.pick(['', 'desc', 'nulls first'])}`
+        : '';
     const limit = random.chance(0.15) ? ` limit ${random.between(1, 4)}` : '';
     const query = `select ${distinct}${list} from ${from}${where}${order}${limit}`;
     return { query: types === undefined ? query : `(${query})`, columns };
@@ -142,7 +159,7 @@ export class Queries {
         ? ''
         : join === 'full join'
           ? ' on true'
-          : ` on ${this.#value('bool', scope, 1)}`;
+          : ` on ${this.#deciding(scope, (wider) => this.#value('bool', wider, 1))}`;
     return { from: `${first.from} ${join} ${second.from}${on}`, scope };
   }
 
@@ -182,7 +199,7 @@ export class Queries {
   #value(type: ColumnType, scope: Scope, depth: number): string {
     const random = this.#random;
     if (depth <= 0 || random.chance(0.25)) return this.#leaf(type, scope);
-    const templates = (this.#clean ? cleanTemplates : this.#noCode ? plainTemplates : templatesOf)[type];
+    const templates = (this.#chosen ? provenTemplates : this.#clean ? cleanTemplates : this.#noCode ? plainTemplates : templatesOf)[type];
     return this.#expand(random.pick(templates), scope, depth - 1);
   }
 
@@ -212,7 +229,7 @@ export class Queries {
       case 'row':
         return scope.some((item) => item.isRow) ? random.pick(scope.filter((item) => item.isRow)).alias : 'row(1)';
       case 'text-query':
-        return depth <= 0 ? this.#simpleQuery() : this.#plain(depth - 1, ['text']).query.slice(1, -1);
+        return this.#inside(() => (depth <= 0 ? this.#simpleQuery() : this.#plain(depth - 1, ['text']).query.slice(1, -1)));
       case 'correlated':
         return this.#value('text', scope, depth);
       case 'text-constant':
@@ -221,6 +238,15 @@ export class Queries {
         return String(random.between(1, 12));
       default:
         return what in constants ? this.#value(what as ColumnType, scope, depth) : `{${what}}`;
+    }
+  }
+
+  #inside(make: () => string): string {
+    this.#inValue += 1;
+    try {
+      return make();
+    } finally {
+      this.#inValue -= 1;
     }
   }
 
@@ -240,7 +266,13 @@ interface Made {
   readonly columns: readonly Column[];
 }
 
-type Scope = readonly { readonly alias: string; readonly columns: readonly Column[]; readonly isRow: boolean }[];
+type Scope = readonly {
+  readonly alias: string;
+  readonly columns: readonly Column[];
+  readonly isRow: boolean;
+  /** With those that only conditions may name. */
+  readonly hidden?: readonly Column[];
+}[];
 
 function column(name: string, type: ColumnType): Column {
   return { name, type, clean: true };
@@ -467,8 +499,16 @@ const cleanTemplates = without(
   /query_to_xml|f_|random|set_config|current_setting|hashtext|pg_input|reverse\(\{bytea|send\(|textcat|collation for/,
 );
 
+/** Nor types of the database: what their input functions do is not known. */
+const provenTemplates = without(
+  /query_to_xml|f_|random|set_config|current_setting|hashtext|pg_input|reverse\(\{bytea|send\(|textcat|collation for|address|\{comp\}|\{any\}/,
+);
+
 function without(what: RegExp): Readonly<Record<ColumnType, readonly string[]>> {
-  const entries = Object.entries(templatesOf).map(([type, templates]) => [type, templates.filter((template) => !what.test(template))]);
+  const entries = Object.entries(templatesOf).map(([type, templates]) => {
+    const left = templates.filter((template) => !what.test(template));
+    return [type, left.length > 0 ? left : constants[type as ColumnType]];
+  });
   return Object.fromEntries(entries) as Readonly<Record<ColumnType, readonly string[]>>;
 }
 

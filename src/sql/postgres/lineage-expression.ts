@@ -3,7 +3,7 @@ import type { LineageCatalogue } from '../lineage.ts';
 import { builtinOperators, builtinTypes, pureFunctions, volatileFunctions } from './builtins.ts';
 import { fieldsOf } from './grammar.ts';
 import { extractedPath, steppedInto, subscripts } from './lineage-document.ts';
-import { lookUp, lookUpIn, type QueryScope } from './lineage-scope.ts';
+import { columnsNamed, isRow, lookUp, lookUpIn, type QueryScope } from './lineage-scope.ts';
 import { computed, nothing, stepInto, union, unionOfColumns, unresolved, type Rows, type Value } from './lineage-values.ts';
 import { bodyOf, inline, listOf, qualifiedName, stringNode, strings, tagged, text, type Body } from './nodes.ts';
 
@@ -170,8 +170,8 @@ export function checkType(body: Body): string {
 }
 
 function indirection(body: Body, scope: QueryScope, tracing: Tracing): Value {
-  const of = valueOf(body['arg'], scope, tracing);
   const steps = listOf(body['indirection']);
+  const of = fieldOf(body['arg'], stringNode(steps[0]), scope) ?? valueOf(body['arg'], scope, tracing);
   const inner = steps.map((step) => {
     const name = stringNode(step);
     if (name !== undefined && tracing.catalogue.hasUserFunction(name)) return unresolved(`function ${name}`);
@@ -179,6 +179,15 @@ function indirection(body: Body, scope: QueryScope, tracing: Tracing): Value {
   });
   const path = subscripts(steps);
   return path === undefined ? computed(union([of, ...inner])) : union([stepInto(of, path), ...inner]);
+}
+
+/** `(c).name` where `c` is a row of FROM, and of a column `c` as well where there is one. */
+function fieldOf(node: unknown, field: string | undefined, scope: QueryScope): Value | undefined {
+  const reference = tagged(node);
+  const parts = reference?.tag === 'ColumnRef' ? listOf(reference.body['fields']) : [];
+  const name = parts.length === 1 ? stringNode(parts[0]) : undefined;
+  if (name === undefined || field === undefined || !isRow(scope, name)) return undefined;
+  return union([lookUpIn(scope, name, field).value, ...columnsNamed(scope, name)]);
 }
 
 /** OVER: its own clauses, and those of the WINDOW clause where it names one. */

@@ -72,6 +72,19 @@ export function lookUpIn(scope: QueryScope, qualifier: string, name: string): { 
   return found.length === 1 ? { value: found[0]!, bare } : { value: union(found), bare };
 }
 
+export function isRow(scope: QueryScope, name: string): boolean {
+  return itemsNamed(scope, name).next().done !== true;
+}
+
+/** Of every query in reach. */
+export function columnsNamed(scope: QueryScope, name: string): readonly Value[] {
+  const found: Value[] = [];
+  for (let level: QueryScope | undefined = scope; level !== undefined; level = level.outer)
+    for (const item of level.items)
+      for (const column of item.columns) if (column.name === undefined || column.name === name) found.push(column.value);
+  return found;
+}
+
 /** The one thing whose columns `qualifier.*` writes out. */
 export function starOf(scope: QueryScope, qualifier: string): Item {
   for (let level: QueryScope | undefined = scope; level !== undefined; level = level.outer) {

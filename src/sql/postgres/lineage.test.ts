@@ -96,7 +96,8 @@ select * from c natural join o => {c.id o.id} {c.name} {c.ssn} {c.doc} {o.c_id} 
 select j.b || '' from (c join o on true) as j(a, b) => {c.name}
 select u.id || '' from c join o using (id) as u => {c.id o.id} | {c.id o.id}
 select c::text, to_jsonb(c), c.to_json from c => {c.doc c.id c.name c.ssn} {c.doc c.id c.name c.ssn} {c.doc c.id c.name c.ssn}
-select (c).ssn || '', (c).name || '' from c => {c.doc c.id c.name c.ssn} {c.doc c.id c.name c.ssn}
+select (c).ssn || '', (c).name || '', (c).nothing from c => {c.ssn} {c.name} {c.doc c.id c.name c.ssn}
+select (doc).name || '' from c, o as doc => {c.doc o.c_id o.id o.memo o.tags}
 select x.v || '' from o, lateral (select ssn as v from c where c.id = o.c_id) x => {c.ssn} | {c.id o.c_id}
 select ctid::text, c.xmin::text from c => {} {}
 select v || '' from (values ('a'), ('b')) t(v) => {}
