@@ -69,6 +69,16 @@ describe('masking in a stock psql', () => {
       'select query_to_xml($$select ssn from customers order by id limit 50$$, true, true, $$$$)',
       'copy (select ssn from customers order by id limit 50) to stdout',
       'insert into payments (account_id, amount, payee, made_at) select 1, 1, ssn, now() from customers limit 1 returning payee',
+      'select x from (select name, left(ssn, 11) as x from customers order by id limit 50) s',
+      'select name, v from customers c, lateral (select c.ssn || $$$$ as v) l order by id limit 50',
+      'with recursive t(a, b) as (select name, ssn from customers where id <= 50 union all select b, null from t where b is not null) select lower(a) from t',
+      'select q || $$$$ from (select id, ssn from customers where id <= 50) as s(id, q) join customers using (id)',
+      'select lower(j.five) from (customers cross join (select 1) o) as j(a, b, c, d, five) order by a limit 50',
+      'begin; declare c cursor for select ssn || $$$$ from customers order by id limit 50; fetch all c; commit',
+      'prepare p as select lower(ssn) from customers order by id limit 50; execute p',
+      'select profile #>> $${ssn}$$, profile[$$ssn$$], jsonb_path_query(profile, $$$.*$$) from customers order by id limit 50',
+      'select (profile - $$name$$)::text, e.value from customers, jsonb_each_text(profile) e order by id limit 50',
+      'update customers set name = name where id <= 50 returning lower(ssn), customers.*',
     ];
     for (const dodge of dodges) {
       const { stdout, stderr } = await psql('pipeline', dodge);
@@ -79,6 +89,34 @@ describe('masking in a stock psql', () => {
         }
       }
     }
+  });
+
+  it('passes what a hidden column only chooses, and says so on record; an answer in a column is masked', async () => {
+    const { rows } = await bank.direct('select ssn, name from customers where id = 7');
+    const { ssn, name } = rows[0] as { ssn: string; name: string };
+    const chosen = [
+      [`select count(*) from customers where ssn = '${ssn}'`, '1'],
+      [`select upper(name) from customers where ssn = '${ssn}'`, name.toUpperCase()],
+      [`with c as (select name from customers where ssn = '${ssn}') select name || '' from c union all select 'end'`, `${name}\nend`],
+      [`select count(*) from customers a join customers b on a.ssn = b.ssn where a.id = 7`, '1'],
+    ] as const;
+    for (const [sql, expected] of chosen) assert.equal((await psql('pipeline', sql)).stdout.trim(), expected, sql);
+    const answers = [
+      `select ssn = '${ssn}' from customers where id = 7`,
+      `select exists (select from customers where ssn = '${ssn}')`,
+      `select (select 1 from customers where ssn = '${ssn}' limit 1)`,
+      `select count(*) filter (where ssn = '${ssn}') from customers`,
+      `select case ssn when '${ssn}' then 1 end from customers where id = 7`,
+    ];
+    for (const sql of answers) assert.equal((await psql('pipeline', sql)).stdout.trim(), '', sql);
+    const { records } = (await bank.api('auditor-uma', '/api/v1/audit/records?type=operation.decided&limit=1000')) as {
+      records: readonly { record: { text: string; facts: Record<string, unknown> } }[];
+    };
+    const decided = records.filter(({ record }) => record.text.startsWith('select count(*) from customers where ssn = '));
+    assert.deepEqual(
+      decided.map(({ record }) => record.facts['sensitive_predicates']),
+      [['ssn']],
+    );
   });
 
   it('shows a class to those who may see it, and only that class', async () => {

@@ -282,6 +282,19 @@ function lines(text: string): readonly string[] {
   return text.trim().split('\n');
 }
 
+const constants: Readonly<Record<ColumnType, readonly string[]>> = {
+  text: ["'plain'", "'a'", 'current_user', "''"],
+  int: ['0', '1', '2', '3'],
+  num: ['1.5', '0'],
+  date: ["date '2026-01-05'"],
+  json: [`'{"a": 1}'::jsonb`, `'[1, "b"]'::jsonb`],
+  tarr: ["array['x', 'y']", "'{}'::text[]"],
+  bytea: ["'\\x6162'::bytea"],
+  uuid: ["'00000000-0000-0000-0000-000000000001'::uuid"],
+  comp: ["row('a', 'b')::address"],
+  bool: ['true', 'false'],
+};
+
 const templatesOf: Readonly<Record<ColumnType, readonly string[]>> = {
   text: lines(`
 upper({text})
@@ -511,19 +524,6 @@ function without(what: RegExp): Readonly<Record<ColumnType, readonly string[]>> 
   });
   return Object.fromEntries(entries) as Readonly<Record<ColumnType, readonly string[]>>;
 }
-
-const constants: Readonly<Record<ColumnType, readonly string[]>> = {
-  text: ["'plain'", "'a'", 'current_user', "''"],
-  int: ['0', '1', '2', '3'],
-  num: ['1.5', '0'],
-  date: ["date '2026-01-05'"],
-  json: [`'{"a": 1}'::jsonb`, `'[1, "b"]'::jsonb`],
-  tarr: ["array['x', 'y']", "'{}'::text[]"],
-  bytea: ["'\\x6162'::bytea"],
-  uuid: ["'00000000-0000-0000-0000-000000000001'::uuid"],
-  comp: ["row('a', 'b')::address"],
-  bool: ['true', 'false'],
-};
 
 const allTypes = Object.keys(constants) as ColumnType[];
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as encode from './encode.ts';
+import { bankResult } from './testing/bank.ts';
 import { answers, bind, decisions, execute, joined, parse, ready, run, sync } from './fixture.test.ts';
 
 const strict = { masking: 'strict' } as const;
@@ -23,6 +24,17 @@ describe('masking: strict, simple protocol', () => {
     const gateway = ready(strict);
     gateway.client(encode.query(computed), encode.query(condition));
     assert.deepEqual(answers(gateway), ['Error(42501)', 'Ready(I)', 'Error(42501)', 'Ready(I)']);
+    assert.deepEqual(gateway.server.ran, []);
+  });
+
+  it('refuses a condition on a column that it shows as well', () => {
+    const both = 'select ssn from customers where ssn is null';
+    const gateway = ready({ ...strict, results: () => bankResult(bare) });
+    gateway.client(encode.query(both), joined([parse(both), bind(), execute(), sync]), encode.query('select distinct ssn from customers'));
+    assert.deepEqual(
+      answers(gateway).filter((word) => !word.startsWith('Ready')),
+      ['Error(42501)', 'ParseComplete', 'Error(42501)', 'Error(42501)'],
+    );
     assert.deepEqual(gateway.server.ran, []);
   });
 

@@ -39,8 +39,8 @@ function list(sources: readonly Source[]): string {
 function cases(what: string, table: string): void {
   describe(what, () => {
     for (const line of table.trim().split('\n')) {
-      const [sql, expected] = line.split(' => ');
-      test(sql!, () => assert.equal(shown(sql!), expected));
+      const [sql = '', expected = ''] = line.split(' => ');
+      test(sql, () => assert.equal(shown(sql), expected));
     }
   });
 }
