@@ -7,6 +7,9 @@ declare module 'libpg-query/wasm/libpg-query.js' {
     /** Takes a NUL-terminated UTF-8 text; gives a `PgQueryParseResult`: tree, stderr, error (32-bit pointers). */
     _wasm_parse_query_raw(text: number): number;
     _wasm_free_parse_result(result: number): void;
+    /** Takes a NUL-terminated UTF-8 text; gives its tokens as JSON, or the text of an error. */
+    _wasm_scan(text: number): number;
+    _wasm_free_string(text: number): void;
     getValue(pointer: number, type: 'i32'): number;
     UTF8ToString(pointer: number): string;
     stringToUTF8(text: string, pointer: number, bytes: number): void;
