@@ -2,6 +2,7 @@ import { assertNever } from '../../core/fault.ts';
 import type { FaultCode, GatewayFault } from '../../core/fault.ts';
 import { SyntaxFault } from '../../sql/postgres/syntax-fault.ts';
 import { errorResponse, noticeResponse } from './encode.ts';
+import { MissingNameFault } from './unknown-name.ts';
 
 /**
  * Where a fault meets the client.
@@ -25,9 +26,12 @@ export function faultMessage(fault: GatewayFault, context: FaultContext): Uint8A
  * A fault as ErrorResponse fields (manual: "Error and Notice Message Fields"), in the order to send: S, V, C, M always, D and P where
  * they apply, H always. Nothing of `detail` or `cause` is in them. A syntax error is worded as the server would word it, to the letter:
  * it is no refusal, and who asked reads it as what it is. The operation stands in R, which clients show when they are asked for more.
+ * The same for a name that does not exist.
  */
 export function faultFields(fault: GatewayFault, context: FaultContext): Map<string, string> {
   if (fault instanceof SyntaxFault && context.phase === 'operation') return syntaxErrorFields(fault, context.operationId);
+  if (fault instanceof MissingNameFault && context.phase === 'operation')
+    return ownWords(fault.sqlState, fault.publicMessage, context.operationId);
   const wording = word(fault.code, context.phase);
   const severity = context.phase === 'operation' ? 'ERROR' : 'FATAL';
   const fields = new Map([
@@ -42,19 +46,24 @@ export function faultFields(fault: GatewayFault, context: FaultContext): Map<str
 }
 
 function syntaxErrorFields(fault: SyntaxFault, operationId: string | undefined): Map<string, string> {
-  const fields = new Map([
-    ['S', 'ERROR'],
-    ['V', 'ERROR'],
-    ['C', fault.sqlState],
-    ['M', printable(fault.syntaxMessage)],
-  ]);
+  const fields = ownWords(fault.sqlState, fault.syntaxMessage, operationId);
   if (fault.syntaxDetail !== undefined) fields.set('D', fault.syntaxDetail);
   if (fault.syntaxHint !== undefined) fields.set('H', fault.syntaxHint);
   if (fault.position > 0) fields.set('P', String(fault.position));
-  fields.set('F', 'sallyport');
-  fields.set('L', '0');
-  fields.set('R', operationId ?? 'sallyport');
   return fields;
+}
+
+/** As the server would have said it. */
+function ownWords(sqlState: string, message: string, operationId: string | undefined): Map<string, string> {
+  return new Map([
+    ['S', 'ERROR'],
+    ['V', 'ERROR'],
+    ['C', sqlState],
+    ['M', printable(message)],
+    ['F', 'sallyport'],
+    ['L', '0'],
+    ['R', operationId ?? 'sallyport'],
+  ]);
 }
 
 /** A NoticeResponse of severity NOTICE, SQLSTATE 00000. */

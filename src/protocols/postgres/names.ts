@@ -35,6 +35,7 @@ export class Names implements NamedStatements {
   readonly #portals = new Map<string, Portal>();
   #textLength = 0;
   #version = 0;
+  #unseen = false;
 
   /** Another number whenever a name came, went or got another meaning. */
   get version(): number {
@@ -55,6 +56,15 @@ export class Names implements NamedStatements {
 
   cursor(name: string): Statement | undefined {
     return single(this.#portals.get(name)?.statement);
+  }
+
+  /** Code that the gateway cannot see is about to run: it may name statements and cursors, or forget them. */
+  ranUnseen(): void {
+    this.#unseen = true;
+  }
+
+  mayExist(what: NameSpace, name: string): boolean {
+    return this.#unseen || (what === 'S' ? this.#statements : this.#portals).has(name);
   }
 
   /** Throws `limit-exceeded` where a session keeps more names than the gateway is willing to. */

@@ -12,6 +12,7 @@ import { bindingBytes, boundParameters, checkNames, kept } from './client-parts.
 import { copyTable, readyTable } from './client-tables.ts';
 import { SecondDoor } from './second-door.ts';
 import type { Understanding } from './understanding.ts';
+import { unknownName } from './unknown-name.ts';
 
 /**
  * The client's direction of a ready session. Each statement is asked for before it goes; while an answer is awaited nothing further of
@@ -106,10 +107,9 @@ export class ClientRelay {
         if (this.#talk.expected.mayCopyIn) this.#wait(view, () => !this.#talk.expected.mayCopyIn);
         return;
       case 'FunctionCall':
-        throw new GatewayFault('unsupported', {
-          publicMessage: 'the function call message is refused',
-          hint: 'Call the function in a SELECT.',
-        });
+        this.#forgetCycle();
+        this.#door.refuseUnknown('', functionCall(), true);
+        return;
       case 'Terminate':
         return;
     }
@@ -174,7 +174,7 @@ export class ClientRelay {
     }
     const statement = this.#cycle.statement(message.statement);
     if (statement === undefined) {
-      this.#door.refuseUnknown('', unknownName('prepared statement', message.statement), false);
+      this.#door.refuseUnknown('', this.#unknown('S', message.statement), false);
       return;
     }
     if (!this.#hasMeaning(statement, view)) return;
@@ -214,7 +214,7 @@ export class ClientRelay {
     }
     const portal = this.#cycle.portal(name);
     if (portal === undefined) {
-      this.#door.refuseUnknown('', unknownName('portal', name), false);
+      this.#door.refuseUnknown('', this.#unknown('P', name), false);
       return;
     }
     if (portal.started && portal.statement.byName) {
@@ -268,7 +268,7 @@ export class ClientRelay {
         return;
       }
       const statement = this.#cycle.statement(name);
-      if (statement === undefined) this.#door.refuseUnknown('', unknownName('prepared statement', name), false);
+      if (statement === undefined) this.#door.refuseUnknown('', this.#unknown('S', name), false);
       else this.#extended({ kind: 'describe-statement', statement, hidden: false }, view, grant);
       return;
     }
@@ -277,7 +277,7 @@ export class ClientRelay {
       return;
     }
     const portal = this.#cycle.portal(name);
-    if (portal === undefined) this.#door.refuseUnknown('', unknownName('portal', name), false);
+    if (portal === undefined) this.#door.refuseUnknown('', this.#unknown('P', name), false);
     else this.#extended({ kind: 'describe-portal', portal, hidden: false }, view, grant);
   }
 
@@ -313,6 +313,10 @@ export class ClientRelay {
 
   settled(entry: Expected, answered: boolean): void {
     this.#door.settled(entry, answered);
+  }
+
+  #unknown(what: NameSpace, name: string): GatewayFault {
+    return unknownName(what === 'S' ? 'prepared statement' : 'portal', name, this.#talk.names.mayExist(what, name));
   }
 
   // ---- waiting for earlier answers
@@ -356,16 +360,17 @@ export class ClientRelay {
   }
 }
 
+/** It is answered like a Query: one error, one ReadyForQuery. */
+function functionCall(): GatewayFault {
+  return new GatewayFault('unsupported', {
+    publicMessage: 'the function call message is refused',
+    hint: 'Call the function in a SELECT.',
+  });
+}
+
 function unknownRest(): GatewayFault {
   return new GatewayFault('unclassified', {
     publicMessage: 'the rest of what EXECUTE or FETCH returned is not known to be what its name means now',
     hint: 'Fetch all rows at once, or bind the prepared statement itself.',
-  });
-}
-
-function unknownName(what: string, name: string): GatewayFault {
-  return new GatewayFault('unclassified', {
-    publicMessage: `${what} "${name}" is not known in this session`,
-    hint: 'Prepare it through the gateway in this session first.',
   });
 }

@@ -100,6 +100,7 @@ export class SecondDoor {
 
   start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
     this.#talk.lastGrant = grant;
+    if (understanding.facts['opaque'] === true) this.#talk.names.ranUnseen();
     return new Running(operation.id, grant, understanding);
   }
 

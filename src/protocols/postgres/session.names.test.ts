@@ -14,7 +14,7 @@ describe('names of statements', () => {
   it('by PREPARE can be bound, and mean what was prepared', () => {
     const gateway = ready({ policy: when('delete', 'deny') });
     gateway.client(encode.query('prepare d as delete from orders'), bind('d'), execute(), sync);
-    assert.deepEqual(answers(gateway), ['Error(42501)', 'Ready(I)', 'Error(42501)', 'Ready(I)']);
+    assert.deepEqual(answers(gateway), ['Error(42501)', 'Ready(I)', 'Error(26000)', 'Ready(I)']);
     assert.deepEqual(gateway.server.ran, []);
   });
 
@@ -29,9 +29,19 @@ describe('names of statements', () => {
     gateway.client(bind('nobody'), execute(), sync, encode.query('execute nobody'), encode.query('fetch all from nobody'));
     assert.deepEqual(
       answers(gateway).filter((word) => word.startsWith('Error')),
-      ['Error(42501)', 'Error(42501)', 'Error(42501)'],
+      ['Error(26000)', 'Error(26000)', 'Error(34000)'],
     );
     assert.deepEqual(gateway.server.ran, []);
+  });
+
+  it('that nobody gave are not said to be missing once code ran that may have given them', () => {
+    const gateway = ready();
+    gateway.client(encode.query('do $$ begin end $$'), bind('x'), sync, encode.query('execute x'), encode.query('fetch all from x'));
+    assert.deepEqual(
+      answers(gateway).filter((word) => word.startsWith('Error')),
+      ['Error(42501)', 'Error(42501)', 'Error(42501)'],
+    );
+    assert.deepEqual(gateway.server.ran, ['do $$ begin end $$']);
   });
 
   it('are gone after DEALLOCATE, DISCARD and Close', () => {
@@ -43,7 +53,7 @@ describe('names of statements', () => {
     ]) {
       const gateway = ready();
       gateway.client(parse('select 1', 's'), sync, forget, sync, bind('s'), sync);
-      assert.equal(answers(gateway).at(-2), 'Error(42501)');
+      assert.equal(answers(gateway).at(-2), 'Error(26000)');
     }
   });
 
@@ -144,7 +154,7 @@ describe('names of portals', () => {
   it('end with the transaction', () => {
     const gateway = ready();
     gateway.client(parse('select 1'), bind('', 'p'), sync, execute('p'), sync);
-    assert.deepEqual(answers(gateway).slice(-2), ['Error(42501)', 'Ready(I)']);
+    assert.deepEqual(answers(gateway).slice(-2), ['Error(34000)', 'Ready(I)']);
     assert.deepEqual(gateway.server.ran, []);
   });
 });

@@ -44,6 +44,21 @@ describe('a simple query', () => {
     assert.deepEqual(outcomes(gateway), []);
   });
 
+  it('by the function call message is refused in its place, and the session goes on', () => {
+    const gateway = ready();
+    const call = Buffer.from([0x46, 0, 0, 0, 14, 0, 0, 6, 0xbe, 0, 0, 0, 0, 0, 0]);
+    gateway.client(call, encode.query('select 1'));
+    assert.deepEqual(answers(gateway), [
+      'Error(0A000)',
+      'Ready(I)',
+      'RowDescription(?column?)',
+      'DataRow(1)',
+      'Complete(SELECT 1)',
+      'Ready(I)',
+    ]);
+    assert.deepEqual(gateway.server.ran, ['select 1']);
+  });
+
   it('that is refused inside a transaction fails the transaction, on both sides', () => {
     const gateway = ready({ policy: when('delete', 'deny') });
     gateway.client(encode.query('begin'), encode.query('delete from orders'), encode.query('select 1'), encode.query('rollback'));

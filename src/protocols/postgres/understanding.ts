@@ -9,6 +9,7 @@ import { reasonChange, reasonSetting, type ReasonChange } from './reason.ts';
 import { readOnlyRefusal } from './read-only.ts';
 import { Tracer } from './understanding-lineage.ts';
 import { isFreeSetting, isGatewaySetting, isPinnedSetting } from './settings.ts';
+import { unknownName } from './unknown-name.ts';
 
 /**
  * What one SQL text means at one target for one principal: its analysis with names resolved against the catalogue. Valid under the
@@ -58,6 +59,8 @@ export interface Sight {
 export interface NamedStatements {
   statement(name: string): Statement | undefined;
   cursor(name: string): Statement | undefined;
+  /** False where there is certainly nothing of this name, neither here nor at the server. Left out: not known. */
+  mayExist?(what: 'S' | 'P', name: string): boolean;
 }
 
 export function understand(analysis: Analysis, sight: Sight, named: NamedStatements): Understanding {
@@ -146,19 +149,16 @@ function withNamed(statements: readonly Statement[], named: NamedStatements): re
       if (effect.kind === 'prepare') prepared.set(effect.name, effect.statement);
       else if (effect.kind === 'declare-cursor') cursors.set(effect.name, effect.statement);
       else if (effect.kind === 'execute')
-        all.push(known(prepared.get(effect.name) ?? named.statement(effect.name), 'prepared statement', effect.name));
-      else if (effect.kind === 'fetch') all.push(known(cursors.get(effect.name) ?? named.cursor(effect.name), 'cursor', effect.name));
+        all.push(known('S', prepared.get(effect.name) ?? named.statement(effect.name), effect.name, named));
+      else if (effect.kind === 'fetch') all.push(known('P', cursors.get(effect.name) ?? named.cursor(effect.name), effect.name, named));
     }
   }
   return all;
 }
 
-function known(statement: Statement | undefined, what: string, name: string): Statement {
+function known(what: 'S' | 'P', statement: Statement | undefined, name: string, named: NamedStatements): Statement {
   if (statement !== undefined) return statement;
-  throw new GatewayFault('unclassified', {
-    publicMessage: `${what} "${name}" is not known in this session`,
-    hint: 'Prepare or declare it through the gateway first.',
-  });
+  throw unknownName(what === 'S' ? 'prepared statement' : 'cursor', name, named.mayExist?.(what, name) ?? true);
 }
 
 class Resolver {
