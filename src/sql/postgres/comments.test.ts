@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { analyse } from './analyse.ts';
 import { withoutComments } from './comments.ts';
-import { loadParser, SyntaxFault } from './parser.ts';
+import { loadParser } from './parser.ts';
+import { SyntaxFault } from './syntax-fault.ts';
 
 before(loadParser);
 
@@ -42,7 +43,11 @@ describe('a comment between two words that are one to the grammar', () => {
     const sql = 'select 1 /* äöü ✓ 😀 */ frm x';
     assert.throws(
       () => analyse(sql),
-      (error: unknown) => error instanceof SyntaxFault && [...sql].slice(error.position - 1).join('') === 'x',
+      (error: unknown) =>
+        error instanceof SyntaxFault &&
+        Array.from(sql)
+          .slice(error.position - 1)
+          .join('') === 'x',
     );
   });
 });
