@@ -20,7 +20,7 @@ export interface LogFigures {
 
 /** The audit log by itself: 64 who append and wait, against a bare file that takes the same bytes, 64 records with each fdatasync. */
 export async function benchLog(
-  world: World,
+  world: Pick<World, 'folder'>,
   options: { readonly rounds: number; readonly seconds: number; readonly verified: number },
 ): Promise<LogFigures> {
   const appends: number[] = [];
@@ -112,7 +112,7 @@ async function verified(folder: string, records: number): Promise<number> {
   return records / ((await seconds(records)) - (await seconds(1)));
 }
 
-function openedLog(folder: string, durability: 'disk' | 'process') {
+export function openedLog(folder: string, durability: 'disk' | 'process') {
   return openAuditLog({
     folder,
     origin: 'bench.example/log',
@@ -126,7 +126,7 @@ function openedLog(folder: string, durability: 'disk' | 'process') {
 }
 
 /** As pgbench's statement leaves it. */
-function decided(index: number): AuditRecord {
+export function decided(index: number): AuditRecord {
   return {
     type: 'operation.decided',
     session,
@@ -134,17 +134,22 @@ function decided(index: number): AuditRecord {
     target: 'bench',
     principal: 'ci|repo:bank/orders:job',
     decision: 'allow',
-    policies: ['pipelines may read and write'],
-    acts: [{ action: 'sql:select', object: 'Relation::"bench/public.pgbench_accounts"' }],
-    facts: { protocol: 'postgres', statements: ['select'], unbounded: false, opaque: false, functions: [] },
+    ...sameEachTime,
     text: `SELECT abalance FROM pgbench_accounts WHERE aid = ${100_000 + (index % 900_000)};`,
     text_exact: true,
-    data_classes: [],
     pure_read: true,
   };
 }
 
-function completed(index: number): AuditRecord {
+/** The gateway gives the log the same objects for the same statement. */
+const sameEachTime = {
+  policies: ['pipelines may read and write'],
+  acts: [{ action: 'sql:select', object: 'Relation::"bench/public.pgbench_accounts"' }],
+  facts: { protocol: 'postgres', statements: ['select'], unbounded: false, opaque: false, functions: [] },
+  data_classes: [],
+};
+
+export function completed(index: number): AuditRecord {
   const operation = `${session}-${index}`;
   return { type: 'operation.completed', session, operation, outcome: 'succeeded', rows: 1, bytes: 12, duration_ms: 0.214, masked: {} };
 }
