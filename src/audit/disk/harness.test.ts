@@ -40,13 +40,14 @@ export class MemoryDisk implements FileSystem {
     this.#root.durable = new Map(this.#root.names);
   }
 
-  async open(path: string): Promise<OpenFile> {
+  async open(path: string, how?: 'empty'): Promise<OpenFile> {
     await this.#enter('open', path);
     const folder = this.#folder(posix.dirname(path));
     let file = folder.names.get(posix.basename(path));
     if (file === undefined)
       folder.names.set(posix.basename(path), (file = { kind: 'file', bytes: Buffer.alloc(0), durable: Buffer.alloc(0), links: 1 }));
     if (file.kind === 'folder') throw failure('EISDIR');
+    if (how === 'empty') file.bytes = Buffer.alloc(0);
     return this.#openFile(path, file);
   }
 

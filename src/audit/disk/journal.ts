@@ -124,9 +124,8 @@ export class Journal {
 
   async #rotate(first: number): Promise<void> {
     if (this.#flushed !== this.#end) await this.#file.datasync();
-    const next = await this.#disk.open(segmentPath(this.#folder, first));
+    const next = await this.#disk.open(segmentPath(this.#folder, first), 'empty');
     try {
-      await next.truncate(0);
       await next.datasync();
       await this.#disk.syncFolder(this.#folder);
     } catch (error) {
