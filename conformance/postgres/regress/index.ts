@@ -27,6 +27,7 @@ async function run(options: PartOptions): Promise<PartReport> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-regress-'));
   // The server's user must pass through it.
   chmodSync(folder, 0o711);
+  mkdirSync(join(folder, 'differences'));
   const closers: (() => Promise<void>)[] = [];
   try {
     progress('two servers and a gateway');
@@ -62,7 +63,6 @@ async function compare(suite: Suite, folder: string, control: Way, gateway: Way,
   // A test whose outcome is not the same each time is right where it is one that PostgreSQL expects.
   if (through === direct || isExpected(suite, join(folder, 'gateway/results', `${test}.out`), test))
     return { ...row, verdict: reason === undefined ? 'same' : 'no exception' };
-  mkdirSync(join(folder, 'differences'), { recursive: true });
   const paths = ['control', 'gateway'].map((way) => join(folder, way, 'results', `${test}.out`));
   const { stdout } = spawnSync('diff', ['-U3', ...paths], { encoding: 'latin1' });
   writeFileSync(join(folder, 'differences', `${test}.diff`), stdout, 'latin1');

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { bank, build, rows } from './catalogue.fixture.test.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 
@@ -50,6 +52,25 @@ describe('a catalogue', () => {
     const once = build({ ...rows, relations: renamed }, bank);
     assert.deepEqual(rulesOf(once, 20_001)['ssn'], ['ssn']);
     assert.deepEqual(rulesOf(build({ ...rows, relations: renamed }, once), 20_001)['ssn'], ['ssn']);
+  });
+
+  it('does not keep the one before it: a gateway that saw two thousand definitions once held two thousand catalogues', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    let latest = build(rows, bank);
+    const before: WeakRef<SchemaCatalogue>[] = [];
+    for (let reading = 0; reading < 5; reading += 1) {
+      before.push(new WeakRef(latest));
+      latest = build(rows, latest);
+    }
+    // What a WeakRef was asked for, or made of, lives until the turn is over.
+    await new Promise(setImmediate);
+    collect();
+    assert.deepEqual(
+      before.map((reference) => reference.deref() === undefined),
+      [true, true, true, true, true],
+    );
+    assert.deepEqual(rulesOf(latest, 20_001)['ssn'], ['ssn']);
   });
 });
 

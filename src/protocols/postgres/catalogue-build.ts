@@ -86,16 +86,15 @@ class Builder {
     const views = this.#options.rows.views.map((view) => ({ view, statement: this.#viewStatement(view) }));
     this.#views(views);
     const { classes, place, rows } = this.#options;
-    const userOperators = new Set(rows.userOperators);
-    const catalogue: SchemaCatalogue = {
+    const catalogue = snapshot({
       columnClasses: classes.columnClasses(place.target),
       textTypes: new Set(rows.textTypes),
-      relationByOid: (oid) => this.#byOid.get(oid),
-      relationsNamed: (name) => this.#named(name),
-      hasUserFunction: (name) => this.#userFunctions.has(name),
-      hasUserOperator: (name) => userOperators.has(name),
-      runsCode: (relation) => this.#runsCode.has(relation.oid),
-    };
+      byOid: this.#byOid,
+      byName: this.#byName,
+      runsCode: this.#runsCode,
+      userFunctions: this.#userFunctions,
+      userOperators: new Set(rows.userOperators),
+    });
     this.#computedColumns(views, lineageCatalogue(catalogue, new Set()));
     return catalogue;
   }
@@ -258,9 +257,36 @@ class Builder {
   }
 
   #named(name: QualifiedName): readonly MutableRelation[] {
-    const same = this.#byName.get(name.name) ?? [];
-    return name.schema === undefined ? same : same.filter((relation) => relation.schema === name.schema);
+    return named(this.#byName, name);
   }
+}
+
+interface Built {
+  readonly columnClasses: readonly string[];
+  readonly textTypes: ReadonlySet<number>;
+  readonly byOid: ReadonlyMap<number, MutableRelation>;
+  readonly byName: ReadonlyMap<string, readonly MutableRelation[]>;
+  readonly runsCode: ReadonlySet<number>;
+  readonly userFunctions: ReadonlySet<string>;
+  readonly userOperators: ReadonlySet<string>;
+}
+
+/** Not a method: a closure over the builder would keep its rows, and the snapshot before with all of those before that. */
+function snapshot({ columnClasses, textTypes, byOid, byName, runsCode, userFunctions, userOperators }: Built): SchemaCatalogue {
+  return {
+    columnClasses,
+    textTypes,
+    relationByOid: (oid) => byOid.get(oid),
+    relationsNamed: (name) => named(byName, name),
+    hasUserFunction: (name) => userFunctions.has(name),
+    hasUserOperator: (name) => userOperators.has(name),
+    runsCode: (relation) => runsCode.has(relation.oid),
+  };
+}
+
+function named(byName: ReadonlyMap<string, readonly MutableRelation[]>, name: QualifiedName): readonly MutableRelation[] {
+  const same = byName.get(name.name) ?? [];
+  return name.schema === undefined ? same : same.filter((relation) => relation.schema === name.schema);
 }
 
 /** What its columns show is in `tainted`, not in `rules`. */
