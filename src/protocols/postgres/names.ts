@@ -51,10 +51,11 @@ export class Names implements NamedStatements {
   }
 
   statement(name: string): Statement | undefined {
-    return single(this.#statements.get(name));
+    const statement = single(this.#statements.get(name));
+    return statement === 'not followed' ? undefined : statement;
   }
 
-  cursor(name: string): Statement | undefined {
+  cursor(name: string): Statement | 'not followed' | undefined {
     return single(this.#portals.get(name)?.statement);
   }
 
@@ -167,8 +168,8 @@ function fromSql(name: string, statement: Statement): PreparedStatement {
  * A statement text of several statements cannot be prepared, so there is one, or none in an empty text. What runs another by name is
  * not followed: a portal of it may hold rows of what that name meant before.
  */
-function single(prepared: PreparedStatement | undefined): Statement | undefined {
-  return prepared?.byName === true ? undefined : prepared?.analysis.statements[0];
+function single(prepared: PreparedStatement | undefined): Statement | 'not followed' | undefined {
+  return prepared?.byName === true ? 'not followed' : prepared?.analysis.statements[0];
 }
 
 function tooMany(what: string): GatewayFault {

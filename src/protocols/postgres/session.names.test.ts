@@ -36,12 +36,28 @@ describe('names of statements', () => {
 
   it('that nobody gave are not said to be missing once code ran that may have given them', () => {
     const gateway = ready();
-    gateway.client(encode.query('do $$ begin end $$'), bind('x'), sync, encode.query('execute x'), encode.query('fetch all from x'));
+    gateway.client(encode.query('do $$ begin end $$'), bind('x'), sync, encode.query('execute x'));
     assert.deepEqual(
       answers(gateway).filter((word) => word.startsWith('Error')),
-      ['Error(42501)', 'Error(42501)', 'Error(42501)'],
+      ['Error(42501)', 'Error(42501)'],
     );
     assert.deepEqual(gateway.server.ran, ['do $$ begin end $$']);
+  });
+
+  it('of cursors that nobody declared may be those of functions, once code ran: to be allowed like code', () => {
+    let allowed = true;
+    const gateway = ready({
+      policy: ({ acts }) => (allowed || !acts.some(({ action }) => action === 'sql:do') ? 'allow' : 'deny'),
+    });
+    gateway.client(encode.query('fetch all from c'));
+    assert.deepEqual(answers(gateway), ['Error(34000)', 'Ready(I)']);
+    assert.deepEqual(decisions(gateway), ['refused fetch all from c'], 'nothing ran that could have opened one');
+    gateway.client(encode.query('do $$ begin end $$'), encode.query('fetch all from c'));
+    assert.deepEqual(answers(gateway).slice(-2), ['Error(34000)', 'Ready(I)']);
+    assert.equal(decisions(gateway).at(-1), 'granted fetch all from c', 'the server knows');
+    allowed = false;
+    gateway.client(encode.query('fetch all from c'));
+    assert.deepEqual(answers(gateway).slice(-2), ['Error(42501)', 'Ready(I)']);
   });
 
   it('are gone after DEALLOCATE, DISCARD and Close', () => {

@@ -191,7 +191,15 @@ describe('statements by name', () => {
 
   it('that nobody named cannot be judged', () => {
     assert.throws(() => meaning('execute x'), { code: 'unclassified' });
-    assert.throws(() => meaning('fetch x'), { code: 'unclassified' });
+  });
+
+  it('that nobody declared is code: it may show anything, and needs what a DO block needs', () => {
+    const fetched = meaning('fetch x');
+    assert.deepEqual(acts('fetch x'), ['sql:do bank/bank']);
+    assert.equal(fetched.facts['opaque'], true);
+    assert.equal(fetched.pureRead, false);
+    assert.equal(fetched.refusal, undefined);
+    assert.deepEqual([...fetched.classes].sort(), ['pan', 'ssn']);
   });
 });
 

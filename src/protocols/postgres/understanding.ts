@@ -58,7 +58,8 @@ export interface Sight {
 /** Statements that are known by name in this session (PREPARE, Parse, DECLARE): what EXECUTE and FETCH run. */
 export interface NamedStatements {
   statement(name: string): Statement | undefined;
-  cursor(name: string): Statement | undefined;
+  /** `not followed`: it is one of what runs another by name. */
+  cursor(name: string): Statement | 'not followed' | undefined;
   /** False where there is certainly nothing of this name, neither here nor at the server. Left out: not known. */
   mayExist?(what: 'S' | 'P', name: string): boolean;
 }
@@ -149,17 +150,49 @@ function withNamed(statements: readonly Statement[], named: NamedStatements): re
       if (effect.kind === 'prepare') prepared.set(effect.name, effect.statement);
       else if (effect.kind === 'declare-cursor') cursors.set(effect.name, effect.statement);
       else if (effect.kind === 'execute')
-        all.push(known('S', prepared.get(effect.name) ?? named.statement(effect.name), effect.name, named));
-      else if (effect.kind === 'fetch') all.push(known('P', cursors.get(effect.name) ?? named.cursor(effect.name), effect.name, named));
+        all.push(statementOf(prepared.get(effect.name) ?? named.statement(effect.name), effect.name, named));
+      else if (effect.kind === 'fetch') all.push(cursorOf(cursors.get(effect.name) ?? named.cursor(effect.name), effect.name, named));
     }
   }
   return all;
 }
 
-function known(what: 'S' | 'P', statement: Statement | undefined, name: string, named: NamedStatements): Statement {
+function statementOf(statement: Statement | undefined, name: string, named: NamedStatements): Statement {
   if (statement !== undefined) return statement;
-  throw unknownName(what === 'S' ? 'prepared statement' : 'cursor', name, named.mayExist?.(what, name) ?? true);
+  throw unknownName('prepared statement', name, named.mayExist?.('S', name) ?? true);
 }
+
+/** One that was not declared through the gateway is one that a function opened, where code ran that may have. */
+function cursorOf(cursor: Statement | 'not followed' | undefined, name: string, named: NamedStatements): Statement {
+  if (cursor === 'not followed') throw unknownName('cursor', name, true);
+  if (cursor === undefined && named.mayExist?.('P', name) === false) throw unknownName('cursor', name, false);
+  return cursor ?? cursorOfCode;
+}
+
+/** What code opened can be anything, as in a DO block. */
+const cursorOfCode: Statement = {
+  kind: 'do',
+  acts: [{ action: 'sql:do', object: { type: 'Database', database: undefined } }],
+  relations: [],
+  written: [],
+  functions: [],
+  operators: [],
+  types: [],
+  mentions: [],
+  mentionsAll: true,
+  attributes: [],
+  copies: undefined,
+  copiesAny: false,
+  unbounded: false,
+  cascade: false,
+  pureRead: false,
+  reads: false,
+  lineage: () => undefined,
+  returnsRows: true,
+  opaque: true,
+  copy: undefined,
+  sessionEffects: [],
+};
 
 class Resolver {
   readonly #sight: Sight;
