@@ -7,12 +7,13 @@ import { MemoryDisk, ROOT, checkFolder, failure, fill, note, openOn } from './ha
 
 const JOURNAL = /\.journal$/;
 
-for (const [what, call, code] of [
-  ['a failed write', 'write', 'ENOSPC'],
-  ['a failed flush', 'datasync', 'EIO'],
+for (const [what, call, code, durability] of [
+  ['a failed write', 'write', 'ENOSPC', 'disk'],
+  ['a failed flush', 'datasync', 'EIO', 'disk'],
+  ['with "process", a failed write', 'write', 'ENOSPC', 'process'],
 ] as const) {
   test(`${what} denies at once, and the log resumes by itself with every record in its place`, async () => {
-    const { disk, log, healthy, seen } = await openWatched();
+    const { disk, log, healthy, seen } = await openWatched({}, durability);
     await fill(log, 0, 5);
     let broken = true;
     disk.before = failing(call, JOURNAL, () => broken, code);
@@ -59,30 +60,32 @@ test('records that gather during the failing flush are kept as well', async () =
   assert.deepEqual(events(await checkFolder(disk)), numbered(2));
 });
 
-test('a write that takes only a part is continued', async () => {
-  const { disk, log } = await openWatched();
-  disk.takes = 11;
-  await fill(log, 0, 3);
-  await log.close();
-  assert.deepEqual(events(await checkFolder(disk)), numbered(3));
-});
+for (const durability of ['disk', 'process'] as const) {
+  test(`a write that takes only a part is continued (${durability})`, async () => {
+    const { disk, log } = await openWatched({}, durability);
+    disk.takes = 11;
+    await fill(log, 0, 3);
+    await log.close();
+    assert.deepEqual(events(await checkFolder(disk)), numbered(3));
+  });
 
-test('a write that took a part and then failed leaves nothing behind the acknowledged records', async () => {
-  const { disk, log, healthy } = await openWatched();
-  await fill(log, 0, 2);
-  disk.takes = 20;
-  let writes = 0;
-  let broken = true;
-  disk.before = (call, path) => {
-    if (broken && call === 'write' && JOURNAL.test(path) && ++writes > 1) throw failure('ENOSPC');
-  };
-  await assert.rejects(log.durable(log.append(note('e2'))), isUnavailable);
-  assert.equal((await checkFolder(disk)).leaves.length > 2, true, 'the torn frame is there');
-  broken = false;
-  await healthy();
-  await log.close();
-  assert.deepEqual(events(await checkFolder(disk)), numbered(3));
-});
+  test(`a write that took a part and then failed leaves nothing behind the acknowledged records (${durability})`, async () => {
+    const { disk, log, healthy } = await openWatched({}, durability);
+    await fill(log, 0, 2);
+    disk.takes = 20;
+    let writes = 0;
+    let broken = true;
+    disk.before = (call, path) => {
+      if (broken && call === 'write' && JOURNAL.test(path) && ++writes > 1) throw failure('ENOSPC');
+    };
+    await assert.rejects(log.durable(log.append(note('e2'))), isUnavailable);
+    assert.equal((await checkFolder(disk)).leaves.length > 2, true, 'the torn frame is there');
+    broken = false;
+    await healthy();
+    await log.close();
+    assert.deepEqual(events(await checkFolder(disk)), numbered(3));
+  });
+}
 
 test('it does not resume onto a journal that lost what was acknowledged', async () => {
   const { disk, log, seen } = await openWatched();
@@ -211,10 +214,12 @@ test('close says when records could not be written', async () => {
 
 async function openWatched(
   limits: object = {},
+  durability: 'disk' | 'process' = 'disk',
 ): Promise<{ disk: MemoryDisk; log: AuditLog; healthy: () => Promise<void>; seen: LogHealth[] }> {
   const disk = new MemoryDisk();
   const seen: LogHealth[] = [];
-  const log = await openOn(disk, { limits: { checkpointRecords: Infinity, ...limits }, onHealth: (health) => seen.push(health) });
+  const onHealth = (health: LogHealth): unknown => seen.push(health);
+  const log = await openOn(disk, { durability, limits: { checkpointRecords: Infinity, ...limits }, onHealth });
   const healthy = async (): Promise<void> => {
     while (seen.at(-1)?.healthy !== true) await turn();
     seen.length = 0;

@@ -52,10 +52,8 @@ export class Journal {
    * while the disk works.
    */
   async write(batch: Batch, flush: boolean): Promise<void> {
-    if (this.#end >= this.#segmentBytes) await this.#rotate(batch.first);
-    batch.seal();
-    const begin = this.#end > 0 && this.#flushed === this.#end ? 0 : BARRIER.byteLength;
-    const bytes = batch.bytes.subarray(begin, batch.length);
+    if (this.#isFull) await this.#rotate(batch.first);
+    const bytes = this.#framesOf(batch);
     await this.#put(bytes);
     if (flush) {
       const startedAt = performance.now();
@@ -67,8 +65,20 @@ export class Journal {
     } else {
       batch.hash();
     }
-    this.#end += bytes.byteLength;
-    this.#records += batch.count;
+    this.#acknowledge(bytes, batch);
+  }
+
+  /**
+   * The same without a flush and without a promise, where the system takes all of it at once. False where it does not: then nothing is acknowledged, and `write`
+   * writes the batch from its beginning.
+   */
+  writeNow(batch: Batch): boolean {
+    if (this.#isFull || this.#slow || batch.length > MAX_WRITE_NOW_BYTES) return false;
+    const bytes = this.#framesOf(batch);
+    if (this.#file.writeNow(bytes, this.#end) < bytes.byteLength) return false;
+    batch.hash();
+    this.#acknowledge(bytes, batch);
+    return true;
   }
 
   /** Flushes what was written without; fails where the file has lost its name, for then nobody will find what it holds. */
@@ -120,6 +130,22 @@ export class Journal {
   async #put(bytes: Uint8Array): Promise<void> {
     const now = bytes.byteLength <= MAX_WRITE_NOW_BYTES && !this.#slow ? this.#file.writeNow(bytes, this.#end) : 0;
     if (now < bytes.byteLength) await writeAll(this.#file, bytes.subarray(now), this.#end + now);
+  }
+
+  get #isFull(): boolean {
+    return this.#end >= this.#segmentBytes;
+  }
+
+  /** With a barrier in front where everything before was flushed. */
+  #framesOf(batch: Batch): Uint8Array {
+    batch.seal();
+    const begin = this.#end > 0 && this.#flushed === this.#end ? 0 : BARRIER.byteLength;
+    return batch.bytes.subarray(begin, batch.length);
+  }
+
+  #acknowledge(bytes: Uint8Array, batch: Batch): void {
+    this.#end += bytes.byteLength;
+    this.#records += batch.count;
   }
 
   async #rotate(first: number): Promise<void> {
