@@ -14,11 +14,14 @@ export function tilePath(level: number | 'entries', index: number, width: number
   return `tile/${level}/${path}${width === TILE_HASHES ? '' : `.p/${width}`}`;
 }
 
-/** The leaves that are not in a stored full bundle yet, gathered as entry bundles: each leaf behind its length, 16 bits, big-endian. */
+/**
+ * The leaves that are not in a stored full bundle yet, gathered as entry bundles: each leaf behind its length, 16 bits, big-endian. Bytes are only ever
+ * added, so what is given out of a bundle is a view that stays as it is.
+ */
 export class EntryBundles {
   readonly #full: EntryBundle[] = [];
   #index: number;
-  #bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   #length = 0;
   #width = 0;
 
@@ -31,7 +34,7 @@ export class EntryBundles {
   append(leaf: Uint8Array): void {
     const end = this.#length + 2 + leaf.byteLength;
     if (end > this.#bytes.byteLength) {
-      const larger = Buffer.allocUnsafe(Math.max(end, this.#bytes.byteLength * 2));
+      const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#bytes.byteLength * 2));
       this.#bytes.copy(larger, 0, 0, this.#length);
       this.#bytes = larger;
     }
@@ -39,7 +42,9 @@ export class EntryBundles {
     this.#bytes.set(leaf, this.#length + 2);
     this.#length = end;
     if (++this.#width < TILE_HASHES) return;
-    this.#full.push({ index: this.#index, width: TILE_HASHES, bytes: Buffer.from(this.#bytes.subarray(0, this.#length)) });
+    this.#full.push({ index: this.#index, width: TILE_HASHES, bytes: this.#bytes.subarray(0, this.#length) });
+    // The next one is likely about as long.
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, Math.ceil(this.#length * 1.125)));
     this.#index++;
     this.#length = 0;
     this.#width = 0;
@@ -54,10 +59,10 @@ export class EntryBundles {
     this.#full.splice(0, count);
   }
 
-  /** A copy of what is gathered of the bundle that is not full, if anything. */
+  /** What is gathered of the bundle that is not full, if anything. */
   partial(): EntryBundle | undefined {
     if (this.#width === 0) return undefined;
-    return { index: this.#index, width: this.#width, bytes: Buffer.from(this.#bytes.subarray(0, this.#length)) };
+    return { index: this.#index, width: this.#width, bytes: this.#bytes.subarray(0, this.#length) };
   }
 
   /** The bundle, as far as it is still in memory. */
