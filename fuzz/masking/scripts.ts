@@ -83,7 +83,21 @@ function list(text: string): readonly string[] {
   return text.trim().split(/\n\s*\n/);
 }
 
+/** Values spelled out by made-up rows that are compared with them, letter by letter. */
+const spelled = [
+  'from people p, generate_series(1, 24) n, generate_series(32, 126) g where ascii(substr({secret}, n, 1)) = g',
+  'from people p, generate_series(1, 24) n join generate_series(32, 126) g on true where ascii(substr({secret}, n, 1)) = g',
+  'from (select * from people) p, generate_series(1, 24) n, lateral (select k as g from generate_series(32, 126) k where k = ascii(substr({secret}, n, 1))) l',
+  'from people p, generate_series(1, 24) n, generate_series(32, 126) g where exists (select from people q where q.id = p.id and ascii(substr({secret}, n, 1)) = g)',
+  'from people p, generate_series(1, 24) n, generate_series(32, 126) g where g in (select ascii(substr({secret}, n, 1)))',
+  'from people p, generate_series(1, 24) n, lateral (select g, g = ascii(substr({secret}, n, 1)) as hit from generate_series(32, 126) g) l where hit',
+  'from people p, generate_series(1, 24) n, (select a as g, a as h from generate_series(32, 126) a) l where h = ascii(substr({secret}, n, 1))',
+  'from people p cross join generate_series(1, 24) n left join (values (32, 0)) v(g, z) on false join generate_series(32, 126) w(x) on x = ascii(substr({secret}, n, 1)) cross join lateral (select x) l(g2)',
+].map((from) => `select string_agg(chr(${from.includes('l(g2)') ? 'g2' : 'g'}), '' order by n) ${from} group by p.id`);
+
 const wrappings = [
+  ...spelled.map((query) => query.replace('{secret}', 'p.secret')),
+  ...spelled.map((query) => `with s(t) as (${query.replace('{secret}', "coalesce(p.ssn, '')")}) select t || '' from s`),
   ...Array.from({ length: 14 }, () => '{query}'),
   'explain {query}',
   'explain (analyze, verbose, timing off) {query}',

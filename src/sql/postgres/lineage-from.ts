@@ -1,7 +1,8 @@
 /** What stands in FROM: relations, queries, functions, joins. */
-import { stepInto, type Column, type Item, type Rows, type Value } from './lineage-values.ts';
+import { same } from './lineage-links.ts';
+import { stepInto, type Column, type Item, type Link, type Rows, type Value } from './lineage-values.ts';
 import { columnValue, computed, nothing, renamed, union, unionOfColumns, unresolved } from './lineage-values.ts';
-import { builtinFunction, checkType, usedValue, usedValues, type Tracing } from './lineage-expression.ts';
+import { builtinFunction, checkType, condition, usedValue, usedValues, type Tracing } from './lineage-expression.ts';
 import { cteNamed, withItems, type QueryScope } from './lineage-scope.ts';
 import type { AccessStep } from '../lineage.ts';
 import { bodyOf, inline, items, listOf, relationName, requiredText, strings, tagged, text, type Body } from './nodes.ts';
@@ -15,7 +16,7 @@ export interface FromItem extends Rows {
 
 /** A comma in FROM: each sees those before it (LATERAL; who may not, cannot name them either). */
 export function fromList(nodes: unknown, scope: QueryScope, tracing: Tracing): FromItem {
-  let all: FromItem = { items: [], columns: [], predicates: nothing, open: false };
+  let all: FromItem = emptyFrom;
   for (const node of listOf(nodes)) all = beside(all, fromItem(node, withItems(scope, all.items), tracing));
   return all;
 }
@@ -38,7 +39,7 @@ export function fromItem(node: unknown, scope: QueryScope, tracing: Tracing): Fr
     case 'RangeTableSample': {
       const sample = fromItem(found.body['relation'], scope, tracing);
       const chosen = usedValues([...listOf(found.body['args']), found.body['repeatable']], scope, tracing);
-      return { ...sample, predicates: union([sample.predicates, chosen]) };
+      return { ...sample, predicates: union([sample.predicates, chosen]), counted: union([sample.counted, chosen]) };
     }
     default:
       return unresolved(`no rule for ${found.tag} in FROM`);
@@ -56,9 +57,10 @@ function relation(rangeVar: Body, scope: QueryScope, tracing: Tracing): FromItem
   const name = requiredText(rangeVar['relname'], 'relation name');
   const cte = rangeVar['schemaname'] === undefined ? cteNamed(scope, name) : undefined;
   const { alias = name, names } = aliasOf(rangeVar);
-  const rows = cte?.rows() ?? { columns: columnsOf(rangeVar, tracing), predicates: nothing };
-  const columns = renamed(rows.columns, names);
-  return { items: [{ alias, columns, open: false, stored: cte === undefined }], columns, predicates: rows.predicates, open: false };
+  const rows = cte?.rows() ?? { ...emptyFrom, columns: columnsOf(rangeVar, tracing) };
+  const columns = ownColumns(renamed(rows.columns, names));
+  const item = { alias, columns, open: false, stored: cte === undefined };
+  return { ...rows, links: [...rows.links, ...looking(rows.columns, item)], items: [item], columns, open: false };
 }
 
 function columnsOf(rangeVar: Body, { catalogue }: Tracing): readonly Column[] {
@@ -69,32 +71,44 @@ function columnsOf(rangeVar: Body, { catalogue }: Tracing): readonly Column[] {
 
 function derived(body: Body, rows: Rows): FromItem {
   const { alias, names } = aliasOf(body);
-  const columns = renamed(rows.columns, names);
-  return { items: [{ alias, columns, open: false, stored: false }], columns, predicates: rows.predicates, open: false };
+  const columns = ownColumns(renamed(rows.columns, names));
+  const item = itemOf(alias, columns);
+  return { ...rows, items: [item], columns, links: [...rows.links, ...looking(rows.columns, item)], open: false };
 }
 
 function join(body: Body, scope: QueryScope, tracing: Tracing): FromItem {
   const left = fromItem(body['larg'], scope, tracing);
   const right = fromItem(body['rarg'], withItems(scope, left.items), tracing);
   const both = beside(left, right);
-  const condition = usedValue(body['quals'], withItems(scope, both.items), tracing);
+  const on = condition(body['quals'], withItems(scope, both.items), tracing);
   const using = body['isNatural'] === true ? commonNames(left, right) : strings(body['usingClause']);
-  const merged = using.map((name) => ({ name, value: union([columnNamed(left, name), columnNamed(right, name)]) }));
+  const joined = using.map((name) => [...columnsNamed(left, name), ...columnsNamed(right, name)]);
+  const merged = using.map((name, index) => ({ name, value: unionOfColumns(joined[index]!) }));
   const compared = unionOfColumns(merged);
   tracing.use(compared);
   const rest = both.columns.filter((column) => column.name === undefined || !using.includes(column.name));
   const { alias, names } = aliasOf(body);
-  const columns = renamed([...merged, ...rest], names);
+  const unnamedJoin = [...merged, ...rest];
+  const columns = alias === undefined ? unnamedJoin : ownColumns(renamed(unnamedJoin, names));
+  const usingAlias = inline(body['join_using_alias']);
   const added = [
-    ...(merged.length > 0 ? [itemOf(undefined, merged)] : []),
+    itemOf(usingAlias === undefined ? undefined : text(usingAlias['aliasname']), merged),
     ...(alias === undefined ? [] : [itemOf(alias, columns, both.open)]),
   ];
-  const usingAlias = inline(body['join_using_alias']);
-  if (usingAlias !== undefined) added.push(itemOf(text(usingAlias['aliasname']), merged));
+  const itemsOf = new Map([...both.items, ...added].flatMap((item) => item.columns.map((column) => [column, item] as const)));
+  const alike = (some: readonly Column[]): Link =>
+    same(some.flatMap((column) => (itemsOf.has(column) ? [[column, itemsOf.get(column)!] as const] : [])));
   return {
     items: [...both.items, ...added],
     columns,
-    predicates: union([both.predicates, condition, compared]),
+    predicates: union([both.predicates, on.value, compared]),
+    counted: both.counted,
+    links: [
+      ...both.links,
+      ...on.links,
+      ...merged.map((column, index) => alike([column, ...joined[index]!])),
+      ...(alias === undefined ? [] : columns.map((column, index) => alike([column, unnamedJoin[index]!]))),
+    ],
     open: both.open,
   };
 }
@@ -107,10 +121,9 @@ function commonNames(left: FromItem, right: FromItem): readonly string[] {
   return names(left).filter((name) => others.includes(name));
 }
 
-function columnNamed(side: FromItem, name: string): Value {
+function columnsNamed(side: FromItem, name: string): readonly Column[] {
   const found = side.columns.filter((column) => column.name === undefined || column.name === name);
-  if (found.length === 0) return unresolved(`no ${name} to join by`);
-  return unionOfColumns(found);
+  return found.length === 0 ? unresolved(`no ${name} to join by`) : found;
 }
 
 /** Functions in FROM, one or more of them (ROWS FROM), each with columns of its own. */
@@ -119,33 +132,60 @@ function functions(body: Body, scope: QueryScope, tracing: Tracing): FromItem {
   const calls = listOf(body['functions']).map(items);
   const parts = calls.map(([call, definitions]) => {
     const own = tagged(definitions) === undefined ? [] : items(definitions);
-    return functionColumns(call, own.length > 0 ? own : listOf(body['coldeflist']), scope, tracing);
+    const given = own.length > 0 ? own : listOf(body['coldeflist']);
+    const called = calls.length === 1 ? alias : undefined;
+    const { made, links } = tracing.collected(() => functionColumns(call, given, called, scope, tracing));
+    return { ...made, links };
   });
-  const ordinality = body['ordinality'] === true ? [{ name: undefined, value: nothing }] : [];
+  const ordinality = body['ordinality'] === true ? [{ name: 'ordinality', value: nothing }] : [];
   const columns = [...parts.flatMap((part) => part.columns), ...ordinality];
   const open = parts.some((part) => part.open);
   const called = calls.length === 1 ? calledName(calls[0]?.[0]) : undefined;
-  const shown = open ? renamedOpen(columns, names) : renamed(columns, names);
-  return { items: [itemOf(alias ?? called, shown, open)], columns: shown, predicates: nothing, open };
+  const shown = open ? renamedOpen(columns, names) : ownColumns(renamed(columns, names));
+  const item = itemOf(alias ?? called, shown, open);
+  const counted = union(parts.map((part) => part.value));
+  return { items: [item], columns: shown, predicates: nothing, counted, links: linked(parts, item), open };
 }
 
 function functionColumns(
   call: unknown,
   definitions: readonly unknown[],
+  alias: string | undefined,
   scope: QueryScope,
   tracing: Tracing,
-): { readonly columns: readonly Column[]; readonly open: boolean } {
+): { readonly columns: readonly Column[]; readonly value: Value; readonly open: boolean } {
   const value = usedValue(call, scope, tracing);
   if (definitions.length > 0)
-    return { columns: definitions.map((node) => ({ name: definedName(node), value: computed(value) })), open: false };
+    return { columns: definitions.map((node) => ({ name: definedName(node), value: computed(value) })), value, open: false };
   const found = tagged(call);
   const name = found?.tag === 'FuncCall' ? builtinFunction(listOf(found.body['funcname']), tracing.catalogue) : undefined;
   const document = name === undefined || !unfolding.has(name) ? undefined : usedValue(listOf(found?.body['args'])[0], scope, tracing);
   const inner = document === undefined ? value : stepInto(document, [name!.includes('each') ? anyKey : anyElement]);
   if (name?.endsWith('_each') === true || name?.endsWith('_each_text') === true)
-    return { columns: [unnamed(computed(value)), unnamed(inner)], open: false };
+    return {
+      columns: [
+        { name: 'key', value: computed(value) },
+        { name: 'value', value: inner },
+      ],
+      value,
+      open: false,
+    };
   const isOne = name !== undefined && (oneColumn.has(name) || (name === 'unnest' && value.sources.size === 0));
-  return { columns: [unnamed(isOne ? inner : computed(value))], open: !isOne };
+  if (!isOne) return { columns: [{ name: undefined, value: computed(value) }], value, open: true };
+  // By its parameter, or else as the function is called here (PostgreSQL manual, 7.2.1.4).
+  return { columns: [{ name: document === undefined ? (alias ?? name) : 'value', value: inner }], value, open: false };
+}
+
+/** What a function makes of columns beside it says something of them. */
+function linked(parts: readonly { readonly links: readonly Link[] }[], item: Item): readonly Link[] {
+  const own = item.columns.slice(0, 1).map((column) => [column, item] as const);
+  const passed = parts.flatMap(({ links }) => links.slice(1));
+  return [...passed, ...parts.flatMap(({ links }) => links.slice(0, 1).map((link) => same([...link.touched, ...own])))];
+}
+
+/** The same for the columns of a query in FROM that looks at what stands beside it. */
+function looking(given: readonly Column[], item: Item): readonly Link[] {
+  return given.flatMap(({ looksAt }, index) => (looksAt === undefined ? [] : [same([...looksAt, [item.columns[index]!, item]])]));
 }
 
 /** XMLTABLE and JSON_TABLE: columns by name, each of whatever the document and its own expressions hold. */
@@ -172,13 +212,14 @@ function tableFunction(body: Body, scope: QueryScope, tracing: Tracing): FromIte
     if (type !== undefined) checkType(type);
     found.push(requiredText(node.body['colname'] ?? node.body['name'], 'column name'));
   }
-  const inner = { ...scope };
-  const value = computed(usedValues([...given, ...expressions], inner, tracing));
+  const { made, links } = tracing.collected(() => usedValues([...given, ...expressions], scope, tracing));
+  const value = computed(made);
   const columns = renamed(
     found.map((name) => ({ name, value })),
     names,
   );
-  return { items: [itemOf(alias ?? 'xmltable', columns)], columns, predicates: nothing, open: false };
+  const item = itemOf(alias ?? 'xmltable', columns);
+  return { items: [item], columns, predicates: nothing, counted: value, links: linked([{ links }], item), open: false };
 }
 
 function beside(left: FromItem, right: FromItem): FromItem {
@@ -186,6 +227,8 @@ function beside(left: FromItem, right: FromItem): FromItem {
     items: [...left.items, ...right.items],
     columns: [...left.columns, ...right.columns],
     predicates: union([left.predicates, right.predicates]),
+    counted: union([left.counted, right.counted]),
+    links: [...left.links, ...right.links],
     open: left.open || right.open,
   };
 }
@@ -199,8 +242,9 @@ function renamedOpen(columns: readonly Column[], names: readonly string[]): read
   return [...columns, ...names.map((name) => ({ name, value: all }))];
 }
 
-function unnamed(value: Value): Column {
-  return { name: undefined, value };
+/** A CTE may stand in FROM twice: what is compared with the columns of one is not compared with those of the other. */
+function ownColumns(columns: readonly Column[]): readonly Column[] {
+  return columns.map(({ name, value }) => ({ name, value }));
 }
 
 function definedName(node: unknown): string {
@@ -220,6 +264,7 @@ function aliasOf(body: Body): { readonly alias: string | undefined; readonly nam
   return alias === undefined ? { alias: undefined, names: [] } : { alias: text(alias['aliasname']), names: strings(alias['colnames']) };
 }
 
+export const emptyFrom: FromItem = { items: [], columns: [], predicates: nothing, counted: nothing, links: [], open: false };
 const anyKey: AccessStep = { key: undefined, anyKey: true, element: false, lax: false };
 const anyElement: AccessStep = { key: undefined, anyKey: false, element: true, lax: false };
 const unfolding: ReadonlySet<string> = new Set(

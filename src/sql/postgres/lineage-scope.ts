@@ -2,7 +2,7 @@
  * Which values a name may mean. Of all queries around it, not of the nearest alone: a name that means one thing is given the sources of
  * everything of that name in reach, so that a mistake about which one the server picks shows too little and never too much.
  */
-import type { Item, Rows, Value } from './lineage-values.ts';
+import type { Column, Item, Rows, Value } from './lineage-values.ts';
 import { computed, nothing, union, unionOfColumns, unresolved } from './lineage-values.ts';
 
 export interface QueryScope {
@@ -11,7 +11,12 @@ export interface QueryScope {
   readonly ctes: CteScope | undefined;
   /** What is used here without being named: by OVER, the WINDOW clause; by merge_action(), the conditions of MERGE. */
   readonly implied: Value;
+  /** What the number of rows that an aggregate or window function works on depends on. */
+  readonly counted: Value;
 }
+
+/** Is told of every column that is looked at, and of the item that it is in. */
+export type Touch = (column: Column, item: Item) => void;
 
 export interface CteScope {
   readonly name: string;
@@ -19,14 +24,14 @@ export interface CteScope {
   readonly outer: CteScope | undefined;
 }
 
-export const emptyScope: QueryScope = { items: [], outer: undefined, ctes: undefined, implied: nothing };
+export const emptyScope: QueryScope = { items: [], outer: undefined, ctes: undefined, implied: nothing, counted: nothing };
 
 export function withItems(scope: QueryScope, items: readonly Item[]): QueryScope {
   return { ...scope, items: [...scope.items, ...items] };
 }
 
 export function inside(scope: QueryScope): QueryScope {
-  return { items: [], outer: scope, ctes: scope.ctes, implied: nothing };
+  return { items: [], outer: scope, ctes: scope.ctes, implied: nothing, counted: nothing };
 }
 
 export function cteNamed(scope: QueryScope, name: string): CteScope | undefined {
@@ -35,15 +40,20 @@ export function cteNamed(scope: QueryScope, name: string): CteScope | undefined 
 }
 
 /** What `name` means, and whether that is a column by itself. Undefined: nothing in reach. */
-export function lookUp(scope: QueryScope, name: string): { readonly value: Value; readonly bare: boolean } | undefined {
+export function lookUp(scope: QueryScope, name: string, touch: Touch): { readonly value: Value; readonly bare: boolean } | undefined {
   const found: Value[] = [];
   let rows = false;
   let system = false;
   for (let level: QueryScope | undefined = scope; level !== undefined; level = level.outer) {
     for (const item of level.items) {
-      for (const column of item.columns) if (column.name === undefined || column.name === name) found.push(column.value);
+      for (const column of item.columns) {
+        if (column.name !== undefined && column.name !== name) continue;
+        found.push(column.value);
+        touch(column, item);
+      }
       if (item.alias === name) {
         rows = true;
+        for (const column of item.columns) touch(column, item);
         found.push(computed(unionOfColumns(item.columns)));
       }
       if (item.stored && systemColumns.has(name)) system = true;
@@ -55,13 +65,19 @@ export function lookUp(scope: QueryScope, name: string): { readonly value: Value
 }
 
 /** `qualifier.name`: a column, or a function of the whole row. */
-export function lookUpIn(scope: QueryScope, qualifier: string, name: string): { readonly value: Value; readonly bare: boolean } {
+export function lookUpIn(
+  scope: QueryScope,
+  qualifier: string,
+  name: string,
+  touch: Touch,
+): { readonly value: Value; readonly bare: boolean } {
   const found: Value[] = [];
   let known = false;
   let bare = true;
   for (const item of itemsNamed(scope, qualifier)) {
     known = true;
     const columns = item.columns.filter((column) => column.name === undefined || column.name === name);
+    for (const column of columns.length > 0 ? columns : item.columns) touch(column, item);
     if (columns.length > 0) found.push(...columns.map((column) => column.value));
     else if (!item.stored || !systemColumns.has(name)) {
       bare = false;
@@ -77,11 +93,15 @@ export function isRow(scope: QueryScope, name: string): boolean {
 }
 
 /** Of every query in reach. */
-export function columnsNamed(scope: QueryScope, name: string): readonly Value[] {
+export function columnsNamed(scope: QueryScope, name: string, touch: Touch): readonly Value[] {
   const found: Value[] = [];
   for (let level: QueryScope | undefined = scope; level !== undefined; level = level.outer)
     for (const item of level.items)
-      for (const column of item.columns) if (column.name === undefined || column.name === name) found.push(column.value);
+      for (const column of item.columns) {
+        if (column.name !== undefined && column.name !== name) continue;
+        found.push(column.value);
+        touch(column, item);
+      }
   return found;
 }
 

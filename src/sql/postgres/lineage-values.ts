@@ -11,6 +11,8 @@ export interface Column {
   /** Undefined: the server gives it a name that is not known here, so that any name may mean it. */
   readonly name: string | undefined;
   readonly value: Value;
+  /** Columns of queries around its own that it looks at. */
+  readonly looksAt?: ReadonlyMap<Column, Item>;
 }
 
 /** Something in FROM under the name it has there. */
@@ -23,10 +25,30 @@ export interface Item {
   readonly stored: boolean;
 }
 
-/** The rows of a query or of something in FROM. `predicates`: what decides which rows there are. */
+/**
+ * What one comparison (or sort expression) looks at: columns and the item of FROM that each is in. `where g = left(ssn, 3)::integer` makes a
+ * column of another item say what `ssn` is, so that what is compared over two items has the sources of both.
+ */
+export interface Link {
+  readonly touched: ReadonlyMap<Column, Item>;
+  /** Compared as well, but not among the columns of the query at hand. */
+  readonly beside: Value;
+  /**
+   * `equals`: two columns are equal and nothing else, so that how many rows meet says nothing that joining them does not. `same`: one is made
+   * of the other, whose sources it has already; what either is compared with says something of both.
+   */
+  readonly kind: 'compares' | 'equals' | 'same';
+}
+
+/** The rows of a query or of something in FROM. */
 export interface Rows {
   readonly columns: readonly Column[];
+  /** What decides which rows there are. */
   readonly predicates: Value;
+  /** What decides how many there are in another way than by choosing among those that are stored: what a function unfolds, LIMIT. */
+  readonly counted: Value;
+  /** Comparisons with columns of the queries around it. */
+  readonly links: readonly Link[];
 }
 
 /** Where it cannot be proven what a name or a node means. Never leaves `traceLineage`. */
@@ -84,7 +106,7 @@ export function unionOfColumns(columns: readonly Column[]): Value {
 export function renamed(columns: readonly Column[], names: readonly string[]): readonly Column[] {
   if (names.length === 0) return columns;
   if (names.length > columns.length) return unresolved('more aliases than columns');
-  return columns.map((column, index) => (names[index] === undefined ? column : { name: names[index], value: column.value }));
+  return columns.map((column, index) => (names[index] === undefined ? column : { ...column, name: names[index] }));
 }
 
 const mostSteps = 32;

@@ -84,6 +84,48 @@ select o.id, (select max(memo) from o where memo = c.ssn) || '' from c, o => {o.
 );
 
 cases(
+  'made-up rows say what they are compared with',
+  `
+select g || '' from c, generate_series(0, 999) g where g = left(ssn, 3)::integer => {c.ssn} | {c.ssn}
+select max(g) from c, generate_series(0, 999) g where g <= left(ssn, 3)::integer and c.id = 1 => {c.ssn} | {c.id c.ssn}
+select count(*) from c, generate_series(0, 999) g where g <= left(ssn, 3)::integer and c.id = 1 => {c.ssn} | {c.id c.ssn}
+select row_number() over () from c, generate_series(1, length(ssn)) => {c.ssn}
+select count(*) from c, string_to_table(ssn, '-') => {c.ssn}
+select v || '' from c join (values ('a'), ('b')) t(v) on ssn like v || '%' => {c.ssn} | {c.ssn}
+select h || '' from (select g as h, g as k from generate_series(0, 9) g) s, c where k = left(ssn, 1)::integer => {c.ssn} | {c.ssn}
+select s.g || '' from (select g, ssn from generate_series(0, 9) g, c) s where s.g = left(s.ssn, 1)::integer => {c.ssn} | {c.ssn}
+select s.g || '' from (select g, g = left(ssn, 1)::integer as hit from generate_series(0, 9) g, c) s where hit => {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g, lateral (select g as h) l, c where h = left(ssn, 1)::integer => {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g where exists (select from c where left(ssn, 1)::integer = g) => {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g where g in (select left(ssn, 1)::integer from c) => {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g where g = (select left(ssn, 1)::integer from c limit 1) => {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g, lateral (select 1 from c where left(ssn, 1)::integer = g) q => {c.ssn} | {c.ssn}
+select g || '' from c, generate_series(0, 999) g order by abs(g - left(ssn, 3)::integer) limit 1 => {c.ssn} | {c.ssn}
+select g || '', abs(g - left(ssn, 3)::integer) as d from c, generate_series(0, 999) g order by d limit 1 => {c.ssn} {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g, c group by g having g = max(left(ssn, 1)::integer) => {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g offset (select left(ssn, 1)::integer from c limit 1) => {c.ssn} | {c.ssn}
+select count(*) from (select 1 from generate_series(1, 999) limit (select left(ssn, 3)::integer from c limit 1)) q => {c.ssn} | {c.ssn}
+select x.g || '' from (c join generate_series(0, 9) as s(n) on n = left(ssn, 1)::integer) as x(a, b, d, e, g) => {c.ssn} | {c.ssn}
+select g || '' from generate_series(0, 9) g join o on g = o.id join c on o.id = left(c.ssn, 1)::integer => {c.ssn o.id} | {c.ssn o.id}
+with w as (select g from generate_series(0, 9) g) select a.g || '' from w a, w b, c where a.g = b.g and b.g = left(ssn, 1)::integer => {c.ssn} | {c.ssn}
+with w as (select g from generate_series(0, 9) g, c where g = left(ssn, 1)::integer) select g || '' from w => {c.ssn} | {c.ssn}
+delete from o using generate_series(0, 9) g, c where g = left(c.ssn, 1)::integer returning g || '' => {c.ssn} | {c.ssn}
+`,
+);
+
+cases(
+  'stored rows show what is stored in them',
+  `
+select count(*) from c a join c b on a.ssn = b.ssn => {} | {c.ssn}
+select upper(c.name) from c join o on o.c_id = c.id where c.ssn = '1' => {c.name} | {c.id c.ssn o.c_id}
+select upper(x.name) from (select id, name, ssn from c) x join o on o.c_id = x.id => {c.name} | {c.id o.c_id}
+select count(*) from c where exists (select from o where o.c_id = c.id and o.memo = '1') => {} | {c.id o.c_id o.memo}
+select count(*) from o where c_id = (select c.id from c where ssn = '1') => {c.id o.c_id} | {c.id c.ssn o.c_id}
+select g || '' from generate_series(0, 9) g, c where ssn = '1' or g = 3 => {} | {c.ssn}
+`,
+);
+
+cases(
   'names',
   `
 select x || '' from (select ssn as x from c) s => {c.ssn}
@@ -117,7 +159,7 @@ with c as (select memo as ssn from o) select ssn || '' from c => {o.memo}
 with recursive t(a, b) as (select id, ssn from c union all select length(b), 'x' from t) select a, b from t => {c.id c.ssn} {c.ssn}
 with recursive t(a, b, d) as (select 1, name, ssn from c union all select a, d, b from t) select b from t => {c.name c.ssn}
 with recursive a as (select * from b), b as (select memo from o) select memo from a => {o.memo}
-with recursive t as (select 1 as n union all select n + 1 from t where n < (select max(length(ssn)) from c)) select n from t => {} | {c.ssn}
+with recursive t as (select 1 as n union all select n + 1 from t where n < (select max(length(ssn)) from c)) select n from t => {c.ssn} | {c.ssn}
 with d as (delete from c where name = 'x' returning ssn) select ssn || '' from d => {c.ssn} | {c.name}
 with w as (select 1) select w from w => {}
 with recursive t(a) as (select ssn from c union all select a from t) search depth first by a set s select a from t => not certain

@@ -24,7 +24,7 @@ export function traceLineage({ sql, index, inner }: TracedText, catalogue: Linea
     const query = statement === undefined ? undefined : queryOf(statement, inner);
     if (query === undefined) return undefined;
     const tracer = new QueryTracer(catalogue);
-    const { columns, predicates } = tracer.query(query, emptyScope);
+    const { columns, predicates } = tracer.query(query, emptyScope, true);
     return { columns: columns.map(({ value }) => sourcesOf(value)), predicates: sourcesOf(predicates), used: sourcesOf(tracer.used()) };
   } catch {
     // `Unresolved`, a stack that is too deep, a tree of an unknown form: not proven is not proven.
