@@ -119,6 +119,33 @@ describe('masking in a stock psql', () => {
     );
   });
 
+  it('shows no value that made-up rows spell out', async () => {
+    const { rows } = await bank.direct('select ssn from customers where id = 7');
+    const prefix = rows[0].ssn.slice(0, 3) as string;
+    const spelled = [
+      'select g from customers, generate_series(100, 999) g where id = 7 and left(ssn, 3)::int = g',
+      'select count(*) + 99 from customers, generate_series(100, 999) g where id = 7 and left(ssn, 3)::int >= g',
+      'select g from generate_series(100, 999) g where exists (select from customers where id = 7 and left(ssn, 3)::int = g)',
+      'with w as (select g as h, g from generate_series(100, 999) g) select g from w, customers where id = 7 and left(ssn, 3)::int = h',
+      'select g from generate_series(100, 999) g offset (select left(ssn, 3)::int - 100 from customers where id = 7) limit 1',
+      `select '${prefix}' from customers where id = 7 and ssn like '${prefix}%' union all select '000' from customers where id = 7 and ssn like '000%'`,
+    ];
+    for (const sql of spelled) assert.ok(!(await psql('pipeline', sql)).stdout.includes(prefix), sql);
+  });
+
+  it('passes a place of a document that no rule names, and masks the one that one does', async () => {
+    const { rows } = await bank.direct("select profile ->> 'segment' as segment, profile ->> 'ssn' as ssn from customers where id = 7");
+    const { segment, ssn } = rows[0] as { segment: string; ssn: string };
+    const shown = await psql(
+      'pipeline',
+      "select profile ->> 'segment', profile #>> '{segment}', profile['segment'] from customers where id = 7",
+    );
+    assert.equal(shown.stdout.trim(), `${segment}|${segment}|"${segment}"`);
+    const hidden = await psql('pipeline', "select profile ->> 'ssn', profile['ssn'], profile from customers where id = 7");
+    assert.equal(hidden.stdout.includes(ssn), false);
+    assert.match(hidden.stdout, new RegExp(`"segment": "${segment}"`));
+  });
+
   it('shows a class to those who may see it, and only that class', async () => {
     const { stdout } = await psql('fraud-omar', 'select pan from cards where id = 7', 'select ssn from customers where id = 7');
     const { rows } = await bank.direct('select (select pan from cards where id = 7), (select ssn from customers where id = 7)');

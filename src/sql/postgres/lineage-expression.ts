@@ -36,12 +36,13 @@ export function usedValues(nodes: unknown, scope: QueryScope, tracing: Tracing):
 }
 
 /**
- * A condition: what it depends on, and what its comparisons look at, each by itself: `ssn = '1' or id = 5` does not compare `id` with `ssn`.
+ * A condition: what it depends on, and what its comparisons look at, each by itself. What stands under one OR is looked at together:
+ * `(v = '000' and ssn like '000%') or (v = '001' and …)` compares `v` with `ssn`.
  */
 export function condition(node: unknown, scope: QueryScope, tracing: Tracing): { readonly value: Value; readonly links: readonly Link[] } {
   const found = tagged(node);
   if (found === undefined) return { value: nothing, links: [] };
-  if (found.tag === 'BoolExpr') {
+  if (found.tag === 'BoolExpr' && found.body['boolop'] === 'AND_EXPR') {
     const parts = listOf(found.body['args']).map((part) => condition(part, scope, tracing));
     return { value: union(parts.map((part) => part.value)), links: parts.flatMap((part) => part.links) };
   }

@@ -88,9 +88,10 @@ export class QueryTracer implements Tracing {
     const left = this.#select(bodyOf(body['larg']), inside(scope));
     const right = this.#select(bodyOf(body['rarg']), inside(scope));
     if (left.columns.length !== right.columns.length) return unresolved('a set operation of unequal width');
-    const columns = left.columns.map(({ name, value, looksAt }, index) => {
+    const columns = left.columns.map((column, index) => {
       const other = right.columns[index]!;
-      return { name, value: union([value, other.value]), ...looksAtAll([looksAt, other.looksAt]) };
+      const looksAt = looksAtAll([column.looksAt, other.looksAt]);
+      return { name: column.name, value: union([inBranch(column, left), inBranch(other, right)]), ...looksAt };
     });
     const compared = unionOfColumns(columns);
     this.use(compared);
@@ -434,6 +435,11 @@ function lookedAt(links: readonly Link[], items: readonly Item[]): ReadonlyMap<C
 function looksAtAll(some: readonly (ReadonlyMap<Column, Item> | undefined)[]): Pick<Column, 'looksAt'> {
   const all = some.flatMap((looksAt) => [...(looksAt ?? [])]);
   return all.length === 0 ? {} : { looksAt: new Map(all) };
+}
+
+/** A constant in one of several branches says that the branch has rows: `select '000' … where ssn like '000%' union select '001' …`. */
+function inBranch({ value }: Column, branch: Rows): Value {
+  return value.sources.size === 0 ? computed(branch.predicates) : value;
 }
 
 function usedSortOperator(body: Body, scope: QueryScope, tracing: Tracing): Value {

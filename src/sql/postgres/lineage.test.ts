@@ -109,6 +109,9 @@ select x.g || '' from (c join generate_series(0, 9) as s(n) on n = left(ssn, 1):
 select g || '' from generate_series(0, 9) g join o on g = o.id join c on o.id = left(c.ssn, 1)::integer => {c.ssn o.id} | {c.ssn o.id}
 with w as (select g from generate_series(0, 9) g) select a.g || '' from w a, w b, c where a.g = b.g and b.g = left(ssn, 1)::integer => {c.ssn} | {c.ssn}
 with w as (select g from generate_series(0, 9) g, c where g = left(ssn, 1)::integer) select g || '' from w => {c.ssn} | {c.ssn}
+select v || '' from c, (values ('0'), ('1')) t(v) where (v = '0' and ssn like '0%') or (v = '1' and ssn like '1%') => {c.ssn} | {c.ssn}
+select v || '' from c, (values ('0'), ('1')) t(v) where (v <> '0' or ssn like '0%') and (v <> '1' or ssn like '1%') => {c.ssn} | {c.ssn}
+select '0' from c where ssn like '0%' union all select '1' from c where ssn like '1%' => {c.ssn} | {c.ssn}
 delete from o using generate_series(0, 9) g, c where g = left(c.ssn, 1)::integer returning g || '' => {c.ssn} | {c.ssn}
 `,
 );
@@ -121,7 +124,9 @@ select upper(c.name) from c join o on o.c_id = c.id where c.ssn = '1' => {c.name
 select upper(x.name) from (select id, name, ssn from c) x join o on o.c_id = x.id => {c.name} | {c.id o.c_id}
 select count(*) from c where exists (select from o where o.c_id = c.id and o.memo = '1') => {} | {c.id o.c_id o.memo}
 select count(*) from o where c_id = (select c.id from c where ssn = '1') => {c.id o.c_id} | {c.id c.ssn o.c_id}
-select g || '' from generate_series(0, 9) g, c where ssn = '1' or g = 3 => {} | {c.ssn}
+select g || '' from generate_series(0, 9) g, c where ssn = '1' and g = 3 => {} | {c.ssn}
+select upper(name) from c where ssn = '1' or id = 3 => {c.name} | {c.id c.ssn}
+select 'end' union all select upper(name) from c where ssn = '1' => {c.name} | {c.ssn}
 `,
 );
 
