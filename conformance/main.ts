@@ -32,13 +32,27 @@ async function main(): Promise<number> {
     (values.help ? process.stdout : process.stderr).write(usage);
     return values.help ? 0 : 2;
   }
-  const options = { only: values.only, keep: values.keep === undefined ? undefined : resolve(values.keep) };
+  const options = {
+    only: values.only,
+    keep: values.keep === undefined ? undefined : resolve(values.keep),
+    onInterrupt: (close: () => Promise<void>) => started.push(close),
+  };
   return (await postgresConformance(parts, options)) ? 0 : 1;
+}
+
+const started: (() => Promise<void>)[] = [];
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    void Promise.allSettled(started.map((close) => close())).then(() => process.exit(130));
+  });
 }
 
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  if (!stopping) console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }

@@ -11,6 +11,7 @@ export async function postgresConformance(parts: readonly Part[], options: PartO
   const reports: (readonly [Part, PartReport])[] = [];
   for (const part of parts) reports.push([part, await part.run(options)]);
   progressDone();
+  if (reports.every(([, { rows }]) => rows.length === 0)) throw new Error(`nothing is called ${options.only.join(' or ')}`);
   const heads = ['part', 'what', 'control', 'gateway', ''];
   const left = new Set(heads.keys());
   const rows = reports.flatMap(([part, report]) =>

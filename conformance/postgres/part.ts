@@ -11,6 +11,8 @@ export interface PartOptions {
   readonly only: readonly string[];
   /** Outputs and differences are to stay here, a folder per part. */
   readonly keep: string | undefined;
+  /** What a part started, for when it is interrupted. The part calls it itself when it ends. */
+  readonly onInterrupt: (close: () => Promise<void>) => void;
 }
 
 export interface PartReport {

@@ -12,12 +12,13 @@ export const drivers: Part = {
   run,
 };
 
-async function run({ only }: PartOptions): Promise<PartReport> {
+async function run({ only, onInterrupt }: PartOptions): Promise<PartReport> {
   ensureDebian(testPackages);
   const clients = driverClients.filter(({ name }) => only.length === 0 || only.includes(name));
   if (clients.length === 0) return { rows: [], notes: [] };
   progress('drivers: two banks behind a gateway');
   const banks = await startTwoBanks();
+  onInterrupt(() => banks.close());
   const rows: PartRow[] = [];
   try {
     for (const server of banks.servers) {
