@@ -110,6 +110,14 @@ it('what PostgreSQL’s scanner and grammar say besides a message is said here t
   }
 });
 
+it('a message that older servers send without a place has none in front of them', () => {
+  const fault = new SyntaxFault('unrecognized partitioning strategy "magic"', 53, 'create table p (a int) partition by magic (a)');
+  const place = (majorVersion: number | undefined) => faultFields(fault, { phase: 'operation', majorVersion }).get('P');
+  assert.deepEqual([15, 18, undefined].map(place), [undefined, '53', '53']);
+  const other = new SyntaxFault('syntax error at or near "x"', 3, 'x x');
+  assert.equal(faultFields(other, { phase: 'operation', majorVersion: 15 }).get('P'), '3');
+});
+
 it('what a client wrote cannot end a field, steer a terminal or fill it', () => {
   const nasty = 'bad\0SFATAL\u001b[2Jname\u009b1m\r\nline two\ttab';
   const fields = faultFields(new GatewayFault('policy-denied', { publicMessage: nasty, hint: nasty }), { phase: 'operation' });

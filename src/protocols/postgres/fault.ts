@@ -15,6 +15,8 @@ export interface FaultContext {
   readonly phase: FaultPhase;
   /** Named in the text, so that the client's log and the audit log can be brought together. */
   readonly operationId?: string;
+  /** Of the target's server, which has its own way of saying some things. */
+  readonly majorVersion?: number | undefined;
 }
 
 /** The ErrorResponse for a fault. What follows it (ReadyForQuery, close) is the session's business. */
@@ -29,7 +31,7 @@ export function faultMessage(fault: GatewayFault, context: FaultContext): Uint8A
  * The same for a name that does not exist.
  */
 export function faultFields(fault: GatewayFault, context: FaultContext): Map<string, string> {
-  if (fault instanceof SyntaxFault && context.phase === 'operation') return syntaxErrorFields(fault, context.operationId);
+  if (fault instanceof SyntaxFault && context.phase === 'operation') return syntaxErrorFields(fault, context);
   if (fault instanceof MissingNameFault && context.phase === 'operation')
     return ownWords(fault.sqlState, fault.publicMessage, context.operationId);
   const wording = word(fault.code, context.phase);
@@ -45,11 +47,11 @@ export function faultFields(fault: GatewayFault, context: FaultContext): Map<str
   return fields;
 }
 
-function syntaxErrorFields(fault: SyntaxFault, operationId: string | undefined): Map<string, string> {
+function syntaxErrorFields(fault: SyntaxFault, { operationId, majorVersion = newest }: FaultContext): Map<string, string> {
   const fields = ownWords(fault.sqlState, fault.syntaxMessage, operationId);
   if (fault.syntaxDetail !== undefined) fields.set('D', fault.syntaxDetail);
   if (fault.syntaxHint !== undefined) fields.set('H', fault.syntaxHint);
-  if (fault.position > 0) fields.set('P', String(fault.position));
+  if (fault.position > 0 && majorVersion >= fault.placedSince) fields.set('P', String(fault.position));
   return fields;
 }
 
@@ -170,3 +172,4 @@ function printable(text: string): string {
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 const MAX_TEXT_CHARS = 4_096;
+const newest = Number.POSITIVE_INFINITY;

@@ -15,6 +15,8 @@ export interface UpstreamReady {
   readonly processId: number;
   /** The target's own cancel key. It never reaches the client. */
   readonly secretKey: Uint8Array;
+  /** 15 of `15.18 (Debian …)`; undefined where the server does not say. */
+  readonly majorVersion: number | undefined;
 }
 
 type State = 'unconnected' | 'tls-answer' | 'encrypting' | 'authentication' | 'settings' | 'ready';
@@ -38,6 +40,7 @@ export class Login {
   #hasKey = false;
   #sentPassword = false;
   #secretKey: Uint8Array = new Uint8Array(0);
+  #majorVersion: number | undefined;
 
   constructor(environment: PostgresEnvironment, framer: Framer, session: OpenSession, target: PostgresTarget, client: ClientStartup) {
     this.#environment = environment;
@@ -48,7 +51,9 @@ export class Login {
   }
 
   get ready(): UpstreamReady | undefined {
-    return this.#state === 'ready' ? { processId: this.#processId, secretKey: this.#secretKey } : undefined;
+    return this.#state === 'ready'
+      ? { processId: this.#processId, secretKey: this.#secretKey, majorVersion: this.#majorVersion }
+      : undefined;
   }
 
   connected(): readonly Effect[] {
@@ -111,6 +116,7 @@ export class Login {
         return;
       case 'ParameterStatus':
         if (this.#state !== 'settings') throw refusal('the target broke the protocol', 'settings before authentication');
+        if (message.name === 'server_version') this.#majorVersion = Number(/^\d{1,4}/.exec(message.value)?.[0]) || undefined;
         checkPinned(message.name, message.value, this.#session.target);
         out.push({ kind: 'reply', bytes: view, grant: this.#session.grant });
         return;

@@ -21,12 +21,14 @@ import type { ClientRelay } from './relay-client.ts';
 export class UpstreamRelay {
   readonly #talk: Conversation;
   readonly #client: ClientRelay;
+  readonly #majorVersion: number | undefined;
   readonly #descriptions = new Descriptions();
   readonly #passing = new Passing();
 
-  constructor(talk: Conversation, client: ClientRelay) {
+  constructor(talk: Conversation, client: ClientRelay, majorVersion: number | undefined) {
     this.#talk = talk;
     this.#client = client;
+    this.#majorVersion = majorVersion;
   }
 
   receive(): void {
@@ -282,7 +284,7 @@ export class UpstreamRelay {
     const { expected } = this.#talk;
     if (head?.kind === 'probe') return;
     if (head?.kind === 'refused') {
-      this.#put(faultMessage(head.fault, { phase: 'operation', operationId: head.operationId }));
+      this.#put(faultMessage(head.fault, { phase: 'operation', operationId: head.operationId, majorVersion: this.#majorVersion }));
     } else {
       this.#masked(fields, maskFields(this.#talk.sight().masks, factsOf(head), fields), encode.errorResponse);
     }

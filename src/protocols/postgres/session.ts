@@ -130,7 +130,7 @@ class PostgresSession implements WireSession {
       upstreamFramer: this.#upstreamFramer,
     });
     const relay = new ClientRelay(talk);
-    return { talk, client: relay, upstream: new UpstreamRelay(talk, relay), key: upstream };
+    return { talk, client: relay, upstream: new UpstreamRelay(talk, relay, upstream.majorVersion), key: upstream };
   }
 
   #resume(): readonly Effect[] {

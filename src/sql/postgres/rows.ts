@@ -287,7 +287,7 @@ const explainOptionNames: ReadonlySet<string> = new Set(
 );
 
 const copyOptionNames: ReadonlySet<string> = new Set(
-  'format freeze delimiter null default header quote escape force_quote force_not_null force_null encoding on_error reject_limit log_verbosity'.split(
+  'format freeze delimiter null default header quote escape force_quote force_not_null force_null convert_selectively encoding on_error reject_limit log_verbosity'.split(
     ' ',
   ),
 );

@@ -9,6 +9,8 @@ export class SyntaxFault extends GatewayFault {
   readonly syntaxMessage: string;
   /** Where, in characters from 1, as in the `P` field of an ErrorResponse; 0 where the parser did not say. */
   readonly position: number;
+  /** Major version of the server from which on this message comes with its place. */
+  readonly placedSince: number;
   readonly sqlState: string;
   /** PostgreSQL's detail and hint, where its scanner and grammar give one with this message. */
   readonly syntaxDetail: string | undefined;
@@ -25,6 +27,7 @@ export class SyntaxFault extends GatewayFault {
     this.position = position;
     const more = known.find(({ message }) => message.test(syntaxMessage));
     this.sqlState = more?.sqlState ?? syntaxError;
+    this.placedSince = more?.placedSince ?? 0;
     this.syntaxDetail = more?.detail;
     this.syntaxHint = more?.hint ?? (syntaxMessage === 'invalid Unicode escape' ? escapeHint(text, position) : undefined);
   }
@@ -44,6 +47,7 @@ interface Known {
   readonly sqlState: string;
   readonly detail?: string;
   readonly hint?: string;
+  readonly placedSince?: number;
 }
 
 const syntaxError = '42601';
@@ -79,6 +83,12 @@ const known: readonly Known[] = [
   { message: /^RECHECK is no longer required/, sqlState: notSupported, hint: 'Update your data type.' },
   { message: /^frame (?:start|end|starting) /, sqlState: '42P20' },
   { message: /^role name ".*" is reserved|cannot be used as a role name here/, sqlState: '42939' },
+  { message: /^unrecognized partitioning strategy/, sqlState: '22023', placedSince: 18 },
+  {
+    message: /^(?:SKIP LOCKED and WITH TIES options cannot be used together|WITH TIES cannot be specified without ORDER BY clause)$/,
+    sqlState: syntaxError,
+    placedSince: 18,
+  },
   { message: /^(?:column number must be in range|precision for type float must be)/, sqlState: '22023' },
   { message: /provided more than once$/, sqlState: '42710' },
   {
