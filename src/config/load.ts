@@ -85,7 +85,15 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
 }
 
 function limitsOf(raw: NonNullable<RawTarget['limits']>): Limits {
-  const all = { operationsPerMinute: raw.operations_per_minute, concurrentSessions: raw.concurrent_sessions };
+  const { statement_timeout: timeout } = raw;
+  const all = {
+    rows: raw.rows,
+    bytes: raw.bytes,
+    statementTimeoutMs: timeout === undefined ? undefined : durationMs(timeout),
+    operationsPerMinute: raw.operations_per_minute,
+    rowsPerMinute: raw.rows_per_minute,
+    concurrentSessions: raw.concurrent_sessions,
+  };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 

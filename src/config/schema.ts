@@ -108,7 +108,11 @@ const issuer = strict({
 });
 
 const limits = strict({
+  rows: limit('rows').describe('Rows of one operation’s answer.'),
+  bytes: limit('bytes').describe('Bytes of one operation’s answer, as they go to the client.'),
+  statement_timeout: duration.optional().describe('How long the target may work on one statement. Waiting for an approval does not count.'),
   operations_per_minute: limit('operations').describe('Operations of one principal, over all its sessions, in any minute.'),
+  rows_per_minute: limit('rows').describe('Rows shown to one principal, over all its sessions, in any minute.'),
   concurrent_sessions: limit('sessions').describe('Sessions that one principal may have open at a time.'),
 });
 

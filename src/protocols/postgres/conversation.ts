@@ -13,6 +13,7 @@ import type { Place } from './objects.ts';
 import { Reasons } from './reason.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 import type { Settings } from './settings.ts';
+import { Stopping } from './stopping.ts';
 import { unsettled, withMade, type Unsettled } from './unsettled.ts';
 import { understand, type Sight, type Understanding } from './understanding.ts';
 
@@ -26,6 +27,7 @@ export class Conversation {
   readonly names = new Names();
   readonly expected = new ExpectedQueue();
   readonly reasons: Reasons;
+  readonly stopping: Stopping;
   /** The server's last word on the transaction (trap 5). */
   transaction: TransactionStatus = 'I';
   /** The operation that is copying in or out, as the server said. */
@@ -59,6 +61,7 @@ export class Conversation {
     settings: Settings;
     clientFramer: Framer;
     upstreamFramer: Framer;
+    cancelUpstream: () => Effect;
   }) {
     this.environment = parts.environment;
     this.session = parts.session;
@@ -66,6 +69,7 @@ export class Conversation {
     this.clientFramer = parts.clientFramer;
     this.upstreamFramer = parts.upstreamFramer;
     this.reasons = new Reasons(parts.settings);
+    this.stopping = new Stopping(this, parts.cancelUpstream);
     this.lastGrant = parts.session.grant;
     const { name, database: own } = parts.target;
     // The target's own database, however it was named, is one and the same to policy and data classes.
@@ -179,6 +183,7 @@ export class Conversation {
         operationId: running.id,
         outcome,
         errorCode: running.errorCode,
+        reason: running.reason,
         rows: running.rows,
         bytes: running.bytes,
         masked: running.maskedAny ? Object.fromEntries(running.masked) : NOTHING,
@@ -188,6 +193,7 @@ export class Conversation {
 
   /** The effects of the step that ends here. Other things than this session may change before the next one. */
   take(): readonly Effect[] {
+    this.stopping.time();
     const { out } = this;
     this.out = [];
     this.#latest = undefined;

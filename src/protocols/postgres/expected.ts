@@ -1,5 +1,6 @@
 import type { GatewayFault } from '../../core/fault.ts';
 import type { Grant } from '../../core/grant.ts';
+import type { Allowance } from './allowance.ts';
 import type { FieldDescription, NameSpace } from './messages.ts';
 import type { MaskPlan } from './mask.ts';
 import type { Portal, PreparedStatement } from './names.ts';
@@ -21,6 +22,14 @@ export class Running {
   samplePlan: MaskPlan | undefined = undefined;
   readonly sample: (string | null)[][] = [];
   errorCode: string | undefined = undefined;
+  /** Why the gateway stopped it. */
+  reason: string | undefined = undefined;
+  /** How much of its answer may be shown; undefined: all of it. */
+  allowance: Allowance | undefined = undefined;
+  /** Rows copied to the client, which its tag will count. */
+  copied = 0;
+  /** Its answer passed a limit: nothing more of it is shown, and it ends in this. */
+  stopped: GatewayFault | undefined = undefined;
   ended = false;
   #masked: Map<string, number> | undefined = undefined;
 
@@ -55,6 +64,8 @@ export type Expected =
   | { readonly kind: 'sync' }
   /** A statement that must fail was sent in place of a refused one: its error is replaced by the refusal. */
   | { readonly kind: 'refused'; readonly fault: GatewayFault; readonly operationId: string; readonly simple: boolean }
+  /** A statement that must fail was sent behind one that was stopped and ended all the same. Its error is not shown. */
+  | { readonly kind: 'fence'; readonly simple: boolean }
   /** The gateway's own Parse, Describe and Sync, of which the client sees nothing. */
   | { readonly kind: 'probe'; fields: readonly FieldDescription[] | undefined };
 
@@ -69,16 +80,23 @@ interface Outstanding {
   code: number;
   /** Copies into the target of which it has not said that they begin. */
   copiesIn: number;
+  /** Statements in all, and those whose answers are limited. */
+  running: number;
+  limited: number;
 }
 
 /** A first-in-first-out queue whose head is cheap to take. */
 export class ExpectedQueue {
   #entries: Expected[] = [];
   #head = 0;
-  readonly #outstanding: Outstanding = { names: new Map(), sqlNames: 0, relations: 0, code: 0, copiesIn: 0 };
+  readonly #outstanding: Outstanding = { names: new Map(), sqlNames: 0, relations: 0, code: 0, copiesIn: 0, running: 0, limited: 0 };
 
   get head(): Expected | undefined {
     return this.#entries[this.#head];
+  }
+
+  get length(): number {
+    return this.#entries.length - this.#head;
   }
 
   get isEmpty(): boolean {
@@ -108,6 +126,20 @@ export class ExpectedQueue {
 
   get mayCopyIn(): boolean {
     return this.#outstanding.copiesIn > 0;
+  }
+
+  /** Operations without an end. */
+  get running(): number {
+    return this.#outstanding.running;
+  }
+
+  /** Those of them that may be stopped for what they answer. */
+  get limited(): number {
+    return this.#outstanding.limited;
+  }
+
+  has(kind: Expected['kind']): boolean {
+    return this.#entries.some((entry, index) => index >= this.#head && entry.kind === kind);
   }
 
   pop(): Expected | undefined {
@@ -148,6 +180,8 @@ export class ExpectedQueue {
       case 'query':
       case 'execute': {
         const { understanding } = entry.running;
+        this.#outstanding.running += by;
+        if (entry.running.allowance !== undefined) this.#outstanding.limited += by;
         if (understanding.namesBySql) this.#outstanding.sqlNames += by;
         if (understanding.defines !== 'nothing') this.#outstanding[understanding.defines] += by;
         if (understanding.copiesIn) this.#outstanding.copiesIn += by;

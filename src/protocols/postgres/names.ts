@@ -27,6 +27,8 @@ export interface Portal {
   fields: readonly FieldDescription[] | null | undefined;
   /** An Execute of it was forwarded. */
   started: boolean;
+  /** What its earlier Executes have shown, where that is limited. */
+  shown?: { readonly rows: number; readonly bytes: number };
 }
 
 /** Names of one session as the server has them: changed only by what the server confirmed. */

@@ -35,7 +35,7 @@ export class ClientRelay {
 
   pump(): void {
     const { clientFramer } = this.#talk;
-    while (!this.#door.isWaiting && !this.#terminated && !this.#talk.paused) {
+    while (!this.#door.isWaiting && !this.#terminated && !this.#talk.paused && !this.#talk.stopping.isActive) {
       const copyIn = this.#talk.copying?.direction === 'in';
       if (this.#waiting !== undefined) {
         if (!copyIn && !this.#waiting.until()) return;
@@ -74,6 +74,10 @@ export class ClientRelay {
 
   #ready(message: ClientMessage, view: Uint8Array): void {
     checkNames(message);
+    if (this.#isAheadOfLimits(message)) {
+      this.#wait(view, () => this.#talk.expected.limited === 0);
+      return;
+    }
     switch (message.kind) {
       case 'Query':
         this.#query(message.query, view);
@@ -222,6 +226,10 @@ export class ClientRelay {
       return;
     }
     if (!this.#hasMeaning(portal.statement, view)) return;
+    if (this.#changesBehindLimits(portal.statement)) {
+      this.#wait(view, () => this.#talk.expected.limited === 0);
+      return;
+    }
     const granted = this.#cycle.take(portal);
     if (granted !== undefined) {
       this.#run(portal, granted, view);
@@ -250,6 +258,13 @@ export class ClientRelay {
       this.#extended({ kind: 'describe-portal', portal, hidden: true }, encode.describe('P', portal.name), started.grant);
     }
     portal.started = true;
+    if (started.allowance !== undefined && portal.shown !== undefined) {
+      const { limits, rows, bytes } = started.allowance;
+      started.allowance = { limits, rows: rows - portal.shown.rows, bytes: bytes - portal.shown.bytes };
+    }
+    // What is timed must be seen to end, though the server keeps answers back up to Sync.
+    if (this.#talk.expected.running > 0 && this.#talk.session.limits.inForce.statementTimeoutMs !== undefined)
+      this.#talk.housekeep(encode.emptyClientMessage('Flush'));
     this.#restated(started.understanding);
     this.#extended({ kind: 'execute', running: started, portal }, view, started.grant);
   }
@@ -320,6 +335,26 @@ export class ClientRelay {
   }
 
   // ---- waiting for earlier answers
+
+  /**
+   * An answer that passes a limit must end in an error, which fails its transaction; what stands behind it would run all the same. So
+   * behind a Sync (and behind or before a Query) nothing goes before such answers are complete, and in their own cycle nothing that may change something.
+   */
+  #isAheadOfLimits({ kind }: ClientMessage): boolean {
+    if (this.#talk.expected.limited === 0) return false;
+    if (kind === 'Query') return true;
+    return !this.#door.cycleIsOpen && (kind === 'Parse' || kind === 'Bind' || kind === 'Execute' || kind === 'Describe' || kind === 'Close');
+  }
+
+  #changesBehindLimits(statement: PreparedStatement): boolean {
+    if (this.#talk.expected.limited === 0) return false;
+    try {
+      return !this.#talk.understand(statement).pureRead;
+    } catch {
+      // It is refused in a moment, with its reason.
+      return false;
+    }
+  }
 
   /** False where the message has to wait: which statement EXECUTE or FETCH runs is only certain once earlier answers came. */
   #hasMeaning(statement: PreparedStatement, view: Uint8Array): boolean {

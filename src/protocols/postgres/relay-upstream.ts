@@ -1,10 +1,11 @@
 import { GatewayFault } from '../../core/fault.ts';
+import { fits, fitting, passed } from './allowance.ts';
 import type { Conversation } from './conversation.ts';
 import { decodeServer, rowsOf } from './decode.ts';
 import { Descriptions } from './descriptions.ts';
 import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
-import { faultMessage, notice } from './fault.ts';
+import { faultFields, faultMessage, notice } from './fault.ts';
 import { tagTable } from './frame.ts';
 import { checkPinned } from './login.ts';
 import { maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
@@ -24,6 +25,8 @@ export class UpstreamRelay {
   readonly #majorVersion: number | undefined;
   readonly #descriptions = new Descriptions();
   readonly #passing = new Passing();
+  /** Rows that may be shown in this step, where they are limited by the minute. */
+  #left = Number.POSITIVE_INFINITY;
 
   constructor(talk: Conversation, client: ClientRelay, majorVersion: number | undefined) {
     this.#talk = talk;
@@ -32,12 +35,16 @@ export class UpstreamRelay {
   }
 
   receive(): void {
-    const { upstreamFramer } = this.#talk;
+    const { upstreamFramer, session, stopping } = this.#talk;
+    const perMinute = session.limits.inForce.rowsPerMinute !== undefined;
+    if (perMinute) this.#left = session.limits.rowsLeft();
+    const leftBefore = this.#left;
     try {
       for (;;) {
+        const begun = upstreamFramer.remaining;
         const found = upstreamFramer.next(this.#table());
         if (found === undefined) break;
-        if (found === 'run') this.#rows(upstreamFramer.counted);
+        if (found === 'run') this.#rows(upstreamFramer.counted, begun);
         else if (upstreamFramer.tag === SERVER_TAG.DataRow) this.#row();
         else if (upstreamFramer.tag === SERVER_TAG.RowDescription)
           this.#described(this.#descriptions.read(upstreamFramer.body()), this.#talk.expected.head);
@@ -49,7 +56,10 @@ export class UpstreamRelay {
     } finally {
       // What passed before a fault goes out in front of its wording: else a message could stand in the middle of another.
       this.#flush();
+      if (perMinute) session.limits.countRows(leftBefore - this.#left);
+      this.#left = Number.POSITIVE_INFINITY;
     }
+    stopping.settle();
     this.#talk.flushNotices();
     this.#client.pump();
   }
@@ -58,11 +68,16 @@ export class UpstreamRelay {
 
   /** The frame or run that was handed out last goes to the client as it is. */
   #pass(): void {
+    if (this.#talk.stopping.silent) return;
     const { bytes, start, end } = this.#talk.upstreamFramer;
     this.#passing.pass(bytes, start, end);
   }
 
   #put(bytes: Uint8Array): void {
+    if (!this.#talk.stopping.silent) this.#tell(bytes);
+  }
+
+  #tell(bytes: Uint8Array): void {
     this.#passing.pass(bytes, 0, bytes.length);
   }
 
@@ -74,21 +89,45 @@ export class UpstreamRelay {
 
   #table() {
     const head = this.#talk.expected.head;
-    if (this.#talk.copying?.direction === 'out') return this.#talk.sight().masks.detectors.isEmpty ? copyForwardTable : copyOpenTable;
+    if (this.#talk.copying?.direction === 'out') return this.#talk.sight().masks.detectors.isEmpty ? copyCountTable : copyOpenTable;
     if (head?.kind !== 'query' && head?.kind !== 'execute') return readyTable;
     const plan = this.#planOf(head);
     return plan !== undefined && plan.isIdentity && !wantsSample(head.running, plan) ? readyCountTable : readyTable;
   }
 
   /** Rows that nobody needs to look into. */
-  #rows(counted: number): void {
+  #rows(counted: number, begun: number): void {
     const head = this.#talk.expected.head;
-    const { start, end } = this.#talk.upstreamFramer;
+    const { bytes, start, end, remaining } = this.#talk.upstreamFramer;
     if (head?.kind === 'query' || head?.kind === 'execute') {
-      head.running.rows += counted;
-      head.running.bytes += end - start;
+      const { running } = head;
+      if (this.#isHidden(running)) return;
+      if (!fits(running, counted, end - start + remaining, this.#left)) {
+        const cut = fitting(bytes, start, end, begun, running, this.#left);
+        this.#count(running, cut.rows, cut.end - start);
+        if (cut.end > start) this.#passing.pass(bytes, start, cut.end);
+        this.#stop(running, 1, end - cut.end + remaining);
+        return;
+      }
+      this.#count(running, counted, end - start);
     }
     this.#pass();
+  }
+
+  #isHidden(running: Running): boolean {
+    return running.stopped !== undefined || this.#talk.stopping.silent;
+  }
+
+  #count(running: Running, rows: number, bytes: number): void {
+    if (this.#talk.copying === undefined) running.rows += rows;
+    else running.copied += rows;
+    running.bytes += bytes;
+    this.#left -= rows;
+  }
+
+  /** So many rows and bytes more would pass a limit. */
+  #stop(running: Running, rows: number, bytes: number): void {
+    this.#talk.stopping.answer(running, passed(this.#talk.session.target.name, running, rows, bytes));
   }
 
   #row(): void {
@@ -97,14 +136,17 @@ export class UpstreamRelay {
     const plan = this.#planOf(head);
     if (plan === undefined) throw unexpected('DataRow without a description', head);
     const { running } = head;
+    if (this.#isHidden(running)) return;
     const row = this.#talk.upstreamFramer.view();
+    if (!fits(running, 1, 0, this.#left)) return this.#stop(running, 1, 0);
     const masked = plan.isIdentity ? undefined : maskRow(plan, row, running.masked);
+    const { length } = masked ?? row;
+    if (!fits(running, 1, length, this.#left)) return this.#stop(running, 1, length);
     if (wantsSample(running, plan)) {
       running.samplePlan = plan;
       running.sample.push(sampleRow(plan, masked ?? row));
     }
-    running.rows += 1;
-    running.bytes += (masked ?? row).length;
+    this.#count(running, 1, length);
     if (masked === undefined) this.#pass();
     else this.#put(masked);
   }
@@ -166,13 +208,13 @@ export class UpstreamRelay {
         return;
       case 'EmptyQueryResponse':
         if (head?.kind !== 'query' && head?.kind !== 'execute') throw unexpected(message.kind, head);
-        if (head.running.understanding.reasonChange === undefined) this.#pass();
+        if (head.running.understanding.reasonChange === undefined) this.#passOf(head.running);
         else this.#put(encode.commandComplete(head.running.understanding.reasonChange.tag));
         if (head.kind === 'execute') this.#endExecute(head, 'succeeded');
         return;
       case 'PortalSuspended':
         if (head?.kind !== 'execute') throw unexpected(message.kind, head);
-        this.#pass();
+        this.#passOf(head.running);
         this.#endExecute(head, 'succeeded');
         return;
       case 'ErrorResponse':
@@ -190,24 +232,24 @@ export class UpstreamRelay {
         return;
       case 'CopyDone':
         if (this.#talk.copying?.direction !== 'out') throw unexpected(message.kind, head);
+        this.#passOf(this.#talk.copying.running);
         this.#talk.copying = undefined;
-        this.#pass();
         return;
       case 'NoticeResponse':
         this.#masked(message.fields, maskFields(this.#talk.sight().masks, factsOf(head), message.fields), encode.noticeResponse);
         return;
       case 'NotificationResponse': {
         const payload = maskNotification(this.#talk.sight().masks, message.payload);
-        if (payload === message.payload) this.#pass();
-        else this.#put(encode.notificationResponse(message.processId, message.channel, payload));
+        if (payload === message.payload) this.#tell(this.#talk.upstreamFramer.view());
+        else this.#tell(encode.notificationResponse(message.processId, message.channel, payload));
         return;
       }
       case 'ParameterStatus': {
         checkPinned(message.name, message.value, this.#talk.session.target);
         if (message.name === 'application_name') this.#talk.reasons.applicationBecame(message.value);
         const value = maskParameterStatus(this.#talk.sight().masks, message.name, message.value, factsOf(head));
-        if (value === message.value) this.#pass();
-        else this.#put(encode.parameterStatus(message.name, value));
+        if (value === message.value) this.#tell(this.#talk.upstreamFramer.view());
+        else this.#tell(encode.parameterStatus(message.name, value));
         return;
       }
       default:
@@ -234,7 +276,7 @@ export class UpstreamRelay {
         if (fields === null) throw unexpected('NoData', head);
         head.running.plan = this.#plan(head.running, fields, undefined);
         head.running.described = true;
-        this.#pass();
+        this.#passOf(head.running);
         return;
       default:
         throw unexpected('RowDescription', head);
@@ -244,7 +286,8 @@ export class UpstreamRelay {
   #commandComplete(tag: string, head: Expected | undefined): void {
     if (head?.kind !== 'query' && head?.kind !== 'execute') throw unexpected('CommandComplete', head);
     const { running } = head;
-    if (!running.described) running.rows += rowsOf(tag);
+    if (!running.described && running.stopped === undefined) running.rows += rowsOf(tag);
+    running.copied = 0;
     running.described = false;
     if (running.plan !== undefined) this.#descriptions.done(running.plan);
     running.plan = undefined;
@@ -254,14 +297,39 @@ export class UpstreamRelay {
     running.completed += 1;
     const { defines, makes } = running.understanding;
     if (defines !== 'nothing') this.#talk.defined(defines, makes);
-    this.#pass();
+    this.#passOf(running);
     if (head.kind === 'execute') this.#endExecute(head, 'succeeded');
   }
 
+  /** What follows in an answer that was stopped is not shown. */
+  #passOf(running: Running): void {
+    if (running.stopped === undefined) this.#pass();
+  }
+
   #endExecute(head: Expected & { kind: 'execute' }, outcome: 'succeeded'): void {
-    this.#tellMasked(head.running);
+    const { running, portal } = head;
+    this.#tellMasked(running);
+    if (running.stopped !== undefined) this.#failAsTold(running, running.stopped);
+    else if (running.allowance !== undefined)
+      portal.shown = { rows: (portal.shown?.rows ?? 0) + running.rows, bytes: (portal.shown?.bytes ?? 0) + running.bytes };
     this.#pop(head);
-    this.#complete(head.running, outcome);
+    if (running.stopped === undefined) {
+      this.#complete(running, this.#talk.stopping.silent ? 'cancelled' : outcome);
+      return;
+    }
+    this.#complete(running, 'failed');
+    this.#talk.stopping.silent = true;
+    if (this.#talk.expected.has('sync')) return;
+    this.#talk.stopping.fence(false);
+    this.#talk.skipping = true;
+  }
+
+  /** The target has ended without an error what the client must take for failed. */
+  #failAsTold(running: Running, fault: GatewayFault): void {
+    const fields = faultFields(fault, { phase: 'operation', operationId: running.id });
+    running.errorCode = fields.get('C');
+    running.reason = fault.publicMessage;
+    this.#put(encode.errorResponse(fields));
   }
 
   /** Answers go out before the operation is reported complete. */
@@ -283,17 +351,22 @@ export class UpstreamRelay {
     this.#talk.copying = undefined;
     const { expected } = this.#talk;
     if (head?.kind === 'probe') return;
+    const running = head?.kind === 'query' || head?.kind === 'execute' ? head.running : undefined;
+    const stopped = this.#talk.stopping.wording(fields, running);
+    if (running !== undefined) running.errorCode = fields.get('C') ?? 'XX000';
     if (head?.kind === 'refused') {
       this.#put(faultMessage(head.fault, { phase: 'operation', operationId: head.operationId, majorVersion: this.#majorVersion }));
-    } else {
+    } else if (stopped !== undefined && running !== undefined) this.#failAsTold(running, stopped);
+    else if (stopped !== undefined) this.#put(faultMessage(stopped, { phase: 'operation' }));
+    else if (head?.kind !== 'fence') {
       this.#masked(fields, maskFields(this.#talk.sight().masks, factsOf(head), fields), encode.errorResponse);
     }
-    const running = head?.kind === 'query' || head?.kind === 'execute' ? head.running : undefined;
-    if (running !== undefined) running.errorCode = fields.get('C') ?? 'XX000';
-    if (head === undefined || head.kind === 'query' || (head.kind === 'refused' && head.simple)) return;
+    if (head === undefined || head.kind === 'query' || ((head.kind === 'refused' || head.kind === 'fence') && head.simple)) return;
     // An error in an extended cycle: the server passes over everything up to Sync, and so do we.
     for (let next = expected.head; next !== undefined && next.kind !== 'sync'; next = expected.head) this.#skipped(next, running);
-    if (expected.isEmpty) this.#talk.skipping = true;
+    if (!expected.isEmpty) return;
+    this.#talk.skipping = true;
+    this.#talk.stopping.silent = false;
   }
 
   #skipped(entry: Expected, failed: Running | undefined): void {
@@ -303,7 +376,8 @@ export class UpstreamRelay {
   }
 
   #ready(status: 'I' | 'T' | 'E', head: Expected | undefined): void {
-    const wanted = head?.kind === 'sync' || head?.kind === 'query' || head?.kind === 'probe' || (head?.kind === 'refused' && head.simple);
+    const isSimple = (head?.kind === 'refused' || head?.kind === 'fence') && head.simple;
+    const wanted = head?.kind === 'sync' || head?.kind === 'query' || head?.kind === 'probe' || isSimple;
     const late = head === undefined && this.#talk.ignoredSyncs > 0;
     if (!wanted && !late) throw unexpected('ReadyForQuery', head);
     this.#talk.transaction = status;
@@ -316,11 +390,23 @@ export class UpstreamRelay {
       this.#talk.ignoredSyncs -= 1;
       this.#talk.skipping = false;
     }
-    if (head?.kind === 'query') this.#tellMasked(head.running);
+    if (head?.kind === 'query') {
+      this.#tellMasked(head.running);
+      const { stopped, errorCode } = head.running;
+      if (stopped !== undefined && errorCode === undefined) {
+        this.#failAsTold(head.running, stopped);
+        this.#talk.stopping.silent = true;
+      }
+    }
+    const { stopping } = this.#talk;
+    // The client was told of an error, so that its transaction has to have failed.
+    const needsFence = stopping.silent && status === 'T' && head?.kind !== 'fence' && this.#talk.expected.length === 1;
+    if (!needsFence) stopping.silent = false;
     if (head?.kind !== 'probe') this.#pass();
     if (head === undefined) return;
     this.#pop(head);
     if (head.kind === 'query') this.#complete(head.running, head.running.errorCode === undefined ? 'succeeded' : 'failed');
+    if (needsFence) stopping.fence(true);
   }
 
   #masked(
@@ -353,19 +439,28 @@ export class UpstreamRelay {
     const wanted = direction === 'in' ? 'from-client' : 'to-client';
     if (this.#talk.copying !== undefined || !running.understanding.statements.some(({ copy }) => copy?.direction === wanted))
       throw unexpected(kind, head);
+    if (running.stopped !== undefined && direction === 'in') {
+      // The client was not told that it may send.
+      this.#talk.forward(encode.copyFail('stopped'), running.grant);
+      return;
+    }
     this.#talk.copying = { direction, running };
     // A Sync that was already sent reaches the server inside the copy, where it is ignored ("COPY Operations").
     if (direction === 'in') this.#talk.ignoredSyncs = head.kind === 'execute' ? this.#talk.expected.dropSyncs() : 0;
-    this.#pass();
+    this.#passOf(running);
   }
 
   #copyData(data: Uint8Array): void {
     const copying = this.#talk.copying;
     if (copying?.direction !== 'out') throw unexpected('CopyData', this.#talk.expected.head);
-    const { masks } = this.#talk.sight();
-    const masked = maskCopyLine(masks, data, copying.running.masked);
+    const { running } = copying;
+    if (this.#isHidden(running)) return;
+    const masked = maskCopyLine(this.#talk.sight().masks, data, running.masked);
+    const bytes = masked === undefined ? this.#talk.upstreamFramer.view() : encode.copyData(masked);
+    if (!fits(running, 1, bytes.length, this.#left)) return this.#stop(running, 1, bytes.length);
+    this.#count(running, 1, bytes.length);
     if (masked === undefined) this.#pass();
-    else this.#put(encode.copyData(masked));
+    else this.#put(bytes);
   }
 }
 
@@ -410,5 +505,5 @@ const expecting = 'an answer of the target';
 const openRow = [SERVER_TAG.DataRow, LIMIT_BYTES.openedRow] as const;
 const readyTable = tagTable({ expecting, open: [...openedTags, openRow] });
 const readyCountTable = tagTable({ expecting, open: openedTags, count: [SERVER_TAG.DataRow] });
-const copyForwardTable = tagTable({ expecting, open: openedTags, forward: [SERVER_TAG.CopyData] });
+const copyCountTable = tagTable({ expecting, open: openedTags, count: [SERVER_TAG.CopyData] });
 const copyOpenTable = tagTable({ expecting, open: [...openedTags, [SERVER_TAG.CopyData, LIMIT_BYTES.openedRow] as const] });

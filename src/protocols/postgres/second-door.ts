@@ -1,6 +1,7 @@
 import type { Outcome } from '../../core/effect.ts';
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import type { Operation } from '../../core/operation.ts';
+import { allowanceOf } from './allowance.ts';
 import { resultFields, type Conversation } from './conversation.ts';
 import * as encode from './encode.ts';
 import { Running, type Expected } from './expected.ts';
@@ -101,7 +102,9 @@ export class SecondDoor {
   start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
     this.#talk.lastGrant = grant;
     if (understanding.facts['opaque'] === true) this.#talk.names.ranUnseen();
-    return new Running(operation.id, grant, understanding);
+    const started = new Running(operation.id, grant, understanding);
+    started.allowance = allowanceOf(this.#talk.session.limits.inForce, understanding);
+    return started;
   }
 
   /** In place of what was refused goes a statement that no server accepts; its error becomes the refusal. */

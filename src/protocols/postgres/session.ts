@@ -87,8 +87,9 @@ class PostgresSession implements WireSession {
       case 'cancel-requested':
         return this.#cancel();
       case 'cancel-delivered':
+        return this.#cancelDelivered();
       case 'deadline':
-        return [];
+        return this.#deadline();
       case 'closed':
         return event.side === 'client' ? this.#clientGone() : this.#end(event.fault ?? upstreamGone());
       case 'end':
@@ -120,7 +121,7 @@ class PostgresSession implements WireSession {
   #open(upstream: UpstreamReady): Ready {
     const session = this.#session as OpenSession;
     const client = this.#startup.client as ClientStartup;
-    const talk = new Conversation({
+    const talk: Conversation = new Conversation({
       environment: this.#environment,
       session,
       target: this.#environment.target(session.target.name),
@@ -128,9 +129,10 @@ class PostgresSession implements WireSession {
       settings: client.settings,
       clientFramer: this.#clientFramer,
       upstreamFramer: this.#upstreamFramer,
+      cancelUpstream: () => cancelUpstream(talk, upstream),
     });
     const relay = new ClientRelay(talk);
-    return { talk, client: relay, upstream: new UpstreamRelay(talk, relay, upstream.majorVersion), key: upstream };
+    return { talk, client: relay, upstream: new UpstreamRelay(talk, relay, upstream.majorVersion) };
   }
 
   #resume(): readonly Effect[] {
@@ -146,8 +148,21 @@ class PostgresSession implements WireSession {
     const ready = this.#ready;
     if (ready === undefined || ready.talk.expected.isEmpty) return [];
     ready.talk.note('cancel', {});
-    ready.talk.out.push(cancelUpstream(ready));
+    ready.talk.stopping.cancel();
     return ready.talk.take();
+  }
+
+  #cancelDelivered(): readonly Effect[] {
+    const ready = this.#ready;
+    if (ready === undefined) return [];
+    ready.talk.stopping.delivered();
+    ready.client.pump();
+    return ready.talk.take();
+  }
+
+  #deadline(): readonly Effect[] {
+    const fault = this.#ready?.talk.stopping.deadlinePassed();
+    return fault === undefined ? (this.#ready?.talk.take() ?? []) : this.#end(fault);
   }
 
   #clientGone(): readonly Effect[] {
@@ -166,7 +181,7 @@ class PostgresSession implements WireSession {
         { kind: 'close', fault },
       ];
     // What still runs for an identity that has ended is stopped: the server itself would only notice when it next writes.
-    if (!this.#ready.talk.expected.isEmpty) this.#ready.talk.out.push(cancelUpstream(this.#ready));
+    if (!this.#ready.talk.expected.isEmpty) this.#ready.talk.stopping.cancel();
     this.#ready.talk.end(fault);
     return this.#ready.talk.take();
   }
@@ -176,10 +191,9 @@ interface Ready {
   readonly talk: Conversation;
   readonly client: ClientRelay;
   readonly upstream: UpstreamRelay;
-  readonly key: UpstreamReady;
 }
 
-function cancelUpstream({ talk, key }: Ready): Effect {
+function cancelUpstream(talk: Conversation, key: UpstreamReady): Effect {
   const tlsRequest = talk.target.tls ? encode.sslRequest() : undefined;
   return { kind: 'cancel-upstream', packet: encode.cancelRequest(key), tlsRequest, tlsAccept: acceptsTls };
 }

@@ -36,6 +36,8 @@ export interface Understanding {
   readonly makes: readonly string[];
   /** It gives, forgets or declares names by SQL (PREPARE, DEALLOCATE, DECLARE …). */
   readonly namesBySql: boolean;
+  /** Rows of it may come to the client, by whatever way. */
+  readonly showsRows: boolean;
   /** It copies from the client. */
   readonly copiesIn: boolean;
   /** It does nothing but end a transaction. */
@@ -114,6 +116,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     defines: definesOf([...acts.values()]),
     makes: statements.flatMap(madeNames),
     namesBySql: analysis.statements.some(({ sessionEffects }) => sessionEffects.some(({ kind }) => namingEffects.has(kind))),
+    showsRows: analysis.statements.some(({ returnsRows, copy }) => returnsRows || copy?.direction === 'to-client'),
     copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
     ends: analysis.statements.length > 0 && analysis.statements.every(({ kind }) => endingKinds.has(kind)),
     reasonChange: changed,
