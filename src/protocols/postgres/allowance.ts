@@ -53,6 +53,14 @@ export function fitting(bytes: Uint8Array, start: number, end: number, begun: nu
   return { end: Math.min(at, end), rows };
 }
 
+/** For what was committed before it could be stopped: the client must not take it for undone. */
+export function ranToItsEnd({ code, publicMessage }: GatewayFault): GatewayFault {
+  return new GatewayFault(code, {
+    publicMessage: `${publicMessage}; the statement itself had run to its end by then, and what it changed stands`,
+    hint: 'Do not run it again. To have it undone in such a case, put it into a transaction.',
+  });
+}
+
 function stopped(what: string, hint?: string): GatewayFault {
   const publicMessage = `${what}: the answer was stopped, and what came of it is not all`;
   return new GatewayFault('limit-exceeded', hint === undefined ? { publicMessage } : { publicMessage, hint });

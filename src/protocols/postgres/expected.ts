@@ -83,13 +83,23 @@ interface Outstanding {
   /** Statements in all, and those whose answers are limited. */
   running: number;
   limited: number;
+  limitedChanges: number;
 }
 
 /** A first-in-first-out queue whose head is cheap to take. */
 export class ExpectedQueue {
   #entries: Expected[] = [];
   #head = 0;
-  readonly #outstanding: Outstanding = { names: new Map(), sqlNames: 0, relations: 0, code: 0, copiesIn: 0, running: 0, limited: 0 };
+  readonly #outstanding: Outstanding = {
+    names: new Map(),
+    sqlNames: 0,
+    relations: 0,
+    code: 0,
+    copiesIn: 0,
+    running: 0,
+    limited: 0,
+    limitedChanges: 0,
+  };
 
   get head(): Expected | undefined {
     return this.#entries[this.#head];
@@ -138,6 +148,11 @@ export class ExpectedQueue {
     return this.#outstanding.limited;
   }
 
+  /** Those of the limited ones that may change something. */
+  get limitedChanges(): number {
+    return this.#outstanding.limitedChanges;
+  }
+
   has(kind: Expected['kind']): boolean {
     return this.#entries.some((entry, index) => index >= this.#head && entry.kind === kind);
   }
@@ -181,7 +196,10 @@ export class ExpectedQueue {
       case 'execute': {
         const { understanding } = entry.running;
         this.#outstanding.running += by;
-        if (entry.running.allowance !== undefined) this.#outstanding.limited += by;
+        if (entry.running.allowance !== undefined) {
+          this.#outstanding.limited += by;
+          if (!understanding.pureRead) this.#outstanding.limitedChanges += by;
+        }
         if (understanding.namesBySql) this.#outstanding.sqlNames += by;
         if (understanding.defines !== 'nothing') this.#outstanding[understanding.defines] += by;
         if (understanding.copiesIn) this.#outstanding.copiesIn += by;

@@ -75,7 +75,7 @@ export class ClientRelay {
   #ready(message: ClientMessage, view: Uint8Array): void {
     checkNames(message);
     if (this.#isAheadOfLimits(message)) {
-      this.#wait(view, () => this.#talk.expected.limited === 0);
+      this.#wait(view, () => !this.#isAheadOfLimits(message));
       return;
     }
     switch (message.kind) {
@@ -338,12 +338,16 @@ export class ClientRelay {
 
   /**
    * An answer that passes a limit must end in an error, which fails its transaction; what stands behind it would run all the same. So
-   * behind a Sync (and behind or before a Query) nothing goes before such answers are complete, and in their own cycle nothing that may change something.
+   * behind a Sync, and before a Query, nothing goes before such answers are complete; in their own cycle nothing that may change something, and
+   * not the Sync itself, which would commit, where they are of something that did.
    */
   #isAheadOfLimits({ kind }: ClientMessage): boolean {
     if (this.#talk.expected.limited === 0) return false;
     if (kind === 'Query') return true;
-    return !this.#door.cycleIsOpen && (kind === 'Parse' || kind === 'Bind' || kind === 'Execute' || kind === 'Describe' || kind === 'Close');
+    if (kind === 'Sync') return this.#door.cycleIsOpen && this.#talk.expected.limitedChanges > 0;
+    return (
+      !this.#door.cycleIsOpen && (kind === 'Parse' || kind === 'Bind' || kind === 'Execute' || kind === 'Describe' || kind === 'Close')
+    );
   }
 
   #changesBehindLimits(statement: PreparedStatement): boolean {

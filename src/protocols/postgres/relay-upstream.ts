@@ -1,5 +1,5 @@
 import { GatewayFault } from '../../core/fault.ts';
-import { fits, fitting, passed } from './allowance.ts';
+import { fits, fitting, passed, ranToItsEnd } from './allowance.ts';
 import type { Conversation } from './conversation.ts';
 import { decodeServer, rowsOf } from './decode.ts';
 import { Descriptions } from './descriptions.ts';
@@ -394,7 +394,8 @@ export class UpstreamRelay {
       this.#tellMasked(head.running);
       const { stopped, errorCode } = head.running;
       if (stopped !== undefined && errorCode === undefined) {
-        this.#failAsTold(head.running, stopped);
+        const stands = status === 'I' && !head.running.understanding.pureRead;
+        this.#failAsTold(head.running, stands ? ranToItsEnd(stopped) : stopped);
         this.#talk.stopping.silent = true;
       }
     }

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as encode from './encode.ts';
 import { answers, outcomes, ready, when } from './fixture.test.ts';
+import { bankResult } from './testing/bank.ts';
 import { transcript } from './testing/transcript.ts';
 
 const rows = 'select id from orders';
+const returning = 'delete from orders returning id';
 const description = ['RowDescription(id)', 'DataRow(1)', 'DataRow(2)'];
 
 /** The fake server is never hit by a cancel: it has ended before. Where one hits, the test says what the server says then. */
@@ -140,6 +142,33 @@ describe('a limited answer in the extended protocol', () => {
     assert.equal(answers(gateway).filter((word) => word === 'Error(54000)').length, 1);
     assert.equal(gateway.server.ran.includes('delete from orders'), false);
     assert.equal(gateway.server.status, 'I');
+  });
+
+  it('commits nothing of a statement that changed something and showed too much', () => {
+    const gateway = ready({
+      limits: { rows: 2 },
+      results: (text) => (text === returning ? { ...bankResult(rows), tag: 'DELETE 3' } : bankResult(text)),
+    });
+    gateway.client(joined([...cycle(returning), sync]));
+    gateway.notify({ kind: 'cancel-delivered' });
+    assert.deepEqual(answers(gateway), [...begun, ...description, 'Error(54000)', 'Ready(I)']);
+    const kinds = gateway.server.messages.map(({ kind }) => kind);
+    assert.equal(kinds.lastIndexOf('Sync'), kinds.length - 1);
+    assert.ok(kinds.lastIndexOf('Parse') > kinds.indexOf('Execute'), 'what must fail came before the Sync');
+  });
+
+  it('says so where it could not be undone any more', () => {
+    const gateway = ready({
+      limits: { rows: 2 },
+      results: (text) => (text === returning ? { ...bankResult(rows), tag: 'DELETE 3' } : bankResult(text)),
+    });
+    gateway.client(encode.query(returning));
+    assert.deepEqual(answers(gateway), [...description, 'Error(54000)', 'Ready(I)']);
+    assert.match(gateway.completions[0]?.reason ?? '', /had run to its end by then, and what it changed stands$/);
+    gateway.notify({ kind: 'cancel-delivered' });
+    gateway.client(encode.query('begin'), encode.query(returning));
+    assert.deepEqual(answers(gateway).slice(-2), ['Error(54000)', 'Ready(E)']);
+    assert.doesNotMatch(gateway.completions.at(-1)?.reason ?? '', /stands/);
   });
 
   it('lets what changes something run when the answer before it was complete', () => {

@@ -30,7 +30,6 @@ export class Stopping {
   #undelivered = 0;
   /** What the deadline that runs is for. */
   #timed: Expected | undefined;
-  #timedStatement = 0;
   #isTimed = false;
   /** Asked for its answers once more: the target may have given them and kept them back. */
   #nudged: Expected | undefined;
@@ -89,16 +88,17 @@ export class Stopping {
 
   // ---- time
 
-  /** At the end of each step: the deadline is for what the target works on now, and starts anew with each statement. */
+  /**
+   * At the end of each step: the deadline is for what the target works on now. A text of several statements is one: the server keeps back
+   * how far it is.
+   */
   time(): void {
     const after = this.#talk.session.limits.inForce.statementTimeoutMs;
     if (after === undefined && !this.#isTimed) return;
     const { head } = this.#talk.expected;
     if (this.#stop !== undefined && this.#stop.head === head) return;
-    const statement = head?.kind === 'query' ? head.running.completed : 0;
-    if (this.#isTimed && head === this.#timed && statement === this.#timedStatement) return;
+    if (this.#isTimed && head === this.#timed) return;
     this.#timed = head;
-    this.#timedStatement = statement;
     // The end of a cycle is no statement: a commit that was cancelled would be one all the same.
     this.#deadline(head === undefined || head.kind === 'sync' ? undefined : after);
   }
