@@ -98,6 +98,31 @@ describe('check', () => {
     assert.deepEqual((JSON.parse(offline.stdout) as { reached: unknown[] }).reached, []);
   });
 
+  it('says what holds at a target besides policy', async () => {
+    const limits =
+      'limits: { rows: 100, bytes: 5000, statement_timeout: 30s, operations_per_minute: 600, rows_per_minute: 7, concurrent_sessions: 2 }';
+    const target = configuration(1).replace(
+      'protocol: postgres',
+      `protocol: postgres\n    ${limits}\n    require_reason: true\n    read_only: true`,
+    );
+    writeFileSync(config, target);
+    const { stdout } = await cli('check', '-c', config, '--offline');
+    const lines = stdout.split('\n').filter((line) => line.startsWith('target orders: '));
+    assert.deepEqual(
+      lines.map((line) => line.slice('target orders: '.length)),
+      [
+        'for reading only',
+        'operations must state a reason',
+        'at most 100 rows of an operation',
+        'at most 5000 bytes of an operation',
+        'at most 30 seconds for a statement',
+        'at most 600 operations a minute for a principal',
+        'at most 7 rows a minute for a principal',
+        'at most 2 sessions at a time for a principal',
+      ],
+    );
+  });
+
   it('a wrong configuration or policy: file, line and column', async () => {
     writeFileSync(config, configuration(1).replace('protocol: postgres', 'protocol: postgress'));
     const wrong = await cli('check', '-c', config);

@@ -59,12 +59,17 @@ async function check(options: CheckOptions): Promise<void> {
 
 /** What holds at a target besides policy, one line each. */
 function restrictions({ limits, requireReason, readOnly }: TargetConfig): string[] {
-  const { operationsPerMinute, concurrentSessions } = limits ?? {};
+  const { rows, bytes, statementTimeoutMs, operationsPerMinute, rowsPerMinute, concurrentSessions } = limits ?? {};
+  const most = (value: number | undefined, what: string): string[] => (value === undefined ? [] : [`at most ${value} ${what}`]);
   return [
     ...(readOnly ? ['for reading only'] : []),
     ...(requireReason ? ['operations must state a reason'] : []),
-    ...(operationsPerMinute === undefined ? [] : [`at most ${operationsPerMinute} operations a minute for a principal`]),
-    ...(concurrentSessions === undefined ? [] : [`at most ${concurrentSessions} sessions at a time for a principal`]),
+    ...most(rows, 'rows of an operation'),
+    ...most(bytes, 'bytes of an operation'),
+    ...most(statementTimeoutMs === undefined ? undefined : statementTimeoutMs / 1000, 'seconds for a statement'),
+    ...most(operationsPerMinute, 'operations a minute for a principal'),
+    ...most(rowsPerMinute, 'rows a minute for a principal'),
+    ...most(concurrentSessions, 'sessions at a time for a principal'),
   ];
 }
 

@@ -84,6 +84,7 @@ interface Outstanding {
   running: number;
   limited: number;
   limitedChanges: number;
+  limitedTexts: number;
 }
 
 /** A first-in-first-out queue whose head is cheap to take. */
@@ -99,6 +100,7 @@ export class ExpectedQueue {
     running: 0,
     limited: 0,
     limitedChanges: 0,
+    limitedTexts: 0,
   };
 
   get head(): Expected | undefined {
@@ -153,6 +155,11 @@ export class ExpectedQueue {
     return this.#outstanding.limitedChanges;
   }
 
+  /** Those of them that came as a Query, which is a cycle by itself. */
+  get limitedTexts(): number {
+    return this.#outstanding.limitedTexts;
+  }
+
   has(kind: Expected['kind']): boolean {
     return this.#entries.some((entry, index) => index >= this.#head && entry.kind === kind);
   }
@@ -199,6 +206,7 @@ export class ExpectedQueue {
         if (entry.running.allowance !== undefined) {
           this.#outstanding.limited += by;
           if (!understanding.pureRead) this.#outstanding.limitedChanges += by;
+          if (entry.kind === 'query') this.#outstanding.limitedTexts += by;
         }
         if (understanding.namesBySql) this.#outstanding.sqlNames += by;
         if (understanding.defines !== 'nothing') this.#outstanding[understanding.defines] += by;

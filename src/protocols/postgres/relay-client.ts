@@ -342,12 +342,22 @@ export class ClientRelay {
    * not the Sync itself, which would commit, where they are of something that did.
    */
   #isAheadOfLimits({ kind }: ClientMessage): boolean {
-    if (this.#talk.expected.limited === 0) return false;
-    if (kind === 'Query') return true;
-    if (kind === 'Sync') return this.#door.cycleIsOpen && this.#talk.expected.limitedChanges > 0;
-    return (
-      !this.#door.cycleIsOpen && (kind === 'Parse' || kind === 'Bind' || kind === 'Execute' || kind === 'Describe' || kind === 'Close')
-    );
+    const { limited, limitedChanges, limitedTexts } = this.#talk.expected;
+    if (limited === 0) return false;
+    switch (kind) {
+      case 'Query':
+        return true;
+      case 'Sync':
+        return limitedTexts > 0 || (this.#door.cycleIsOpen && limitedChanges > 0);
+      case 'Parse':
+      case 'Bind':
+      case 'Execute':
+      case 'Describe':
+      case 'Close':
+        return limitedTexts > 0 || !this.#door.cycleIsOpen;
+      default:
+        return false;
+    }
   }
 
   #changesBehindLimits(statement: PreparedStatement): boolean {

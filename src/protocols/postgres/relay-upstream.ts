@@ -6,14 +6,14 @@ import { Descriptions } from './descriptions.ts';
 import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
 import { faultFields, faultMessage, notice } from './fault.ts';
-import { tagTable } from './frame.ts';
 import { checkPinned } from './login.ts';
 import { maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
 import { maskCopyLine } from './mask-copy.ts';
-import { HEADER_BYTES, LIMIT_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
+import { HEADER_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
 import { describedFields } from './names.ts';
 import { Passing } from '../../core/passing.ts';
 import type { ClientRelay } from './relay-client.ts';
+import { copyCountTable, copyOpenTable, readyCountTable, readyTable } from './server-tables.ts';
 
 /**
  * The target's direction of a ready session. Follows the answers in the order in which they were asked for, masks what must be masked,
@@ -449,6 +449,7 @@ export class UpstreamRelay {
     // A Sync that was already sent reaches the server inside the copy, where it is ignored ("COPY Operations").
     if (direction === 'in') this.#talk.ignoredSyncs = head.kind === 'execute' ? this.#talk.expected.dropSyncs() : 0;
     this.#passOf(running);
+    this.#talk.stopping.failCopy();
   }
 
   #copyData(data: Uint8Array): void {
@@ -482,29 +483,3 @@ function unexpected(what: string, head: Expected | undefined): GatewayFault {
 
 /** Rows of a result that the recording keeps. */
 const sampleRows = 3;
-
-const openedTags = [
-  SERVER_TAG.BindComplete,
-  SERVER_TAG.CloseComplete,
-  SERVER_TAG.CommandComplete,
-  SERVER_TAG.CopyInResponse,
-  SERVER_TAG.CopyOutResponse,
-  SERVER_TAG.EmptyQueryResponse,
-  SERVER_TAG.ErrorResponse,
-  SERVER_TAG.NoData,
-  SERVER_TAG.NoticeResponse,
-  SERVER_TAG.NotificationResponse,
-  SERVER_TAG.ParameterDescription,
-  SERVER_TAG.ParameterStatus,
-  SERVER_TAG.ParseComplete,
-  SERVER_TAG.PortalSuspended,
-  SERVER_TAG.ReadyForQuery,
-  SERVER_TAG.RowDescription,
-  SERVER_TAG.CopyDone,
-].map((tag) => [tag, LIMIT_BYTES.serverOpened] as const);
-const expecting = 'an answer of the target';
-const openRow = [SERVER_TAG.DataRow, LIMIT_BYTES.openedRow] as const;
-const readyTable = tagTable({ expecting, open: [...openedTags, openRow] });
-const readyCountTable = tagTable({ expecting, open: openedTags, count: [SERVER_TAG.DataRow] });
-const copyCountTable = tagTable({ expecting, open: openedTags, count: [SERVER_TAG.CopyData] });
-const copyOpenTable = tagTable({ expecting, open: [...openedTags, [SERVER_TAG.CopyData, LIMIT_BYTES.openedRow] as const] });

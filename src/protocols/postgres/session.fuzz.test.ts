@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { noLimits, type Limits } from '../../core/limits.ts';
 import type { Operation } from '../../core/operation.ts';
 import * as encode from './encode.ts';
 import { bind, execute, flush, joined, parse, ready, sync } from './fixture.test.ts';
@@ -25,6 +26,19 @@ describe('random sessions', () => {
     for (let seed = 1; seed <= 5_000; seed += 1) attempt(seed, (random) => honest(random, clientMessages, true));
   });
 
+  it('whose answers and times are limited', () => {
+    for (let seed = 1; seed <= 3_000; seed += 1) {
+      attempt(seed, (random) => {
+        const limits = { rows: 1, ...(random.below(2) === 0 ? { statementTimeoutMs: 1_000 } : {}) };
+        const gateway = honest(random, random.below(2) === 0 ? clientMessages : namingMessages, false, limits);
+        const shown = transcript(gateway.toClient).filter((word) => word.startsWith('DataRow') || word.startsWith('CopyData')).length;
+        const asked = gateway.operations.filter(({ naming, outcome }) => !naming && outcome !== 'refused').length;
+        assert.ok(shown <= asked, `${shown} rows for ${asked} operations`);
+        checkAnswers(gateway);
+      });
+    }
+  });
+
   it('against a server that says anything', () => {
     for (let seed = 1; seed <= 5_000; seed += 1) attempt(seed, hostile);
   });
@@ -38,8 +52,8 @@ function attempt(seed: number, session: (random: Random) => void): void {
   }
 }
 
-function honest(random: Random, messages: readonly Uint8Array[], mutated: boolean): void {
-  const gateway = open(random);
+function honest(random: Random, messages: readonly Uint8Array[], mutated: boolean, limits: Limits = noLimits): TestGateway {
+  const gateway = open(random, limits);
   const count = 2 + random.below(20);
   let bytes = joined(Array.from({ length: count }, () => random.pick(messages)));
   if (mutated) bytes = damaged(random, bytes);
@@ -52,7 +66,8 @@ function honest(random: Random, messages: readonly Uint8Array[], mutated: boolea
   const seen = Buffer.concat(gateway.toClient).toString('latin1');
   assert.equal(seen.includes(canary), false, 'a sensitive value reached the client');
   assert.equal(seen.includes(backwards), false, 'a sensitive value reached the client, computed');
-  if (!mutated) checkAnswers(gateway);
+  if (!mutated && limits === noLimits) checkAnswers(gateway);
+  return gateway;
 }
 
 /** An open session answers. */
@@ -65,7 +80,7 @@ function checkAnswers(gateway: TestGateway): void {
 }
 
 function hostile(random: Random): void {
-  const gateway = open(random);
+  const gateway = open(random, random.below(2) === 0 ? noLimits : { rows: 1, statementTimeoutMs: 1_000 });
   for (let round = 2 + random.below(12); round > 0 && gateway.ended === undefined; round -= 1) {
     const what = random.below(9);
     if (what < 6) gateway.receive('client', random.pick(clientMessages));
@@ -93,21 +108,24 @@ function checkStream(gateway: TestGateway): void {
   );
 }
 
-function open(random: Random): TestGateway {
+function open(random: Random, limits: Limits): TestGateway {
   const answers = ['allow', 'allow', 'allow', 'allow', 'allow', 'allow', 'allow', 'hold', 'deny'] as const;
   const policy = (operation: Operation): 'allow' | 'deny' | 'hold' => {
     const deletes = operation.acts.some(({ action }) => action === 'sql:delete');
     return deletes ? 'deny' : operation.naming ? 'allow' : random.pick(answers);
   };
-  return ready({ policy, slowServer: true, masking: random.below(4) === 0 ? 'strict' : 'taint' });
+  return ready({ policy, slowServer: true, limits, masking: random.below(4) === 0 ? 'strict' : 'taint' });
 }
 
 function settle(random: Random | undefined, gateway: TestGateway, all: boolean): void {
   for (let round = 0; round < 50; round += 1) {
     if (gateway.held.length > 0 && (all || random === undefined || random.below(2) === 0))
       gateway.answer(random === undefined || random.below(2) === 0);
+    if (gateway.deadlineMs !== undefined && random?.below(8) === 0) gateway.notify({ kind: 'deadline' });
     if (all || random === undefined || random.below(4) === 0) gateway.serve();
-    if (!all || (gateway.held.length === 0 && !gateway.hasUnserved)) return;
+    if (all || random === undefined || random.below(2) === 0)
+      for (const _ of gateway.cancels.splice(0)) gateway.notify({ kind: 'cancel-delivered' });
+    if (!all || (gateway.held.length === 0 && !gateway.hasUnserved && gateway.cancels.length === 0)) return;
   }
 }
 

@@ -144,6 +144,15 @@ describe('a limited answer in the extended protocol', () => {
     assert.equal(gateway.server.status, 'I');
   });
 
+  it('that has ended by then is asked for its end, which the server keeps back', () => {
+    const gateway = ready({ limits: { rows: 2 }, slowServer: true });
+    gateway.client(...cycle(rows));
+    gateway.upstream(encode.emptyServerMessage('ParseComplete'), encode.emptyServerMessage('BindComplete'), encode.rowDescription([field]));
+    gateway.upstream(...['1', '2', '3'].map(row));
+    assert.equal(gateway.server.messages.at(-1)?.kind, 'Flush');
+    assert.equal(gateway.cancels.length, 1);
+  });
+
   it('commits nothing of a statement that changed something and showed too much', () => {
     const gateway = ready({
       limits: { rows: 2 },
@@ -264,7 +273,7 @@ describe('a statement that takes too long', () => {
     const gateway = ready({ limits, slowServer: true });
     gateway.client(encode.query(rows));
     gateway.notify({ kind: 'deadline' });
-    assert.equal(gateway.deadlineMs, 10_000);
+    assert.equal(gateway.deadlineMs, 30_000);
     gateway.notify({ kind: 'deadline' });
     assert.deepEqual(answers(gateway), ['Error(57014)']);
     assert.notEqual(gateway.ended, undefined);

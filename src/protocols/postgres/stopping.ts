@@ -8,8 +8,12 @@ interface Stop {
   readonly fault: GatewayFault;
   /** What the target was answering when it was told to stop. */
   readonly head: Expected | undefined;
+  /** Nothing may go behind it before the target is idle: its transaction may have to be failed. */
+  untilIdle: boolean;
   /** A statement ended by a cancel. */
   hit: boolean;
+  /** It has ended without, and the cancel can come no more: what it stands for is only kept for its words. */
+  over: boolean;
 }
 
 /**
@@ -40,7 +44,7 @@ export class Stopping {
   }
 
   get isActive(): boolean {
-    return this.#stop !== undefined;
+    return this.#stop !== undefined && !this.#stop.over;
   }
 
   /** Nothing more of this answer is shown. */
@@ -48,7 +52,8 @@ export class Stopping {
     running.stopped = fault;
     running.rows += running.copied;
     running.copied = 0;
-    if (this.#stop === undefined) this.#begin(fault);
+    if (this.#stop === undefined || this.#stop.over) this.#begin(fault, true);
+    else this.#stop.untilIdle = true;
   }
 
   /** Cancels what the target is doing. */
@@ -65,7 +70,9 @@ export class Stopping {
   /** The stop is over where no cancel can hit anything any more. */
   settle(): void {
     if (this.#stop === undefined || this.#undelivered > 0) return;
-    if (this.#stop.hit || this.#talk.expected.isEmpty) this.#stop = undefined;
+    const { expected } = this.#talk;
+    if (this.#stop.hit || expected.isEmpty) this.#stop = undefined;
+    else if (!this.#stop.untilIdle && this.#stop.head !== expected.head) this.#stop.over = true;
   }
 
   /** What the client is told instead of an error of the target; undefined: that error. */
@@ -106,11 +113,11 @@ export class Stopping {
   /** Returns why the session ends, where the target does not react. */
   deadlinePassed(): GatewayFault | undefined {
     this.#isTimed = false;
-    const { expected, session, clientFramer, copying } = this.#talk;
+    const { expected, session } = this.#talk;
     const { head } = expected;
     if (head === undefined || head.kind === 'sync') return undefined;
     if (this.#stop?.head === head) return unresponsive(this.#stop.fault);
-    if (copying === undefined && head.kind !== 'query' && !expected.has('sync') && this.#nudged !== head) {
+    if (this.#keepsBack(head) && this.#nudged !== head) {
       this.#nudged = head;
       this.#talk.housekeep(encode.emptyClientMessage('Flush'));
       this.#timed = head;
@@ -122,17 +129,30 @@ export class Stopping {
       new GatewayFault('statement-timeout', {
         publicMessage: `statement_timeout (${seconds} s) of target ${session.target.name} is exceeded: the statement was cancelled`,
       }),
+      false,
     );
-    // While it waits for data the server does not look for cancels.
-    if (copying?.direction === 'in' && clientFramer.atBoundary)
-      this.#talk.forward(encode.copyFail('statement timeout'), copying.running.grant);
+    this.failCopy();
     return undefined;
   }
 
-  #begin(fault: GatewayFault): void {
+  /** While it waits for data the server does not look for cancels. */
+  failCopy(): void {
+    const { copying, clientFramer } = this.#talk;
+    if (this.isActive && copying?.direction === 'in' && clientFramer.atBoundary)
+      this.#talk.forward(encode.copyFail('statement timeout'), copying.running.grant);
+  }
+
+  /** The server may keep answers back: nothing was sent that brings them out. Into a copy no Flush is sent. */
+  #keepsBack(head: Expected | undefined): boolean {
+    return head?.kind !== 'query' && this.#talk.copying === undefined && !this.#talk.expected.has('sync');
+  }
+
+  #begin(fault: GatewayFault, untilIdle: boolean): void {
     const { head } = this.#talk.expected;
-    this.#stop = { fault, head, hit: false };
+    this.#stop = { fault, head, untilIdle, hit: false, over: false };
     this.cancel();
+    // It may have ended already: then the end of its answer lies in the server's buffer, and the client's Sync is not going to come.
+    if (this.#keepsBack(head)) this.#talk.housekeep(encode.emptyClientMessage('Flush'));
     this.#timed = head;
     this.#deadline(graceMs);
   }
@@ -154,6 +174,6 @@ function unresponsive({ code, publicMessage }: GatewayFault): GatewayFault {
 const mustFail = 'REFUSED BY SALLYPORT: a limit was passed';
 const queryCanceled = '57014';
 /** From the cancel to the end of what was cancelled; then the session ends. */
-const graceMs = 10_000;
+const graceMs = 30_000;
 /** The target answers a Flush at once where it has nothing to do. */
 const nudgeMs = 1_000;

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import pg from 'pg';
-import { parse, stringify } from 'yaml';
-import { ApiClient } from '../../../src/cli/client.ts';
-import { eventually, run, startBank, type Bank } from '../../harness.ts';
-import { connected, recordsFrom } from '../../reliability/child.ts';
-import { answerTargets, answerTests, extended } from './answers.ts';
+import { eventually, run } from '../../harness.ts';
+import { extended, failure, LimitedSite } from './site.ts';
 
 /** One target for each limit, all of them the bank's database. What one test uses up, no other has. */
 const targets = {
@@ -15,34 +10,20 @@ const targets = {
   reasons: { require_reason: true },
   reloaded: { limits: { operations_per_minute: 3 } },
   free: {},
-  ...answerTargets,
 };
 
 const policies = `
-@id("all") permit (principal, action, resource);
 @id("the machine room is cleaned on a ticket alone")
 forbid (principal, action == Action::"sql:delete", resource) unless { context has reason && context.reason like "INC-*" };
-@id("deletes wait for a DBA") @review("dba")
-forbid (principal, action == Action::"sql:delete", resource in Target::"patient");
 `;
 
-let bank: Bank;
-before(async () => {
-  bank = await startBank({
-    policies: { 'all.cedar': policies },
-    adjust: (config) => {
-      const { orders } = config['targets'] as unknown as Record<string, object>;
-      const all = Object.entries(targets).map(([name, own]) => [name, { ...structuredClone(orders!), ...own }]);
-      config['targets'] = Object.fromEntries([['orders', orders], ...all]);
-    },
-  });
-  process.env['SALLYPORT_CA'] = bank.authorityFile;
-});
-after(() => bank?.close());
+let site: LimitedSite;
+before(async () => (site = await LimitedSite.start(targets, policies)));
+after(() => site?.bank.close());
 
 describe('operations_per_minute', () => {
   it('refuses what comes too often, says when to come back, and keeps session and transaction in order', async () => {
-    const client = await session('rate');
+    const client = await site.session('rate');
     await client.query('begin');
     for (let times = 1; times < 5; times += 1) await client.query('select 1');
     const error = await failure(client.query('select 1'));
@@ -56,10 +37,10 @@ describe('operations_per_minute', () => {
   });
 
   it('counts over all sessions of the principal and no one else’s, and is on record', async () => {
-    const again = await session('rate');
+    const again = await site.session('rate');
     assert.equal((await failure(again.query('select 1'))).code, '53400');
     await again.end();
-    const other = await session('rate', 'dba-gina');
+    const other = await site.session('rate', 'dba-gina');
     assert.deepEqual((await other.query('select 1 as one')).rows, [{ one: 1 }]);
     await other.end();
     const denied = (await decided('rate')).filter(({ decision }) => decision === 'deny');
@@ -70,22 +51,22 @@ describe('operations_per_minute', () => {
 
 describe('concurrent_sessions', () => {
   it('lets so many in and one more when one has left', async () => {
-    const [first, second] = [await session('doors'), await session('doors')];
-    const { status, stderr } = await run('psql', ['-XAtc', 'select 1'], await bank.env('pipeline', { PGDATABASE: 'doors' }));
+    const [first, second] = [await site.session('doors'), await site.session('doors')];
+    const { status, stderr } = await run('psql', ['-XAtc', 'select 1'], await site.bank.env('pipeline', { PGDATABASE: 'doors' }));
     assert.equal(status, 2);
     assert.match(stderr, /FATAL: {2}concurrent_sessions \(2\) of target doors is reached/);
-    const error = await failure(session('doors'));
+    const error = await failure(site.session('doors'));
     assert.equal(error.code, '53300');
-    await (await session('doors', 'dba-gina')).end();
+    await (await site.session('doors', 'dba-gina')).end();
     await first.end();
-    const third = await eventually('a free place', () => session('doors').catch(() => undefined));
+    const third = await eventually('a free place', () => site.session('doors').catch(() => undefined));
     assert.deepEqual((await second.query('select 1 as one')).rows, [{ one: 1 }]);
     await Promise.all([second.end(), third.end()]);
   });
 
   it('does not let two that come at once both have the last place', async () => {
     await eventually('an empty target', async () => ((await open('doors')) === 0 ? true : undefined));
-    const came = await Promise.allSettled(Array.from({ length: 8 }, () => session('doors')));
+    const came = await Promise.allSettled(Array.from({ length: 8 }, () => site.session('doors')));
     const inside = came.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     assert.equal(inside.length, 2);
     await Promise.all(inside.map((client) => client.end()));
@@ -94,7 +75,7 @@ describe('concurrent_sessions', () => {
 
 describe('require_reason', () => {
   it('refuses what asks for anything without a reason, and says how to state one', async () => {
-    const client = await session('reasons');
+    const client = await site.session('reasons');
     const error = await failure(client.query('select 1'));
     assert.equal(error.code, '42501');
     assert.match(error.message, /target reasons asks for a reason, and none was stated/);
@@ -106,7 +87,7 @@ describe('require_reason', () => {
   });
 
   it('takes it from a leading comment, the setting or the application name, and puts it on record', async () => {
-    const client = await session('reasons');
+    const client = await site.session('reasons');
     await client.query('/* reason: looking around */ select 1');
     await client.query('/* reason: looking around */ select $1::int', [1]);
     assert.equal((await client.query("set sallyport.reason = 'INC-7 it''s broken'")).command, 'SET');
@@ -125,7 +106,7 @@ describe('require_reason', () => {
 
   it('takes it at startup, from psql and psycopg', async () => {
     for (const extra of [{ PGOPTIONS: '-c sallyport.reason=INC-8' }, { PGAPPNAME: 'reason: INC-9' }]) {
-      const env = await bank.env('pipeline', { PGDATABASE: 'reasons', ...extra });
+      const env = await site.bank.env('pipeline', { PGDATABASE: 'reasons', ...extra });
       const told = await run('psql', ['-XAtc', 'select 1'], env);
       assert.deepEqual([told.stdout.trim(), told.stderr], ['1', '']);
       const program = 'import psycopg; c = psycopg.connect(); print(c.execute("select %s", [1]).fetchone())';
@@ -134,7 +115,7 @@ describe('require_reason', () => {
   });
 
   it('is policy’s to read: each reason is decided for itself', async () => {
-    const client = await session('free');
+    const client = await site.session('free');
     const remove = 'delete from payments where id = -1';
     assert.equal((await failure(client.query(remove))).code, '42501');
     await client.query("set sallyport.reason = 'INC-1'");
@@ -146,7 +127,7 @@ describe('require_reason', () => {
   });
 
   it('is set by a statement of its own, in step with pipelined ones and with a failed transaction', async () => {
-    const client = await session('reasons');
+    const client = await site.session('reasons');
     for (const sql of ["set local sallyport.reason = 'x'", "set sallyport.reason = 'x'; select 1", "set sallyport.admin = 'on'"]) {
       const error = await failure(client.query(sql));
       assert.equal(error.code, '0A000', sql);
@@ -163,59 +144,26 @@ describe('require_reason', () => {
   });
 });
 
-answerTests({ bank: () => bank, session, failure, records, reconfigured });
-
 describe('a changed limit', () => {
   it('holds from the next operation on, in sessions that are open', async () => {
-    const client = await session('reloaded');
+    const client = await site.session('reloaded');
     for (let times = 0; times < 3; times += 1) await client.query('select 1');
     assert.equal((await failure(client.query('select 1'))).code, '53400');
-    await reconfigured((all) => (all['reloaded']!['limits'] = { operations_per_minute: 30 }));
+    await site.reconfigure((all) => (all['reloaded']!['limits'] = { operations_per_minute: 30 }));
     await client.query('select 1');
-    await reconfigured((all) => delete all['reloaded']!['limits']);
+    await site.reconfigure((all) => delete all['reloaded']!['limits']);
     for (let times = 0; times < 40; times += 1) await client.query('select 1');
-    await reconfigured((all) => (all['reloaded']!['limits'] = { operations_per_minute: 1 }));
+    await site.reconfigure((all) => (all['reloaded']!['limits'] = { operations_per_minute: 1 }));
     assert.match((await failure(client.query('select 1').then(() => client.query('select 1')))).message, /operations_per_minute \(1\)/);
     await client.end();
   });
 });
 
-function session(target: string, as = 'pipeline') {
-  return bank.client(as).then((options) => connected({ ...options, database: target }));
-}
-
-async function failure(promise: Promise<unknown>): Promise<pg.DatabaseError> {
-  return promise.then(
-    () => assert.fail('was let through'),
-    (error: unknown) => error as pg.DatabaseError,
-  );
-}
-
 async function decided(target: string) {
-  return records('operation.decided', target);
-}
-
-/** Of completed operations, those whose decision named the target. */
-async function records(type: string, target: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const api = async () => new ApiClient(bank.apiUrl, await bank.issuer.mint('auditor-uma'));
-  const all = (await recordsFrom({ api }, 0, ['operation.decided', type])).map(({ record }) => record as Readonly<Record<string, unknown>>);
-  const here = new Set(all.filter((record) => record['target'] === target).map((record) => record['operation']));
-  return all.filter((record) => record['type'] === type && here.has(record['operation']));
+  return site.records('operation.decided', target);
 }
 
 async function open(target: string): Promise<number> {
-  const { sessions } = (await bank.api('platform-pia', '/api/v1/sessions')) as { sessions: { target: string; state: string }[] };
+  const { sessions } = (await site.bank.api('platform-pia', '/api/v1/sessions')) as { sessions: { target: string; state: string }[] };
   return sessions.filter((one) => one.target === target && one.state !== 'closed').length;
-}
-
-async function reconfigured(change: (targets: Record<string, Record<string, unknown>>) => void): Promise<void> {
-  const changes = async (): Promise<number> => {
-    const api = async () => new ApiClient(bank.apiUrl, await bank.issuer.mint('auditor-uma'));
-    return (await recordsFrom({ api }, 0, ['config.changed'])).length;
-  };
-  const before_ = await changes();
-  const config = parse(readFileSync(bank.configFile, 'utf8')) as { targets: Record<string, Record<string, unknown>> };
-  change(config.targets);
-  writeFileSync(bank.configFile, stringify(config, { aliasDuplicateObjects: false }));
-  await eventually('the reload', async () => ((await changes()) > before_ ? true : undefined));
 }
