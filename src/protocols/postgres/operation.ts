@@ -1,5 +1,6 @@
 import type { OpenSession } from '../../core/effect.ts';
 import type { Act, Facts, Operation } from '../../core/operation.ts';
+import type { Target } from '../../core/target.ts';
 import { maskProse } from '../../masking/text.ts';
 import { redactParameters, redactStatement, type BoundParameter, type MaskContext } from './mask.ts';
 import type { Understanding } from './understanding.ts';
@@ -47,7 +48,7 @@ class PostgresOperation implements Operation {
     const { text, exact } = redactStatement(masks, facts, asked.text);
     this.id = session.nextOperationId();
     this.sessionId = session.id;
-    this.acts = understanding === undefined || understanding.acts.length === 0 ? [connectAct(session)] : understanding.acts;
+    this.acts = understanding === undefined || understanding.acts.length === 0 ? connectActs(session.target) : understanding.acts;
     this.facts = question.facts;
     this.pureRead = understanding?.pureRead ?? false;
     this.naming = asked.naming;
@@ -86,9 +87,14 @@ function questionOf(masks: MaskContext, understanding: Understanding | undefined
   return made;
 }
 
-/** What has no act of its own (BEGIN, COMMIT, an empty statement) asks what every use of the target needs. */
-function connectAct(session: OpenSession): Act {
-  return { action: 'connect', object: { type: 'Target', id: session.target.name } };
+/**
+ * What has no act of its own (BEGIN, COMMIT, an empty statement) asks what every use of the target needs. The same array each time, by which the log knows
+ * what it has encoded already.
+ */
+function connectActs(target: Target): readonly Act[] {
+  let acts = connects.get(target);
+  if (acts === undefined) connects.set(target, (acts = [{ action: 'connect', object: { type: 'Target', id: target.name } }]));
+  return acts;
 }
 
 /** A bound parameter as the reviewer sees it: text as sent, binary in hexadecimal. */
@@ -110,6 +116,7 @@ function joined(text: Uint8Array, binding: Uint8Array): Uint8Array {
 
 const unknownStatement: Facts = { protocol: 'postgres' };
 const reasoned = new WeakMap<Understanding, Question & { readonly stated: string }>();
+const connects = new WeakMap<Target, readonly Act[]>();
 const unknownFacts = { mentions: [], mentionsAll: true, relations: [], written: [], opaque: true };
 const encoder = new TextEncoder();
 const lenient = new TextDecoder();
