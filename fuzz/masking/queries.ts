@@ -78,11 +78,25 @@ export class Queries {
     const header = renamed === inner.columns ? name : `${name} (${renamed.map((column) => column.name).join(', ')})`;
     const scope: Scope = [{ alias: name, columns: renamed, isRow: true }];
     const outer = this.#selectList(scope, depth - 1, undefined);
+    if (random.chance(0.15)) return this.#recursive(name, depth);
     const recursive = random.chance(0.1);
     const kind = random.pick(['', '', 'materialized ', 'not materialized ']);
     const body = recursive ? `(${inner.query}) union (select * from ${name} where false)` : inner.query;
     return {
       query: `with ${recursive ? 'recursive ' : ''}${header} as ${kind}(${body}) select ${outer.list} from ${name}`,
+      columns: outer.columns,
+    };
+  }
+
+  /** A recursion that moves values from column to column. */
+  #recursive(name: string, depth: number): Made {
+    const inner = this.#plain(depth - 1, ['text', 'text', 'text']).query;
+    const columns = ['a', 'b', 'd'].map((each) => column(each, 'text'));
+    const moved = this.#random.pick(['b, d, a', 'd, a, b', "b, upper(a), ''", "a || b, '', d"]);
+    const scope: Scope = [{ alias: name, columns, isRow: true }];
+    const outer = this.#selectList(scope, depth - 1, undefined);
+    return {
+      query: `with recursive ${name}(n, a, b, d) as (select 1, s.* from ${inner} s union all select n + 1, ${moved} from ${name} where n < 4) select ${outer.list} from ${name}`,
       columns: outer.columns,
     };
   }
@@ -152,6 +166,23 @@ export class Queries {
     }
     const second = this.#fromItem(depth - 1);
     const scope = [...first.scope, ...second.scope];
+    const both = [first, second].every((side) => side.scope.length === 1 && side.scope[0]!.columns.some(({ name }) => name === 'id'));
+    if (both && random.chance(0.3)) {
+      const [a, b] = [first.scope[0]!, second.scope[0]!];
+      const merged = { alias: this.#name('u'), columns: [column('id', 'int')], isRow: true };
+      return {
+        from: `${first.from} ${random.pick(['join', 'left join', 'full join'])} ${second.from} using (id) as ${merged.alias}`,
+        scope: [a, b, merged],
+      };
+    }
+    if (!this.#clean && random.chance(0.15)) {
+      const columns = scope.flatMap((item) => item.columns).map((old, index) => ({ ...old, name: `j${index}` }));
+      const alias = this.#name('j');
+      return {
+        from: `(${first.from} join ${second.from} on true) as ${alias}(${columns.map(({ name }) => name).join(', ')})`,
+        scope: [{ alias, columns, isRow: true }],
+      };
+    }
     const join = random.pick(['join', 'left join', 'full join', 'cross join', 'natural left join']);
     if (join === 'natural left join' && this.#clean) return first;
     const on =
@@ -176,6 +207,14 @@ export class Queries {
       return {
         from: `${source} as ${alias}`,
         scope: [{ alias, columns: columns.split(' ').map((name) => column(name, 'text')), isRow: true }],
+      };
+    }
+    if (random.chance(0.06)) {
+      const alias = this.#name('v');
+      const rows = Array.from({ length: 2 }, () => `(${random.pick(constants.text)}, ${random.pick(constants.int)})`);
+      return {
+        from: `(values ${rows.join(', ')}) as ${alias}(x, y)`,
+        scope: [{ alias, columns: [column('x', 'text'), column('y', 'int')], isRow: true }],
       };
     }
     const relation = random.pick(this.#relations());
@@ -566,6 +605,9 @@ ts_debug('simple', {text})
 (select ts_stat.word from ts_stat('select to_tsvector(''simple'', secret) from people'))
 jsonb_to_record(to_jsonb({row})) as zz(secret text)
 regexp_matches({text}, '(.*)')
+rows from (string_to_table({text}, '-'), generate_series(1, 2)) with ordinality
+(select {correlated} union all select {correlated})
+(select max({text}) over () from (select 1) one)
 f_same({text})
 pg_input_error_info({text}, 'integer')
 `);

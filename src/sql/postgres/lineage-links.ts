@@ -22,8 +22,8 @@ export function bind(links: readonly Link[], step: () => void): Bound {
     for (const link of telling) {
       const { touched, beside } = link;
       for (const item of new Set(touched.values())) {
-        step();
         const told = [...touched].filter(([, its]) => its !== item || isMadeUp(item, link));
+        for (let count = -1; count < told.length; count += 1) step();
         const others = told.map(([column, its]) => (link.kind === 'same' ? (values.get(its) ?? nothing) : valueOf(column, its)));
         const before = values.get(item) ?? nothing;
         const after = union([before, beside, ...others]);

@@ -386,6 +386,7 @@ export class QueryTracer implements Tracing {
   // ---- what is looked at
 
   readonly touch = (column: Column, item: Item): void => {
+    this.step();
     this.#looking?.touched.set(column, item);
   };
 
@@ -473,8 +474,8 @@ function sameSources(one: Value, other: Value): boolean {
   return true;
 }
 
-/** Nodes of one statement. */
-const mostSteps = 20_000;
+/** Nodes of one statement, and columns looked at. */
+const mostSteps = 40_000;
 /** MaxTupleAttributeNumber of the server. */
 const mostColumns = 1_664;
 const mostRounds = 20;

@@ -64,22 +64,23 @@ export function columnValue(relation: number, column: string): Value {
   return { sources: new Map([[`${relation} ${column}`, { relation, column, path: [] }]]), document: true };
 }
 
-/** Of one value it is the value itself. */
+/** Of one value it is the value itself. Copies nothing where the largest has all the sources of the others. */
 export function union(values: readonly Value[]): Value {
-  const [first] = values;
-  if (first === undefined) return nothing;
-  let only: Value | undefined;
+  let largest = nothing;
+  for (const value of values) if (value.sources.size > largest.sources.size) largest = value;
+  let isOne = true;
   let sources: Map<string, Source> | undefined;
   for (const value of values) {
-    if (value.sources.size === 0 || value === only) continue;
-    if (only === undefined) only = value;
-    else {
-      sources ??= new Map(only.sources);
-      for (const [key, source] of value.sources) sources.set(key, source);
+    if (value.sources.size === 0 || value === largest) continue;
+    isOne = false;
+    for (const [key, source] of value.sources) {
+      if ((sources ?? largest.sources).has(key)) continue;
+      sources ??= new Map(largest.sources);
+      sources.set(key, source);
     }
   }
-  if (sources !== undefined) return { sources, document: false };
-  return only ?? nothing;
+  if (sources === undefined) return isOne ? largest : computed(largest);
+  return sources.size > mostSources ? unresolved('too many sources') : { sources, document: false };
 }
 
 /** The same sources, but no longer the document itself. */
@@ -110,3 +111,5 @@ export function renamed(columns: readonly Column[], names: readonly string[]): r
 }
 
 const mostSteps = 32;
+/** Of one value. Keeps the cost of long expressions down. */
+const mostSources = 2_000;

@@ -273,4 +273,6 @@ describe('a statement that grows while it is traced', () => {
     assert.equal(shown(`with w0 as (select * from c), ${doubled.join(', ')} select * from w14`), 'not certain');
     assert.notEqual(shown(sql), '');
   });
+  test('as is one that would be parsed again for long', () =>
+    assert.equal(shown(`select 1 from c where name in (${Array.from({ length: 7_000 }, () => "'longer'").join(', ')})`), 'not certain'));
 });

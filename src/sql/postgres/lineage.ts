@@ -19,6 +19,7 @@ export interface TracedText {
  * without a rule, code, types and operators that are not the server's own. Never throws.
  */
 export function traceLineage({ sql, index, inner }: TracedText, catalogue: LineageCatalogue): Lineage | undefined {
+  if (sql.length > mostCharacters) return undefined;
   try {
     const statement = tagged(parseStatements(sql)[index]?.['stmt']);
     const query = statement === undefined ? undefined : queryOf(statement, inner);
@@ -52,5 +53,7 @@ function sourcesOf(value: Value): readonly Source[] {
 }
 
 const rowStatements: ReadonlySet<string> = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
+/** A longer text is not parsed a second time; it takes too long. */
+const mostCharacters = 64 * 1024;
 /** CURSOR_OPT_HOLD of the server's parsenodes.h. */
 const cursorHold = 0x20;
