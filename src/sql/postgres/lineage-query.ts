@@ -310,9 +310,23 @@ export class QueryTracer implements Tracing {
     const inConflict = withItems(scope, [target, { ...target, alias: 'excluded' }]);
     const changed = conflict === undefined ? nothing : usedValues(conflict['targetList'], inConflict, this);
     const chosen = conflict === undefined ? nothing : usedValue(conflict['whereClause'], inConflict, this);
+    const met = conflict === undefined ? nothing : this.#conflictKeys(conflict, withItems(scope, [target]));
     const stored = union([unionOfColumns(given.columns), changed]);
     const from = { ...emptyFrom, predicates: given.predicates, counted: given.counted, links: given.links };
-    return this.#returning(body, scope, target, stored, from, [predicates, chosen], []);
+    return this.#returning(body, scope, target, stored, from, [predicates, chosen, met], []);
+  }
+
+  /** ON CONFLICT (…): whether a row of such a key is there decides what happens. */
+  #conflictKeys(conflict: Body, scope: QueryScope): Value {
+    const infer = inline(conflict['infer']);
+    if (infer === undefined) return nothing;
+    if (infer['conname'] !== undefined) return unresolved('a constraint by its name');
+    const keys = listOf(infer['indexElems']).map((node) => {
+      const element = tagged(node)?.body ?? unresolved('a key was expected');
+      const name = text(element['name']);
+      return usedValue(name === undefined ? element['expr'] : { ColumnRef: { fields: [{ String: { sval: name } }] } }, scope, this);
+    });
+    return union([...keys, usedValue(infer['whereClause'], scope, this)]);
   }
 
   #update(body: Body, outer: QueryScope): Rows {

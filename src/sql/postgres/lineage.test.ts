@@ -193,7 +193,9 @@ cases(
   `
 insert into o (memo) values ('x') returning upper(memo), id => {o.memo} {o.id}
 insert into o (memo) select ssn from c returning upper(memo) => {c.ssn o.memo}
-insert into o (id) values (1) on conflict (id) do update set memo = excluded.memo where o.memo <> 'a' returning id => {o.id o.memo} | {o.memo}
+insert into o (id) values (1) on conflict (id) do update set memo = excluded.memo where o.memo <> 'a' returning id => {o.id o.memo} | {o.id o.memo}
+insert into c (id) values (1) on conflict (ssn, lower(name)) where doc is null do nothing returning id => {c.id} | {c.doc c.name c.ssn}
+insert into c (id) values (1) on conflict on constraint x do nothing returning id => not certain
 update c set name = 'x' where ssn = '1' returning old.name || '', new.id, name || '' => {c.name} {c.id} {c.name} | {c.ssn}
 update c set name = o.memo from o where o.id = c.id returning upper(c.name) => {c.name o.memo} | {c.id o.id}
 update c set name = 'x' returning with (old as before) before.ssn || '' => {c.ssn}
