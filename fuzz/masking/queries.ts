@@ -54,10 +54,12 @@ export class Queries {
     return [{ alias, columns, isRow: this.#wholeRows, hidden: relation.columns }];
   }
 
-  /** A condition, or whatever else decides which rows there are. */
+  /** A condition, or whatever else decides which rows there are. Not by comparing rows with each other: that may spell a value out. */
   #deciding(scope: Scope, make: (scope: Scope) => string): string {
-    if (!this.#chosen || this.#inValue > 0) return make(scope);
-    return make(scope.map((item) => ({ ...item, columns: item.hidden ?? item.columns })));
+    const stored = scope.filter((item) => item.hidden !== undefined);
+    if (!this.#chosen || this.#inValue > 0 || stored.length === 0) return make(scope);
+    const item = this.#random.pick(stored);
+    return make([{ ...item, columns: item.hidden! }]);
   }
 
   #query(depth: number): Made {
