@@ -64,7 +64,8 @@ export class Queries {
 
   #query(depth: number): Made {
     const random = this.#random;
-    if (depth > 1 && random.chance(0.12)) {
+    // A constant in a branch says what the branch is chosen by.
+    if (depth > 1 && !this.#chosen && random.chance(0.12)) {
       const [left, right] = [this.#plain(depth - 1, ['text']), this.#plain(depth - 1, ['text'])];
       return { query: `${left.query} ${random.pick(['union', 'union all', 'except', 'intersect'])} ${right.query}`, columns: left.columns };
     }
@@ -140,7 +141,7 @@ export class Queries {
 
   #selectList(scope: Scope, depth: number, types: readonly ColumnType[] | undefined): { list: string; columns: readonly Column[] } {
     const random = this.#random;
-    const wanted = types ?? Array.from({ length: random.between(1, 3) }, () => random.pick(allTypes));
+    const wanted = types ?? Array.from({ length: random.between(1, 3) }, () => random.pick(this.#chosen ? provenTypes : allTypes));
     const items: string[] = [];
     const columns: Column[] = [];
     for (const type of wanted) {
@@ -234,7 +235,7 @@ export class Queries {
   }
 
   #any(scope: Scope, depth: number): string {
-    return this.#value(this.#random.pick(allTypes), scope, depth);
+    return this.#value(this.#random.pick(this.#chosen ? provenTypes : allTypes), scope, depth);
   }
 
   #value(type: ColumnType, scope: Scope, depth: number): string {
@@ -567,6 +568,9 @@ function without(what: RegExp): Readonly<Record<ColumnType, readonly string[]>> 
 }
 
 const allTypes = Object.keys(constants) as ColumnType[];
+
+/** Without one that is made in the database: what its input function does is not known. */
+const provenTypes = allTypes.filter((type) => type !== 'comp');
 
 const aggregates = lines(`
 string_agg({text}, ',')

@@ -215,6 +215,7 @@ class MaskingRun {
     this.#counts['over-masked cells'] += different;
     const what = error === undefined ? 'a value without a class is masked' : 'a statement without a class is refused';
     this.#overMasked.push(`case ${caseIndex}: ${what}: ${sql}`);
+    this.#options.progress(`${different} cells over-masked by case ${caseIndex}: ${sql.slice(0, 400)}`);
   }
 
   readonly #overMasked: string[] = [];
