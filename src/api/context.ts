@@ -1,5 +1,5 @@
 import type { ApprovalDesk } from '../approvals/index.ts';
-import type { AuditLog } from '../audit/index.ts';
+import type { AuditLog, LogsTogether } from '../audit/index.ts';
 import type { LiveSession } from '../core/ports.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Protocol } from '../core/target.ts';
@@ -70,8 +70,9 @@ export interface ApiSessions {
 /** The desk as it is; it appends `approval.answered` itself, durable before `answer` resolves. Texts of its views are safe to print. */
 export type ApiApprovals = Pick<ApprovalDesk, 'list' | 'find' | 'exactText' | 'answer' | 'subscribe'>;
 
-/** The audit log as it is. */
-export type ApiAudit = Pick<AuditLog, 'append' | 'durable' | 'durableCount' | 'query' | 'tail' | 'checkpoint' | 'verifierKey'>;
+/** The gateway's own log, to which everything that the API does is appended, and every log of the gateway, to be read as one. */
+export type ApiAudit = Pick<AuditLog, 'append' | 'durable' | 'durableCount' | 'checkpoint' | 'verifierKey'> &
+  Pick<LogsTogether, 'query' | 'tail' | 'end'>;
 
 export interface ApiRecordings {
   /** The recording of a session, sealed or still growing, as it is stored (JSON lines); undefined where there is none. */

@@ -131,6 +131,8 @@ export const approvalDetail = approval.extend({
 });
 
 export const auditEntry = z.object({
+  /** Which of several logs (`gateway`, `workers/1`); absent where there is but one. */
+  log: z.string().optional(),
   sequence: z.int(),
   record: z.looseObject({ type: z.string(), time, gateway: z.string() }),
 });
@@ -138,7 +140,7 @@ export const auditEntry = z.object({
 export const auditPage = z.object({
   records: z.array(auditEntry),
   /** Ask again with `sequence` set to this for what follows; `null` at the end. */
-  next: z.int().nullable(),
+  next: z.union([z.int(), z.string()]).nullable(),
 });
 
 export const checkpoint = z.object({ checkpoint: z.string(), verifier_key: z.string(), records: z.int() });

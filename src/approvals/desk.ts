@@ -76,7 +76,7 @@ export class ApprovalDesk implements ApprovalPort {
       });
     }
     this.#admit(approval, held);
-    this.#file(approval);
+    this.#file(approval, held.log);
     return this.#handle(approval, held);
   }
 
@@ -168,13 +168,14 @@ export class ApprovalDesk implements ApprovalPort {
   }
 
   /** Puts the request on record and shows it once that is durable. Throws where the log refuses it at once. */
-  #file(approval: Approval): void {
+  #file(approval: Approval, log: string | undefined): void {
     const { audit, store, clock } = this.#ports;
     let sequence: number;
     try {
       sequence = audit.append({
         type: 'approval.requested',
         approval: approval.id,
+        ...(log === undefined ? {} : { log }),
         session: approval.session,
         operation: approval.operation,
         target: approval.target,

@@ -17,6 +17,7 @@ import type { MerkleProof } from './disk/reader.ts';
 import { LogReader } from './disk/reader.ts';
 import { isNew, recover } from './disk/recover.ts';
 
+export { LogsTogether, type FoundRecord, type NamedLog, type Place } from './together.ts';
 export type { LogHealth, LoggedRecord, MerkleProof, RecordQuery, TailOptions };
 
 export interface AuditLogOptions {

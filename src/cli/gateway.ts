@@ -1,29 +1,27 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSecureContext, type SecureContext } from 'node:tls';
 import { startApi, type ApiServer } from '../api/server.ts';
 import { ApprovalDesk, SqliteApprovalStore } from '../approvals/index.ts';
-import { openAuditLog, type AuditLog } from '../audit/index.ts';
-import { ConfigWatcher, loadConfig, RestartNeeded, type Config, type TargetConfig } from '../config/index.ts';
+import { LogsTogether, type AuditLog } from '../audit/index.ts';
+import { ConfigWatcher, loadConfig, RestartNeeded, type Config } from '../config/index.ts';
 import { GatewayFault } from '../core/fault.ts';
-import { Pipeline } from '../core/pipeline.ts';
-import type { ClockPort } from '../core/ports.ts';
+import { appendIfPossible } from '../core/pipeline-session.ts';
 import { createIdentity, createSqliteGatewayTokenStore, type Identity } from '../identity/index.ts';
 import { CancelRegistry } from '../net/cancel.ts';
-import { nodeCrypto } from '../net/crypto.ts';
-import { listen, type Listener } from '../net/listener.ts';
 import { SessionRegistry } from '../net/sessions.ts';
-import { compilePolicies, createPolicyEngine, type PolicyEngine, type PolicySet } from '../policy/index.ts';
-import type { PostgresEnvironment } from '../protocols/postgres/index.ts';
-import { wireProtocols } from '../protocols/registry.ts';
-import { createRecordings, type Recordings } from '../recordings/index.ts';
-import { createAnalyser, loadParser } from '../sql/postgres/index.ts';
+import type { Recordings } from '../recordings/index.ts';
+import { loadParser } from '../sql/postgres/index.ts';
 import { openDatabase } from '../store/index.ts';
 import { apiContext } from './gateway/api-context.ts';
+import { DataPath } from './gateway/data-path.ts';
+import { InForce } from './gateway/in-force.ts';
 import { keyFile } from './gateway/key-file.ts';
 import { createLog, type OperatorLog } from './gateway/log.ts';
-import { Targets } from './gateway/targets.ts';
+import { clock, openOwnRecord, recordingsOf } from './gateway/own-log.ts';
+import type { Plane } from './gateway/plane.ts';
+import { tokenLimits } from './gateway/token-limits.ts';
+import { Pool } from './gateway/workers/pool.ts';
+import { openRetired, workersOnDisk, type RetiredRecord } from './gateway/workers/retired.ts';
 
 export interface Gateway {
   /** Ports that were bound, where the configuration leaves the choice to the system (0). */
@@ -47,8 +45,9 @@ export async function startGateway(configPath: string, options: GatewayOptions =
   await loadParser();
   // Nothing that takes time between reading the files and watching them.
   const config = await loadConfig(configPath);
-  const log = createLog(options.logLevel ?? 'info');
-  const running = new RunningGateway(config, log);
+  const logLevel = options.logLevel ?? 'info';
+  const log = createLog(logLevel);
+  const running = new RunningGateway(config, log, logLevel);
   try {
     await running.start();
   } catch (error) {
@@ -59,34 +58,26 @@ export async function startGateway(configPath: string, options: GatewayOptions =
 }
 
 class RunningGateway implements Gateway {
-  readonly ports = { postgres: undefined as number | undefined, api: undefined as number | undefined, targets: new Map<string, number>() };
+  ports: Gateway['ports'] & { readonly api: number | undefined } = { postgres: undefined, api: undefined, targets: new Map() };
   readonly #log: OperatorLog;
+  readonly #logLevel: string;
   readonly #watcher: ConfigWatcher;
-  readonly #sessions = new SessionRegistry();
-  readonly #cancels = new CancelRegistry();
-  readonly #analyser = createAnalyser({ maxShapes: 10_000 });
-  readonly #policy: PolicyEngine;
-  readonly #listeners: Listener[] = [];
-  readonly #maskingKey: Uint8Array;
-  #config: Config;
-  #targets: Targets;
-  #tls: SecureContext | undefined;
+  readonly #inForce: InForce;
   #audit: AuditLog | undefined;
+  #retired: readonly RetiredRecord[] = [];
   #identity: Identity | undefined;
   #desk: ApprovalDesk | undefined;
+  #plane: Plane | undefined;
   #api: ApiServer | undefined;
   #database: ReturnType<typeof openDatabase> | undefined;
-  #validity: NodeJS.Timeout | undefined;
   #housekeeping: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: Config, log: OperatorLog) {
-    this.#config = config;
+  constructor(config: Config, log: OperatorLog, logLevel: string) {
     this.#log = log;
-    this.#maskingKey = keyFile(join(config.gateway.data, 'keys', 'masking.key'));
-    this.#targets = this.#newTargets(config);
-    this.#policy = createPolicyEngine(policySet(config), { now: Date.now });
-    this.#tls = secureContext(config);
+    this.#logLevel = logLevel;
+    const maskingKey = keyFile(join(config.gateway.data, 'keys', 'masking.key'));
+    this.#inForce = new InForce(config, maskingKey, (what, error) => log.problem(what, error));
     this.#watcher = new ConfigWatcher(config, {
       apply: (next, previous) => this.#apply(next, previous),
       refused: (error) => log.problem('configuration not reloaded: nothing was changed', error),
@@ -98,54 +89,44 @@ class RunningGateway implements Gateway {
   }
 
   async start(): Promise<void> {
-    const { gateway, audit: auditConfig, listeners, unsafe } = this.#config;
-    const audit = await this.#openAudit();
+    const { gateway, audit: auditConfig, listeners, unsafe } = this.#inForce.config;
+    const policyVersion = (): string => this.#inForce.policy.version;
+    const { audit, recordings } = await openOwnRecord({ config: this.#inForce.config, worker: undefined, policyVersion, log: this.#log });
     this.#audit = audit;
     const database = openDatabase(join(gateway.data, 'state.db'));
     this.#database = database;
-    const recordings = createRecordings({ folder: join(gateway.data, 'recordings'), clock });
-    await this.#recoverRecordings(recordings, audit);
     const started = audit.append({
       type: 'gateway.started',
       version: packageVersion,
       durability: auditConfig.durability,
-      config_digest: this.#config.digest,
+      config_digest: this.#inForce.config.digest,
       unsafe,
     });
     await audit.durable(started);
     for (const name of unsafe) this.#log.warn('unsafe setting in force', { setting: name });
+    await this.#openRetired(audit, policyVersion);
 
     this.#identity = createIdentity({
-      issuers: this.#config.issuers,
+      issuers: this.#inForce.config.issuers,
       tokenStore: createSqliteGatewayTokenStore(database),
       clock,
-      gatewayTokens: tokenLimits(this.#config),
-      isTarget: (name) => this.#targets.find(name) !== undefined,
+      gatewayTokens: tokenLimits(this.#inForce.config),
+      isTarget: (name) => this.#inForce.targets.find(name) !== undefined,
     });
     this.#desk = new ApprovalDesk({
       store: new SqliteApprovalStore(database),
       audit,
       clock,
-      policyVersion: () => this.#policy.version,
-      apiUrl: () => this.#config.gateway.apiUrl,
+      policyVersion,
+      apiUrl: () => this.#inForce.config.gateway.apiUrl,
     });
-    const pipeline = new Pipeline({
-      identity: this.#identity,
-      policy: this.#policy,
-      approvals: this.#desk,
-      audit,
-      recordings,
-      clock,
-      findTarget: (name) => this.#targets.find(name),
-      newSessionId: sessionId,
-      maxSessionMs: () => this.#config.session.maxLifetimeMs,
-    });
-    await this.#listenPostgres(pipeline, audit);
-    if (listeners.api !== undefined) await this.#listenApi(recordings);
-    this.#validity = setInterval(() => void this.#endInvalidSessions(), validityIntervalMs);
+    this.#plane = gateway.workers > 1 ? this.#pool(audit, this.#desk) : this.#dataPath(audit, recordings, this.#desk);
+    const { postgres, targets } = await this.#plane.start();
+    this.ports = { postgres, api: undefined, targets };
+    if (listeners.api !== undefined) await this.#listenApi(this.#plane, recordings);
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
     this.#watcher.start();
-    this.#log.info('gateway started', { name: gateway.name, version: packageVersion, postgres: this.ports.postgres, api: this.ports.api });
+    this.#log.info('gateway started', { name: gateway.name, version: packageVersion, postgres, api: this.ports.api });
   }
 
   close(reason = 'stopped by the operator'): Promise<void> {
@@ -155,12 +136,11 @@ class RunningGateway implements Gateway {
 
   async #close(reason: string): Promise<void> {
     this.#watcher.stop();
-    clearInterval(this.#validity);
     clearInterval(this.#housekeeping);
-    const listeners = this.#listeners.map((listener) => listener.close('the gateway is stopping'));
-    await Promise.race([Promise.all(listeners), delay(closeTimeoutMs)]);
+    await this.#plane?.close(reason);
     await this.#api?.close();
     this.#desk?.stop();
+    for (const { audit } of this.#retired) await audit.close();
     if (this.#audit !== undefined) {
       if (this.#audit.healthy) this.#audit.append({ type: 'gateway.stopped', reason });
       await this.#audit.close();
@@ -170,107 +150,70 @@ class RunningGateway implements Gateway {
 
   // ---- parts
 
-  /** Sessions that a killed gateway left open: their recordings are sealed now, and that they were is on record. */
-  async #recoverRecordings(recordings: Recordings, audit: AuditLog): Promise<void> {
-    const { recovered, failed } = await recordings.recover();
-    for (const { session, recording, droppedBytes } of recovered) {
-      audit.append({ type: 'recording.recovered', session, dropped_bytes: droppedBytes, recording });
-    }
-    for (const { file, reason } of failed) this.#log.warn('recording not sealed', { file, reason });
+  #dataPath(audit: AuditLog, recordings: Recordings, approvals: ApprovalDesk): Plane {
+    const parts = { audit, recordings, approvals, clock, inForce: this.#inForce, identity: this.#opened(this.#identity), log: this.#log };
+    return new DataPath({ ...parts, sessions: new SessionRegistry(), cancels: new CancelRegistry() });
   }
 
-  #openAudit(): Promise<AuditLog> {
-    const { gateway, audit } = this.#config;
-    return openAuditLog({
-      folder: join(gateway.data, 'audit'),
-      origin: `${gateway.host}/sallyport/${gateway.name}`,
-      gateway: gateway.name,
-      policyVersion: () => this.#policy.version,
-      privateKeyFile: join(gateway.data, 'keys', 'audit.key'),
-      digestKeyFile: join(gateway.data, 'keys', 'digest.key'),
-      durability: audit.durability,
-      clock,
-      onHealth: (health) => this.#log.warn('audit log health', { ...health }),
-    });
+  #pool(audit: AuditLog, desk: ApprovalDesk): Plane {
+    return new Pool({ inForce: this.#inForce, audit, desk, version: packageVersion, logLevel: this.#logLevel, log: this.#log });
   }
 
-  async #listenPostgres(pipeline: Pipeline, audit: AuditLog): Promise<void> {
-    const start = async (address: { host: string | undefined; port: number }, target: TargetConfig | undefined): Promise<Listener> => {
-      const environment = this.#environment(target);
-      const listener = await listen({
-        host: address.host,
-        port: address.port,
-        newSession: () => wireProtocols.postgres.createSession(environment()),
-        maxConnections: 10_000,
-        protocol: 'postgres',
-        listenerTarget: target?.name,
-        pipeline,
-        audit,
-        serverTls: this.#tls === undefined ? undefined : () => this.#tls as SecureContext,
-        alpn: wireProtocols.postgres.alpn,
-        upstreamOf: (name) => this.#targets.address(name),
-        prepare: (name, part) => this.#targets.prepare(name, part),
-        cancels: this.#cancels,
-        sessions: this.#sessions,
-        report: (what, fault, session) => this.#log.problem(what, fault, { session }),
-      });
-      this.#listeners.push(listener);
-      return listener;
-    };
-    if (this.#config.listeners.postgres !== undefined) this.ports.postgres = (await start(this.#config.listeners.postgres, undefined)).port;
-    for (const target of this.#config.targets) {
-      if (target.listen !== undefined) this.ports.targets.set(target.name, (await start(target.listen, target)).port);
+  /** What became of workers' logs is on record before anything else is written. */
+  async #openRetired(audit: AuditLog, policyVersion: () => string): Promise<void> {
+    this.#retired = await openRetired(this.#inForce.config, policyVersion, this.#log);
+    for (const retired of this.#retired) {
+      audit.append({ type: 'log.witnessed', log: retired.name, checkpoint: await retired.audit.checkpoint() });
     }
   }
 
-  #environment(target: TargetConfig | undefined): () => PostgresEnvironment {
-    return () => {
-      const targets = this.#targets;
-      const current = this.#config.targets.find((one) => one.name === target?.name);
-      return {
-        crypto: nodeCrypto,
-        listenerTarget: target?.name,
-        clientAuth: current?.clientAuth ?? 'password',
-        canEncrypt: this.#tls !== undefined,
-        unsafePlaintext: this.#config.gateway.unsafePlaintext,
-        openidConfiguration: this.#config.issuers.map((issuer) => `${issuer.issuer}/.well-known/openid-configuration`)[0],
-        analyse: (sql) => this.#analyser.analyse(sql),
-        target: (name) => targets.postgres(name),
-        reveals: (principal, of) => this.#policy.reveals(principal, of, targets.classes.names),
-        policyVersion: () => this.#policy.version,
-      };
-    };
-  }
-
-  async #listenApi(recordings: Recordings): Promise<void> {
-    const { api } = this.#config.listeners;
+  async #listenApi(plane: Plane, recordings: Recordings): Promise<void> {
+    const { api } = this.#inForce.config.listeners;
     const context = apiContext({
-      config: () => this.#config,
+      config: () => this.#inForce.config,
       version: packageVersion,
       identity: this.#opened(this.#identity),
-      policy: this.#policy,
+      policy: this.#inForce.policy,
       desk: this.#opened(this.#desk),
       audit: this.#opened(this.#audit),
-      sessions: this.#sessions,
-      targets: () => this.#targets,
-      recordings,
-      analyse: (sql) => this.#analyser.analyse(sql),
+      logs: this.#logs(plane),
+      plane,
+      targets: () => this.#inForce.targets,
+      readRecording: (session) => this.#readRecording(recordings, session),
+      analyse: (sql) => this.#inForce.analyse(sql),
       ports: this.ports,
-      problems: () => this.#problems(),
+      problems: () => this.#problems(plane),
       report: (what, error) => this.#log.problem(what, error),
     });
-    const { tls } = this.#config.gateway;
+    const { tls } = this.#inForce.config.gateway;
     this.#api = await startApi(context, {
       host: api?.host,
       port: api?.port ?? 0,
       tls: tls === undefined ? undefined : { cert: tls.certificate.text(), key: tls.key.text(), minVersion: 'TLSv1.2' },
     });
-    this.ports.api = this.#api.port;
+    this.ports = { ...this.ports, api: this.#api.port };
   }
 
-  #problems(): readonly string[] {
+  #logs(plane: Plane): LogsTogether {
+    const own = named('gateway', this.#opened(this.#audit));
+    const retired = this.#retired.map(({ name, audit }) => named(name, audit));
+    return new LogsTogether(own, () => [...plane.logs, ...retired]);
+  }
+
+  async #readRecording(own: Recordings, session: string): ReturnType<Recordings['read']> {
+    const { config } = this.#inForce;
+    const workers = workersOnDisk(config).map((worker) => recordingsOf(config, worker));
+    for (const recordings of [own, ...workers]) {
+      const found = await recordings.read(session);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #problems(plane: Plane): readonly string[] {
     if (this.#closing !== undefined) return ['the gateway is stopping'];
-    return this.#audit?.healthy === true ? [] : ['the audit log cannot be written: every operation is denied'];
+    const own = this.#audit?.healthy === true ? [] : ['the audit log cannot be written: every operation is denied'];
+    return [...own, ...plane.problems()];
   }
 
   // ---- changes
@@ -278,59 +221,28 @@ class RunningGateway implements Gateway {
   async #apply(next: Config, previous: Config): Promise<void> {
     const fixed = restartKeys(next, previous);
     if (fixed.length > 0) throw new RestartNeeded(fixed);
-    const policies = policySet(next);
-    const targets = this.#newTargets(next);
-    const tls = secureContext(next);
     const audit = this.#opened(this.#audit);
-    const before = this.#policy.version;
-    const changed = audit.append({ type: 'config.changed', config_digest: next.digest, previous: previous.digest });
-    await audit.durable(changed);
-    this.#opened(this.#identity).reconfigure(next.issuers, tokenLimits(next));
-    this.#config = next;
-    this.#targets = targets;
-    this.#tls = tls;
-    if (policies.version !== before) {
-      this.#policy.replace(policies);
-      audit.append({ type: 'policy.changed', policy_digest: policies.version, policies: policies.policies.length, previous: before });
+    const plane = this.#opened(this.#plane);
+    const change = this.#inForce.prepare(next);
+    await plane.prepare(change);
+    try {
+      const changed = audit.append({ type: 'config.changed', config_digest: next.digest, previous: previous.digest });
+      await audit.durable(changed);
+      this.#opened(this.#identity).reconfigure(next.issuers, tokenLimits(next));
+    } catch (error) {
+      plane.abandon();
+      throw error;
+    }
+    const { policy, policies } = change;
+    change.apply();
+    if (policy !== undefined) {
+      appendIfPossible(audit, { type: 'policy.changed', policy_digest: policy.version, policies, previous: policy.previous });
       this.#desk?.policyChanged();
     }
     if (next.gateway.tls !== undefined)
       this.#api?.replaceCertificate({ cert: next.gateway.tls.certificate.text(), key: next.gateway.tls.key.text() });
-    this.#endChangedSessions(next, previous);
-    this.#log.info('configuration reloaded', { digest: next.digest, policies: policies.policies.length });
-  }
-
-  /** A session keeps the target and the data classes that it began with: where they changed, it ends. Limits hold from its next operation on. */
-  #endChangedSessions(next: Config, previous: Config): void {
-    if (JSON.stringify(next.dataClasses) !== JSON.stringify(previous.dataClasses)) {
-      this.#sessions.end(() => true, 'data classes were changed; connect again');
-    }
-    const describe = (config: Config, name: string): string | undefined =>
-      JSON.stringify({ ...config.targets.find((target) => target.name === name), limits: undefined });
-    for (const { name } of previous.targets) {
-      if (describe(next, name) === describe(previous, name)) continue;
-      const removed = next.targets.every((target) => target.name !== name);
-      const reason = removed ? 'its target was removed from the configuration' : 'its target was changed; connect again';
-      this.#sessions.end((session) => session.target.name === name, reason);
-    }
-  }
-
-  #newTargets(config: Config): Targets {
-    return new Targets(config, {
-      maskingKey: this.#maskingKey,
-      analyse: (sql) => this.#analyser.analyse(sql),
-      report: (what, error) => this.#log.problem(what, error),
-    });
-  }
-
-  /** A session ends within seconds of its identity's end: expiry, revocation, an issuer that was removed. */
-  async #endInvalidSessions(): Promise<void> {
-    for (const session of this.#sessions.list()) {
-      const valid = await this.#opened(this.#identity)
-        .stillValid(session.principal)
-        .catch(() => false);
-      if (!valid) session.end('its identity is no longer valid');
-    }
+    await plane.commit(change);
+    this.#log.info('configuration reloaded', { digest: next.digest, policies });
   }
 
   #keepHouse(): void {
@@ -345,19 +257,13 @@ class RunningGateway implements Gateway {
   }
 }
 
-function policySet(config: Config): PolicySet {
-  const dataClasses = config.dataClasses.map((dataClass) => dataClass.name);
-  return compilePolicies({ files: config.policies.files, crypto: nodeCrypto, targets: config.targets, dataClasses });
-}
-
-function tokenLimits({ credentials }: Config) {
-  return { maxLifetimeMs: credentials.maxLifetimeMs, outliveOidcToken: credentials.outliveToken };
-}
-
-function secureContext(config: Config): SecureContext | undefined {
-  const { tls } = config.gateway;
-  if (tls === undefined) return undefined;
-  return createSecureContext({ cert: tls.certificate.text(), key: tls.key.text(), minVersion: 'TLSv1.2' });
+function named(name: string, audit: AuditLog) {
+  return {
+    name,
+    query: (query: Parameters<AuditLog['query']>[0]) => audit.query(query),
+    tail: (options: Parameters<AuditLog['tail']>[0]) => audit.tail(options),
+    length: async () => audit.size,
+  };
 }
 
 /** What is bound or opened once. */
@@ -366,6 +272,7 @@ function restartKeys(next: Config, previous: Config): readonly string[] {
     'gateway.name': config.gateway.name,
     'gateway.host': config.gateway.host,
     'gateway.data': config.gateway.data,
+    'gateway.workers': config.gateway.workers,
     listeners: config.listeners,
     'targets.*.listen': config.targets.map((target) => [target.name, target.listen]).filter(([, listen]) => listen !== undefined),
     'audit.durability': config.audit.durability,
@@ -376,23 +283,8 @@ function restartKeys(next: Config, previous: Config): readonly string[] {
     .map(([key]) => key);
 }
 
-/** Sorts by time of opening and cannot be guessed. */
-function sessionId(): string {
-  return `ses_${Date.now().toString(36)}${randomBytes(10).toString('hex')}`;
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
-}
-
-const clock: ClockPort = { now: () => Date.now(), monotonic: () => performance.now() };
 const packageVersion = readVersion();
-const validityIntervalMs = 2_000;
 const housekeepingIntervalMs = 10 * 60_000;
-/** More than a connection takes to end that waits for the disk and whose client does not read. */
-const closeTimeoutMs = 7_000;
 
 function readVersion(): string {
   for (const up of ['../../package.json', '../../../package.json']) {

@@ -1,4 +1,5 @@
 export { ConfigError } from './problem.ts';
 export { loadConfig } from './load.ts';
 export type { Config, PostgresUpstream, TargetConfig } from './types.ts';
+export { packConfig, unpackConfig, type PackedConfig } from './packed.ts';
 export { ConfigWatcher, RestartNeeded } from './watch.ts';

@@ -142,7 +142,7 @@ describe('a bad file is refused at the very place, with what was expected', () =
     [
       'an unknown key like none',
       [['  data: data', '  data: data\n  colour: red']],
-      '6:3: gateway.colour: unknown key; expected name, host, tls, data, unsafe_plaintext',
+      '6:3: gateway.colour: unknown key; expected name, host, tls, data, workers, unsafe_plaintext',
     ],
     ['an unknown key at the top', [['policies: policies/', 'polices: policies/']], '33:1: polices: unknown key; did you mean policies?'],
     [
@@ -157,7 +157,9 @@ describe('a bad file is refused at the very place, with what was expected', () =
     ],
     ['an unknown key of an upstream', [['user: gw', 'usr: gw']], '23:58: targets.orders.upstream.usr: unknown key; did you mean user?'],
     ['a missing key', [['  data: data\n', '']], '2:3: gateway.data: required: expected text'],
-    ['a missing section', [['gateway:', 'audit2:']], '1:1: gateway: required: expected name, host, tls, data, unsafe_plaintext'],
+    ['a missing section', [['gateway:', 'audit2:']], '1:1: gateway: required: expected name, host, tls, data, workers, unsafe_plaintext'],
+    ['no worker', [['  data: data', '  data: data\n  workers: 0']], '6:12: gateway.workers: expected a whole number from 1 to 64'],
+    ['half a worker', [['  data: data', '  data: data\n  workers: 1.5']], '6:12: gateway.workers: expected a whole number from 1 to 64'],
     ['an empty section', [['listeners: { postgres: 5432, api: 127.0.0.1:8080 }', 'listeners:']], '6:1: listeners: expected postgres, api'],
     [
       'limits',

@@ -63,6 +63,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
       host: raw!.gateway.host,
       tls: parts.tls,
       data: resolve(folder, raw!.gateway.data),
+      workers: raw!.gateway.workers,
       unsafePlaintext: raw!.gateway.unsafe_plaintext,
       apiUrl: apiUrl(raw!, listeners.api),
     },

@@ -50,6 +50,12 @@ const gateway = strict({
     .optional()
     .describe('Required, unless unsafe_plaintext is true.'),
   data: text.describe('Folder of embedded state, audit log and recordings. Relative to this file.'),
+  workers: z
+    .int({ error: workersExpected() })
+    .min(1, { error: workersExpected() })
+    .max(64, { error: workersExpected() })
+    .default(1)
+    .describe('Processes that serve clients. 1: everything in one process. More: each has an audit log of its own.'),
   unsafe_plaintext: flag.default(false).describe('Accept clients that do not encrypt. Tokens then cross the network in the clear.'),
 });
 
@@ -267,6 +273,10 @@ function secretExpected(): string {
 
 function nameExpected(): string {
   return 'expected a name of lower-case letters, digits, "-" and "_", at most 63';
+}
+
+function workersExpected(): string {
+  return 'expected a whole number from 1 to 64';
 }
 
 function issuerNameExpected(): string {

@@ -40,6 +40,8 @@ export interface GatewayConfig {
   readonly tls: { readonly certificate: Secret; readonly key: Secret } | undefined;
   /** Folder of embedded state, audit log and recordings. */
   readonly data: string;
+  /** Processes that serve clients; 1: this one. */
+  readonly workers: number;
   /** Accept clients that do not encrypt. */
   readonly unsafePlaintext: boolean;
   /** Base of every link given to people, without a trailing slash: `https://gw.bank.example:8080`. */

@@ -142,6 +142,7 @@ it('what needs a restart is refused as a whole, by name', async () => {
     ['name: gw-eastus-1', 'name: gw-eastus-2', /gateway.name/],
     ['data: data', 'data: elsewhere', /gateway.data/],
     ['data: data', 'data: data\n  unsafe_plaintext: true', /gateway.unsafe_plaintext/],
+    ['data: data', 'data: data\n  workers: 2', /gateway.workers/],
     ['postgres: 5432', 'postgres: 5433', /listeners/],
     ['listen: 6432', 'listen: 6433', /listen/],
     ['retain: 7y', 'durability: process', /audit.durability/],

@@ -126,7 +126,7 @@ export class ConfigWatcher {
 
 /** The keys of `next` that differ from what runs and cannot be changed under running listeners, logs and sessions. */
 function restartKeys(current: Config, next: Config): string[] {
-  const keys = ['name', 'data', 'unsafePlaintext'] as const;
+  const keys = ['name', 'data', 'workers', 'unsafePlaintext'] as const;
   const changed = keys.filter((key) => current.gateway[key] !== next.gateway[key]).map((key) => restartNames.get(key) ?? `gateway.${key}`);
   if (listening(current) !== listening(next)) changed.push('listeners or targets.*.listen');
   if (current.audit.durability !== next.audit.durability) changed.push('audit.durability');

@@ -82,3 +82,45 @@ describe('the usage of many principals', () => {
     assert.notEqual(book.of('ci|job', 'orders', 140_000), first);
   });
 });
+
+describe('several processes of one gateway', () => {
+  it('count what the others used, each report once', () => {
+    const [here, there] = [new UsageBook(), new UsageBook()];
+    const limits = { operationsPerMinute: 3, rowsPerMinute: 100 };
+    const tell = (): void => there.addElsewhere(1, here.takeUntold(), 1_000);
+    const used = here.of('ci|job', 'orders', 0);
+    used.sessions = 2;
+    for (let times = 0; times < 2; times += 1) assert.equal(used.admit(limits, 1_000), undefined);
+    used.countRows(40, 1_000);
+    tell();
+    tell();
+    const other = there.of('ci|job', 'orders', 1_000);
+    other.sessions = 1;
+    assert.equal(other.allSessions, 3);
+    assert.equal(other.rowsLeft(limits, 1_000), 60);
+    assert.equal(other.admit(limits, 1_000), undefined);
+    assert.equal(other.admit(limits, 1_000)?.limit, 'operations_per_minute');
+    assert.deepEqual(
+      there.takeUntold().map(({ operations, rows, sessions }) => [operations, rows, sessions]),
+      [[1, 0, 1]],
+      'what came from elsewhere is not told on',
+    );
+    used.sessions = 0;
+    tell();
+    assert.equal(other.allSessions, 1);
+    used.sessions = 5;
+    tell();
+    there.endedElsewhere(1, 2_000);
+    assert.equal(other.allSessions, 1);
+  });
+
+  it('do not forget a session before the others know that it is over', () => {
+    const book = new UsageBook();
+    const usage = book.of('ci|job', 'orders', 0);
+    usage.sessions = 1;
+    book.takeUntold();
+    usage.sessions = 0;
+    for (let number = 0; number < 5_000; number += 1) book.of(`ci|${number}`, 'orders', 70_000);
+    assert.deepEqual(book.takeUntold(), [{ key: 'orders ci|job', operations: 0, rows: 0, sessions: 0 }]);
+  });
+});

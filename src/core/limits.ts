@@ -33,12 +33,28 @@ export interface Exhausted {
   readonly seconds: number;
 }
 
+/** What was used in another process of the same gateway. */
+export interface UsageReport {
+  /** Principal and target, as `UsageBook` names them. */
+  readonly key: string;
+  /** Since the report before. */
+  readonly operations: number;
+  readonly rows: number;
+  /** Open now. */
+  readonly sessions: number;
+}
+
 /**
  * What one principal used of one target, over all its sessions. Times are milliseconds of a clock that never goes back. Kept in memory:
- * a gateway that starts anew starts counting anew, and each gateway counts for itself.
+ * a gateway that starts anew starts counting anew, and each gateway counts for itself. The processes of one gateway tell each other.
  */
 export class Usage {
   sessions = 0;
+  /** By process. */
+  readonly #sessionsElsewhere = new Map<number, number>();
+  #untoldOperations = 0;
+  #untoldRows = 0;
+  #toldSessions = 0;
   readonly #operations = new MinuteCount();
   readonly #rows = new MinuteCount();
 
@@ -54,7 +70,32 @@ export class Usage {
       return { limit: 'operations_per_minute', value: operationsPerMinute, seconds };
     }
     this.#operations.add(1, nowMs);
+    this.#untoldOperations += 1;
     return undefined;
+  }
+
+  /** Sessions that are open, here and elsewhere. */
+  get allSessions(): number {
+    let total = this.sessions;
+    for (const count of this.#sessionsElsewhere.values()) total += count;
+    return total;
+  }
+
+  /** What the other processes do not know yet; undefined where that is nothing. */
+  takeUntold(key: string): UsageReport | undefined {
+    const report = { key, operations: this.#untoldOperations, rows: this.#untoldRows, sessions: this.sessions };
+    if (report.operations === 0 && report.rows === 0 && report.sessions === this.#toldSessions) return undefined;
+    this.#untoldOperations = 0;
+    this.#untoldRows = 0;
+    this.#toldSessions = report.sessions;
+    return report;
+  }
+
+  addElsewhere(process: number, { operations, rows, sessions }: Omit<UsageReport, 'key'>, nowMs: number): void {
+    if (operations > 0) this.#operations.add(operations, nowMs);
+    if (rows > 0) this.#rows.add(rows, nowMs);
+    if (sessions === 0) this.#sessionsElsewhere.delete(process);
+    else this.#sessionsElsewhere.set(process, sessions);
   }
 
   rowsLeft({ rowsPerMinute }: Limits, nowMs: number): number {
@@ -63,10 +104,12 @@ export class Usage {
 
   countRows(rows: number, nowMs: number): void {
     this.#rows.add(rows, nowMs);
+    this.#untoldRows += rows;
   }
 
   /** Nothing of it counts any more. */
   isIdle(nowMs: number): boolean {
+    if (this.#toldSessions !== this.sessions || this.#sessionsElsewhere.size > 0) return false;
     return this.sessions === 0 && this.#operations.total(nowMs) === 0 && this.#rows.total(nowMs) === 0;
   }
 }
@@ -77,7 +120,30 @@ export class UsageBook {
   #sweepAt = sweepFrom;
 
   of(principal: string, target: string, nowMs: number): Usage {
-    const key = `${target} ${principal}`;
+    return this.#page(`${target} ${principal}`, nowMs);
+  }
+
+  /** What was used here since the last call, for the other processes of this gateway. */
+  takeUntold(): readonly UsageReport[] {
+    const untold: UsageReport[] = [];
+    for (const [key, usage] of this.#pages) {
+      const report = usage.takeUntold(key);
+      if (report !== undefined) untold.push(report);
+    }
+    return untold;
+  }
+
+  /** What another process used. */
+  addElsewhere(process: number, reports: readonly UsageReport[], nowMs: number): void {
+    for (const report of reports) this.#page(report.key, nowMs).addElsewhere(process, report, nowMs);
+  }
+
+  /** Another process has ended, and its sessions with it; what they used in the last minute counts on. */
+  endedElsewhere(process: number, nowMs: number): void {
+    for (const usage of this.#pages.values()) usage.addElsewhere(process, { operations: 0, rows: 0, sessions: 0 }, nowMs);
+  }
+
+  #page(key: string, nowMs: number): Usage {
     const known = this.#pages.get(key);
     if (known !== undefined) return known;
     if (this.#pages.size >= this.#sweepAt) this.#sweep(nowMs);

@@ -240,7 +240,8 @@ export class PipelineSession implements OpenSession {
     };
     let pending: PendingApproval;
     try {
-      pending = approvals.request(held);
+      const requested = approvals.request(held);
+      pending = requested instanceof Promise ? await requested : requested;
     } catch (error) {
       return this.#refuse(operation, toFault(error), decision.policies);
     }

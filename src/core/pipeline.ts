@@ -23,7 +23,7 @@ export interface Arrival {
  */
 export class Pipeline {
   readonly #ports: PipelinePorts;
-  readonly #usage = new UsageBook();
+  readonly usage = new UsageBook();
 
   constructor(ports: PipelinePorts) {
     this.#ports = ports;
@@ -86,9 +86,9 @@ export class Pipeline {
   }
   /** Takes the place of one session, before anything is waited for: two that arrive at once do not both take the last one. */
   #enter(principal: Principal, target: Target): Usage {
-    const usage = this.#usage.of(principalKey(principal), target.name, this.#ports.clock.monotonic());
+    const usage = this.usage.of(principalKey(principal), target.name, this.#ports.clock.monotonic());
     const most = target.limits?.concurrentSessions;
-    if (most !== undefined && usage.sessions >= most) throw tooManySessions(target.name, most);
+    if (most !== undefined && usage.allSessions >= most) throw tooManySessions(target.name, most);
     usage.sessions += 1;
     return usage;
   }

@@ -52,9 +52,10 @@ export interface AuditPort {
 export interface ApprovalPort {
   /**
    * Files a request for one held operation, or finds the approved one that this very operation may now use (`refuse-and-retry`).
-   * The request's own records are appended by the desk; it resolves `ready` when `approval.requested` is durable.
+   * The request's own records are appended by the desk; it resolves `ready` when `approval.requested` is durable. By promise where the desk
+   * is in another process.
    */
-  request(held: HeldOperation): PendingApproval;
+  request(held: HeldOperation): PendingApproval | Promise<PendingApproval>;
 }
 
 export interface HeldOperation {
@@ -63,6 +64,8 @@ export interface HeldOperation {
   readonly target: Target;
   readonly reviews: readonly Review[];
   readonly policyVersion: string;
+  /** The audit log in which its session is, where that is not the desk's own. */
+  readonly log?: string;
 }
 
 export interface PendingApproval {

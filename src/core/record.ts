@@ -12,8 +12,22 @@ export type AuditRecord =
       readonly durability: 'disk' | 'process';
       readonly config_digest: string;
       readonly unsafe: readonly string[];
+      /** In the log of a worker: its number. */
+      readonly worker?: number;
     }
   | { readonly type: 'gateway.stopped'; readonly reason: string }
+  /** In the gateway's own log: from now on there is a log of this worker, signed with this key, that begins with what the checkpoint signs. */
+  | {
+      readonly type: 'worker.started';
+      readonly worker: number;
+      /** Path below the audit folder. */
+      readonly log: string;
+      readonly verifier_key: string;
+      readonly checkpoint: string;
+    }
+  | { readonly type: 'worker.ended'; readonly worker: number; readonly reason: string }
+  /** A checkpoint of another log of this gateway, as a signed note: what it signs can no longer be cut off unseen. */
+  | { readonly type: 'log.witnessed'; readonly log: string; readonly checkpoint: string }
   | { readonly type: 'log.recovered'; readonly records: number; readonly dropped_bytes: number }
   | {
       readonly type: 'sign-in.refused';
@@ -84,6 +98,8 @@ export type AuditRecord =
   | {
       readonly type: 'approval.requested';
       readonly approval: string;
+      /** The log in which the session is, where that is another one. */
+      readonly log?: string;
       readonly session: string;
       readonly operation: string;
       readonly target: string;

@@ -5,6 +5,12 @@ import { dial, encrypt, type UpstreamAddress } from './upstream.ts';
 /** Cancel keys that this gateway has given out, and whom they reach. A key is the gateway's own; the target's key never leaves it. */
 export class CancelRegistry {
   readonly #byKey = new Map<string, () => void>();
+  readonly #elsewhere: (key: Uint8Array) => void;
+
+  /** `elsewhere` is asked for keys that are not known here: another process of this gateway may have given them out. */
+  constructor(elsewhere: (key: Uint8Array) => void = () => {}) {
+    this.#elsewhere = elsewhere;
+  }
 
   register(key: Uint8Array, cancel: () => void): () => void {
     const name = keyName(key);
@@ -12,7 +18,12 @@ export class CancelRegistry {
     return () => this.#byKey.delete(name);
   }
 
-  /** True where the key was known. The client is told nothing either way. */
+  /** A client's request, for a key of this process or of another one. The client is told nothing either way. */
+  request(key: Uint8Array): void {
+    if (!this.cancel(key)) this.#elsewhere(key);
+  }
+
+  /** True where the key was known here. */
   cancel(key: Uint8Array): boolean {
     const cancel = this.#byKey.get(keyName(key));
     cancel?.();

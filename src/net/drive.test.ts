@@ -12,7 +12,7 @@ import { Pipeline } from '../core/pipeline.ts';
 import { TestPorts } from '../core/testing/ports.ts';
 import { CancelRegistry } from './cancel.ts';
 import type { DriveOptions } from './drive.ts';
-import { listen, type Listener } from './listener.ts';
+import { Connections, listen, type Listener } from './listener.ts';
 import { SessionRegistry } from './sessions.ts';
 
 const authority = await createDemoAuthority();
@@ -350,11 +350,8 @@ class World {
     const world = new World();
     const server = createServer((socket) => world.#serve(socket));
     const upstreamPort = await listening(server);
-    const listener: Listener = await listen({
-      host: '127.0.0.1',
-      port: 0,
+    const connections = new Connections({
       newSession: () => new LineSession(),
-      maxConnections: 10,
       protocol: 'postgres',
       listenerTarget: 'orders',
       pipeline: new Pipeline(world.ports),
@@ -368,6 +365,7 @@ class World {
       report: (_what, fault) => world.faults.push(fault),
       ...options,
     });
+    const listener: Listener = await listen({ host: '127.0.0.1', port: 0, maxConnections: 10, connections });
     world.port = listener.port;
     closers.push(
       () => listener.close('the test is over'),

@@ -241,7 +241,7 @@ class Drive implements Driven {
         this.#unregisterCancel = this.#options.cancels.register(effect.key, () => this.#cancelRequested());
         return;
       case 'cancel':
-        this.#options.cancels.cancel(effect.key);
+        this.#options.cancels.request(effect.key);
         return;
       case 'wait':
         this.#await(effect.until.then(() => this.#notify({ kind: 'resumed' })));

@@ -3,13 +3,17 @@ import type { WireSession } from '../core/effect.ts';
 import { toFault } from '../core/fault.ts';
 import { drive, type Driven, type DriveOptions } from './drive.ts';
 
-export interface ListenerOptions extends Omit<DriveOptions, 'client' | 'wire'> {
+export interface ConnectionOptions extends Omit<DriveOptions, 'client' | 'wire'> {
+  readonly newSession: () => WireSession;
+}
+
+export interface ListenerOptions {
   /** Undefined: every interface. */
   readonly host: string | undefined;
   readonly port: number;
-  readonly newSession: () => WireSession;
   /** Connections beyond this are closed at once. */
   readonly maxConnections: number;
+  readonly connections: Connections;
 }
 
 export interface Listener {
@@ -18,33 +22,64 @@ export interface Listener {
   close(reason: string): Promise<void>;
 }
 
+/** The connections of one listener, whoever accepted them. */
+export class Connections {
+  readonly #options: ConnectionOptions;
+  readonly #open = new Set<Driven>();
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the connection is over. */
+  async accept(client: Socket): Promise<void> {
+    const driven = drive({ ...this.#options, client, wire: this.#options.newSession() });
+    this.#open.add(driven);
+    await driven.over;
+    this.#open.delete(driven);
+  }
+
+  notAccepted(error: unknown): void {
+    this.#options.report('connection not accepted', toFault(error), undefined);
+  }
+
+  /** Ends every connection, signed in or not; resolves when all are over. */
+  async close(reason: string): Promise<void> {
+    for (const driven of this.#open) driven.end(reason);
+    await Promise.all([...this.#open].map(({ over }) => over));
+  }
+}
+
 /** Accepts connections of one wire protocol. Rejects where the port cannot be bound. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const open = new Set<Driven>();
-  const server = createServer({ noDelay: true, keepAlive: true }, (client) => accept(client, options, open));
+  const { connections } = options;
+  const server = createServer({ noDelay: true, keepAlive: true }, (client) => void connections.accept(client));
   server.maxConnections = options.maxConnections;
+  // Such as no file descriptors left: that connection is lost, the next one may not be.
+  const port = await bind(server, options, (error) => connections.notAccepted(error));
+  return { port, close: (reason) => close(server, connections, reason) };
+}
+
+/** Binds a server and gives its port; what fails afterwards is told to `failed`. Rejects where the port cannot be bound. */
+export async function bind(
+  server: Server,
+  address: Pick<ListenerOptions, 'host' | 'port'>,
+  failed: (error: unknown) => void,
+): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) }, () => {
+    server.listen({ port: address.port, ...(address.host === undefined ? {} : { host: address.host }) }, () => {
       server.off('error', reject);
-      // Such as no file descriptors left: that connection is lost, the next one may not be.
-      server.on('error', (error) => options.report('connection not accepted', toFault(error), undefined));
+      server.on('error', failed);
       resolve();
     });
   });
-  return { port: (server.address() as AddressInfo).port, close: (reason) => close(server, open, reason) };
+  return (server.address() as AddressInfo).port;
 }
 
-function accept(client: Socket, options: ListenerOptions, open: Set<Driven>): void {
-  const driven = drive({ ...options, client, wire: options.newSession() });
-  open.add(driven);
-  void driven.over.then(() => open.delete(driven));
-}
-
-async function close(server: Server, open: ReadonlySet<Driven>, reason: string): Promise<void> {
+async function close(server: Server, connections: Connections, reason: string): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  for (const driven of open) driven.end(reason);
-  await Promise.all([closed, ...[...open].map(({ over }) => over)]);
+  await Promise.all([closed, connections.close(reason)]);
 }

@@ -12,14 +12,16 @@ import { RecordingWriter } from './writer.ts';
 export interface RecordingsOptions {
   /** Recordings are `<folder>/<yyyy-mm-dd>/<session>.jsonl`, by the UTC day of the session's start; `.jsonl.open` until sealed. */
   readonly folder: string;
+  /** One of several processes that record here: its recordings are below `<folder>/<owner>`, and it recovers no others. */
+  readonly owner?: string;
   readonly clock: ClockPort;
   readonly disk?: RecordingDisk;
 }
 
 export interface Recordings extends RecordingPort {
   /**
-   * Seals what a killed gateway left open; for the start, before any session. Only one process may use a folder. What is returned is
-   * not on record yet.
+   * Seals what a killed gateway left open; for the start, before any session. Only one process may use a folder and owner. What is returned
+   * is not on record yet.
    */
   recover(): Promise<RecoveredRecordings>;
   /** The stored bytes of a session's recording, sealed or still growing; undefined where there is none. */
@@ -27,13 +29,13 @@ export interface Recordings extends RecordingPort {
 }
 
 export function createRecordings(options: RecordingsOptions): Recordings {
-  const { folder, clock } = options;
+  const { folder, clock, owner = '' } = options;
   const disk = options.disk ?? localDisk;
   return {
-    open: (session) => new OpenRecording(session, folder, clock, disk),
-    recover: () => recoverRecordings(folder),
+    open: (session) => new OpenRecording(session, folder, owner, clock, disk),
+    recover: () => recoverRecordings(folder, owner),
     async read(sessionId) {
-      const file = await openStored(folder, sessionId);
+      const file = await openStored(join(folder, owner), sessionId);
       return file?.createReadStream();
     },
   };
@@ -45,11 +47,11 @@ class OpenRecording implements SessionRecording {
   readonly #file: string;
   readonly #writer: RecordingWriter;
 
-  constructor(session: RecordedSession, folder: string, clock: ClockPort, disk: RecordingDisk) {
+  constructor(session: RecordedSession, folder: string, owner: string, clock: ClockPort, disk: RecordingDisk) {
     if (!safeSessionId.test(session.sessionId)) throw recordingUnavailable('the session id cannot be a file name');
     this.#clock = clock;
     this.#startedAt = clock.monotonic();
-    this.#file = join(new Date(session.startedAtMs).toISOString().slice(0, 10), `${session.sessionId}.jsonl`);
+    this.#file = join(owner, new Date(session.startedAtMs).toISOString().slice(0, 10), `${session.sessionId}.jsonl`);
     const path = join(folder, this.#file);
     this.#writer = new RecordingWriter(disk, `${path}.open`, path, headerOf(session));
   }

@@ -18,14 +18,14 @@ export interface RecoveredRecording {
   readonly droppedBytes: number;
 }
 
-/** Closes and seals every recording that was still open, each with a `recovered` line where its own last line is missing. */
-export async function recoverRecordings(folder: string): Promise<RecoveredRecordings> {
+/** Closes and seals every recording of this owner (empty: of the gateway itself) that was still open, each with a `recovered` line where its own last line is missing. */
+export async function recoverRecordings(folder: string, owner: string): Promise<RecoveredRecordings> {
   const recovered: RecoveredRecording[] = [];
   const failed: { file: string; reason: string }[] = [];
-  for (const day of await namesIn(folder, 'folder')) {
-    for (const name of await namesIn(join(folder, day), 'file')) {
+  for (const day of await namesIn(join(folder, owner), 'folder')) {
+    for (const name of await namesIn(join(folder, owner, day), 'file')) {
       if (!name.endsWith(openSuffix)) continue;
-      const file = join(day, name);
+      const file = join(owner, day, name);
       try {
         recovered.push(await recoverOne(folder, file));
       } catch (error) {

@@ -1,12 +1,17 @@
 import * as z from 'zod';
 import type { AuditRecordType } from '../../core/record.ts';
-import type { LoggedRecord } from '../../audit/index.ts';
+import type { FoundRecord, Place } from '../../audit/index.ts';
 import { recordRead } from '../evidence.ts';
 import { HttpRefusal } from '../problem.ts';
 import { identifier, nothing, ok, route } from '../route.ts';
 import * as schema from '../schema.ts';
 
-const sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** A sequence, or a place in several logs, as an answer gave it. */
+const place = z
+  .string()
+  .max(4_000)
+  .regex(/^(?:\d{1,15}|[a-z0-9/]+:\d{1,15}(?:,[a-z0-9/]+:\d{1,15})*)$/)
+  .transform((text) => (/^\d+$/.test(text) ? Number(text) : text));
 
 export const auditRoutes = [
   route({
@@ -25,7 +30,8 @@ export const auditRoutes = [
       principal: z.string().max(1000).optional(),
       from: z.iso.datetime({ offset: true }).optional(),
       to: z.iso.datetime({ offset: true }).optional(),
-      sequence: sequence.optional(),
+      sequence: place.optional(),
+      log: z.string().max(100).optional(),
       order: z.enum(['oldest', 'newest']).default('oldest'),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
     }),
@@ -33,9 +39,8 @@ export const auditRoutes = [
     result: schema.auditPage,
     async handle(call) {
       const { query } = call;
-      const newestFirst = query.order === 'newest';
       const records: schema.AuditRow[] = [];
-      let next: number | null = null;
+      let next: Place | null = null;
       const filter = given({
         types: query.type === undefined ? undefined : recordTypes(query.type),
         session: query.session,
@@ -46,13 +51,13 @@ export const auditRoutes = [
         text: query.text,
         fromMs: query.from === undefined ? undefined : Date.parse(query.from),
         toMs: query.to === undefined ? undefined : Date.parse(query.to),
-        first: newestFirst ? undefined : query.sequence,
-        end: newestFirst && query.sequence !== undefined ? query.sequence + 1 : undefined,
+        from: query.sequence,
+        log: query.log,
       });
       for await (const entry of call.context.audit.query({ ...filter, order: query.order })) {
         if (call.gone()) break;
         if (records.length >= query.limit) {
-          next = entry.sequence;
+          next = entry.place ?? entry.sequence;
           break;
         }
         records.push(row(entry));
@@ -67,18 +72,18 @@ export const auditRoutes = [
     summary: 'Server-sent events: durable records as they come; resumes after Last-Event-ID',
     access: ['auditor'],
     params: nothing,
-    query: z.strictObject({ sequence: sequence.optional() }),
+    query: z.strictObject({ sequence: place.optional() }),
     body: nothing,
     result: schema.auditEntry,
     resultType: 'text/event-stream',
     async handle(call) {
-      const from = resumeAt(call.lastEventId) ?? call.query.sequence ?? call.context.audit.durableCount;
+      const from = resumeAt(call.lastEventId) ?? call.query.sequence ?? (await call.context.audit.end());
       await recordRead(call, 'audit.tail', { sequence: from }, 0);
       return {
         kind: 'events',
         async run(stream) {
-          for await (const { sequence, record } of call.context.audit.tail({ first: from, signal: stream.signal })) {
-            stream.send({ event: 'record', id: sequence, data: row({ sequence, record }) });
+          for await (const found of call.context.audit.tail({ from, signal: stream.signal })) {
+            stream.send({ event: 'record', id: typeof found.place === 'string' ? found.place : found.sequence, data: row(found) });
             await stream.drained();
             if (stream.signal.aborted) break;
           }
@@ -104,8 +109,8 @@ export const auditRoutes = [
   }),
 ];
 
-function row({ sequence, record }: LoggedRecord): schema.AuditRow {
-  return { sequence, record: { ...record } };
+function row({ log, sequence, record }: FoundRecord): schema.AuditRow {
+  return { ...(log === undefined ? {} : { log }), sequence, record: { ...record } };
 }
 
 /** Without the members that are undefined. */
@@ -128,15 +133,19 @@ function isRecordType(type: string): type is AuditRecordType {
   return Object.hasOwn(knownTypes, type);
 }
 
-function resumeAt(lastEventId: string | undefined): number | undefined {
-  if (lastEventId === undefined || !/^\d{1,15}$/.test(lastEventId)) return undefined;
-  return Number(lastEventId) + 1;
+/** The id of a record of one log is its sequence; where there are several, it is the place behind it. */
+function resumeAt(lastEventId: string | undefined): Place | undefined {
+  const last = place.safeParse(lastEventId ?? '').data;
+  return typeof last === 'number' ? last + 1 : last;
 }
 
 /** Every type, so that a new one does not compile until it can be asked for. */
 const knownTypes: Readonly<Record<AuditRecordType, true>> = {
   'gateway.started': true,
   'gateway.stopped': true,
+  'worker.started': true,
+  'worker.ended': true,
+  'log.witnessed': true,
   'log.recovered': true,
   'sign-in.refused': true,
   'session.opened': true,

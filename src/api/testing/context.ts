@@ -6,7 +6,7 @@ import type { Principal } from '../../core/principal.ts';
 import type { AuditRecord } from '../../core/record.ts';
 import { answerExchange } from '../../identity/exchange.ts';
 import type { ExchangeRequest } from '../../identity/exchange.ts';
-import type { LoggedRecord, RecordQuery } from '../../audit/index.ts';
+import { LogsTogether, type LoggedRecord, type RecordQuery, type TailOptions } from '../../audit/index.ts';
 import type { StoredGatewayToken } from '../../identity/index.ts';
 import type { ApiContext, Connection, Role } from '../context.ts';
 
@@ -178,6 +178,16 @@ export class TestContext implements ApiContext {
       for (const wake of this.#tails) wake();
       return entries.length - 1;
     };
+    const own = {
+      name: 'gateway',
+      query: async function* (filter: RecordQuery) {
+        const list = filter.order === 'newest' ? entries.toReversed() : entries;
+        yield* [...list].filter((entry) => matches(filter, entry));
+      },
+      length: async () => entries.length,
+      tail: (options: TailOptions) => this.#tail(options.first ?? entries.length, options.signal ?? new AbortController().signal),
+    };
+    const together = new LogsTogether(own, () => []);
     return {
       append,
       get durableCount() {
@@ -188,11 +198,9 @@ export class TestContext implements ApiContext {
         if (this.auditDown) throw unavailable();
         events.push(`durable ${entries[sequence]?.record.type}`);
       },
-      query: async function* (filter) {
-        const list = filter.order === 'newest' ? entries.toReversed() : entries;
-        yield* [...list].filter((entry) => matches(filter, entry));
-      },
-      tail: (options) => this.#tail(options?.first ?? entries.length, options?.signal ?? new AbortController().signal),
+      query: (query) => together.query(query),
+      tail: (options) => together.tail(options),
+      end: () => together.end(),
       checkpoint: async () => 'gw-test\n1\nAAAA\n\n— gw-test sig\n',
       verifierKey: 'gw-test+00000000+AAAA',
     };

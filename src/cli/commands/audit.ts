@@ -16,6 +16,7 @@ interface QueryOptions extends Options {
   readonly operation?: string;
   readonly target?: string;
   readonly principal?: string;
+  readonly log?: string;
   readonly from?: string;
   readonly to?: string;
   readonly order: string;
@@ -35,6 +36,7 @@ export function configure(command: Command): void {
     .option('--operation <id>', 'one operation')
     .option('--target <name>', 'one target')
     .option('--principal <issuer|subject>', 'one principal')
+    .option('--log <name>', 'one log, where there are workers: gateway, workers/1')
     .option('--from <time>', 'not before, RFC 3339')
     .option('--to <time>', 'before, RFC 3339')
     .addOption(new Option('--order <order>', 'which first').choices(['oldest', 'newest']).default('oldest'))
@@ -55,10 +57,10 @@ export function configure(command: Command): void {
 
 async function query(options: QueryOptions): Promise<void> {
   const client = await signedInClient(options);
-  const { type, session, operation, target, principal, from, to, order } = options;
-  const filter = { type, session, operation, target, principal, from, to, order };
+  const { type, session, operation, target, principal, log, from, to, order } = options;
+  const filter = { type, session, operation, target, principal, log, from, to, order };
   let missing = Number(options.limit);
-  let sequence: number | undefined;
+  let sequence: NonNullable<AuditPage['next']> | undefined;
   do {
     const limit = Number.isFinite(missing) ? Math.min(missing, pageSize) : options.limit;
     const page: AuditPage = await client.get<AuditPage>('/api/v1/audit/records', { ...filter, limit, sequence });
@@ -76,13 +78,14 @@ async function tail(options: Options): Promise<void> {
 }
 
 /** One line a record: what it is, then its own members, the longest last. */
-function printRecord({ sequence, record }: AuditRow, json: boolean): void {
-  if (json) return printJson({ sequence, record }, 0);
+function printRecord({ log, sequence, record }: AuditRow, json: boolean): void {
+  if (json) return printJson({ ...(log === undefined ? {} : { log }), sequence, record }, 0);
+  const where = log === undefined ? '' : `${log.padEnd(10)}  `;
   const { type, time, gateway: _gateway, v: _v, policy_version: _policy, ...rest } = record;
   const members = Object.entries(rest)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .sort((a, b) => a.length - b.length);
-  print(`${String(sequence).padStart(8)}  ${printable(time)}  ${printable(type).padEnd(19)}  ${oneLine(members.join(' '), 400)}`);
+  print(`${where}${String(sequence).padStart(8)}  ${printable(time)}  ${printable(type).padEnd(19)}  ${oneLine(members.join(' '), 400)}`);
 }
 
 const pageSize = 500;

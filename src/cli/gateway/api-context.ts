@@ -1,16 +1,16 @@
 import type { ApiContext, Explanation, ExplainQuestion, Role } from '../../api/context.ts';
 import type { ApprovalDesk } from '../../approvals/index.ts';
-import type { AuditLog } from '../../audit/index.ts';
+import type { AuditLog, LogsTogether } from '../../audit/index.ts';
 import type { Config } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { Identity } from '../../identity/index.ts';
-import type { SessionRegistry } from '../../net/sessions.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { explain, type PolicyEngine } from '../../policy/index.ts';
 import { explainPostgres } from '../../protocols/postgres/explain.ts';
 import type { Analysis } from '../../sql/statement.ts';
 import { metricsText } from './metrics.ts';
+import type { Plane } from './plane.ts';
 import type { Targets } from './targets.ts';
 
 export interface ApiSources {
@@ -20,18 +20,20 @@ export interface ApiSources {
   readonly policy: PolicyEngine;
   readonly desk: ApprovalDesk;
   readonly audit: AuditLog;
-  readonly sessions: SessionRegistry;
+  /** Every log of this gateway. */
+  readonly logs: LogsTogether;
+  readonly plane: Plane;
   readonly targets: () => Targets;
-  readonly recordings: Recordings;
+  readonly readRecording: Recordings['read'];
   readonly analyse: (sql: string) => Analysis;
-  readonly ports: { postgres: number | undefined; readonly targets: Map<string, number> };
+  readonly ports: { postgres: number | undefined; readonly targets: ReadonlyMap<string, number> };
   readonly problems: () => readonly string[];
   readonly report: (what: string, error: unknown) => void;
 }
 
 /** The house as the API sees it. */
 export function apiContext(sources: ApiSources): ApiContext {
-  const { audit, desk, identity, policy, sessions } = sources;
+  const { audit, desk, identity, logs, plane, policy } = sources;
   let pendingApprovals = 0;
   const count = async (): Promise<void> => {
     pendingApprovals = (await desk.list({ state: 'pending' })).length;
@@ -54,10 +56,25 @@ export function apiContext(sources: ApiSources): ApiContext {
     identity,
     connection: (name) => connection(sources, name),
     roles: (principal) => rolesOf(sources.config(), principal),
-    sessions: { list: () => sessions.list(), find: (id) => sessions.find(id) },
+    sessions: plane.sessions,
     approvals: desk,
-    audit,
-    recordings: sources.recordings,
+    audit: {
+      append: (record) => audit.append(record),
+      durable: (sequence) => audit.durable(sequence),
+      get durableCount() {
+        return audit.durableCount;
+      },
+      verifierKey: audit.verifierKey,
+      query: (query) => logs.query(query),
+      tail: (options) => logs.tail(options),
+      end: () => logs.end(),
+      // The gateway's own log then holds checkpoints of all others: this one stands for everything.
+      checkpoint: async () => {
+        await plane.witness();
+        return audit.checkpoint();
+      },
+    },
+    recordings: { read: (session) => sources.readRecording(session) },
     policy: {
       get version() {
         return policy.version;
@@ -65,7 +82,7 @@ export function apiContext(sources: ApiSources): ApiContext {
       explain: (question) => explained(sources, question),
     },
     health: () => ({ ready: audit.healthy && sources.problems().length === 0, problems: sources.problems() }),
-    metrics: () => metricsText({ sessions, audit, pendingApprovals }),
+    metrics: () => metricsText({ plane, audit, pendingApprovals }),
     report: sources.report,
   };
 }

@@ -8,8 +8,9 @@ export interface OperatorLog {
   problem(what: string, error: unknown, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-export function createLog(level: string): OperatorLog {
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: false }));
+/** `base` stands in every line. */
+export function createLog(level: string, base: Readonly<Record<string, unknown>> | null = null): OperatorLog {
+  const log = pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: false }));
   return {
     info: (message, fields = {}) => log.info(fields, message),
     warn: (message, fields = {}) => log.warn(fields, message),
