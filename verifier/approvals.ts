@@ -1,4 +1,5 @@
 import { isReview, isStrings, type LogRecord } from './record.ts';
+import type { UseElsewhere } from './ties.ts';
 
 /** Tells what is wrong with the record at hand. */
 export type Complain = (kind: 'bookkeeping' | 'approval', detail: string) => void;
@@ -72,6 +73,20 @@ export class ApprovalBook {
     if (state === 'approved') request.state = 'approved';
     else if (state === 'used') request.state = 'used';
     else this.#forget(id);
+  }
+
+  knows(id: string): boolean {
+    return this.#requests.has(id) || this.#ended.has(id);
+  }
+
+  /** An operation was allowed on this approval, in another log: there its session says who asked. */
+  usedElsewhere({ approval, decided, issuerUrl }: UseElsewhere, complain: Complain): void {
+    const request = this.#requests.get(approval);
+    const requester = request && { ...request.requester, issuerUrl };
+    if (requester !== undefined && request?.answers.some((person) => isRequester(person, requester)) === true) {
+      complain('approval', `approval ${approval} is given by the one who asked for it`);
+    }
+    this.usedFor(approval, decided, complain);
   }
 
   /** An operation was allowed on this approval. */

@@ -1,13 +1,15 @@
 import { ApprovalBook, type Complain } from './approvals.ts';
 import { isCount, isStrings, type LogRecord } from './record.ts';
 import type { UnknownOutcome, VerifyReport } from './report.ts';
+import type { Ties } from './ties.ts';
 
 /**
  * Follows what the records say, in order: operations stand in open sessions, each is decided once and completed at most once and only
  * after it was allowed, a session's end counts its operations. Memory goes with the sessions that are open, not with the log.
  */
 export class Bookkeeping {
-  readonly #approvals = new ApprovalBook();
+  readonly approvals = new ApprovalBook();
+  readonly #ties: Ties;
   readonly #open = new Map<string, Session>();
   /** Closed or cut off, oldest first. */
   readonly #ended = new Map<string, 'closed' | 'cut off'>();
@@ -18,6 +20,10 @@ export class Bookkeeping {
   #cutOffCount = 0;
   #undecided = 0;
   #late = 0;
+
+  constructor(ties: Ties) {
+    this.#ties = ties;
+  }
 
   take(sequence: number, record: LogRecord, complain: Complain): void {
     switch (record.type) {
@@ -34,11 +40,14 @@ export class Bookkeeping {
       case 'operation.completed':
         return this.#completed(record, complain);
       case 'approval.requested':
-        return this.#approvals.requested(record, this.#session(record, complain)?.issuerUrl, complain);
+        return this.#requested(record, complain);
       case 'approval.answered':
-        return this.#approvals.answered(record, complain);
+        return this.approvals.answered(record, complain);
       case 'approval.ended':
-        return this.#approvals.ended(record, complain);
+        return this.approvals.ended(record, complain);
+      case 'worker.started':
+      case 'log.witnessed':
+        return this.#ties.tellsOf(sequence, record);
       default:
     }
   }
@@ -66,6 +75,7 @@ export class Bookkeeping {
   /** Only one gateway writes a log: whatever its earlier run had open has ended without a record. */
   #started(record: LogRecord): void {
     this.#durability.add(String(record['durability']));
+    this.#ties.worker = isCount(record['worker']) ? record['worker'] : undefined;
     for (const [id, session] of this.#open) {
       this.#cutOffCount += 1;
       if (this.#cutOff.length < LISTED) this.#cutOff.push(id);
@@ -74,6 +84,7 @@ export class Bookkeeping {
   }
 
   #opened(record: LogRecord, complain: Complain): void {
+    this.#ties.sessions += 1;
     const id = String(record['session']);
     if (this.#open.has(id) || this.#ended.has(id)) return complain('bookkeeping', `session ${id} is opened a second time`);
     this.#open.set(id, {
@@ -83,6 +94,12 @@ export class Bookkeeping {
       decided: new OperationSet(id),
       running: new Map(),
     });
+  }
+
+  /** With `log`, the session is on record in that log. */
+  #requested(record: LogRecord, complain: Complain): void {
+    const issuerUrl = typeof record['log'] === 'string' ? undefined : this.#session(record, complain)?.issuerUrl;
+    this.approvals.requested(record, issuerUrl, complain);
   }
 
   #closed(record: LogRecord, complain: Complain): void {
@@ -116,7 +133,11 @@ export class Bookkeeping {
     const approvals = record['approvals'];
     if (!isStrings(approvals)) return;
     if (record['decision'] !== 'allow') return complain('approval', `operation ${operation} is refused, yet names approvals`);
-    for (const approval of approvals) this.#approvals.usedFor(approval, record, complain);
+    for (const approval of approvals) {
+      // A worker's log holds no records of approvals: there the gateway's own log is asked, once all of it is known.
+      if (this.#ties.worker === undefined) this.approvals.usedFor(approval, record, complain);
+      else this.#ties.uses.push({ record: sequence, approval, decided: record, issuerUrl: state?.issuerUrl });
+    }
   }
 
   #completed(record: LogRecord, complain: Complain): void {

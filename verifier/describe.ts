@@ -2,13 +2,24 @@ import type { VerifyReport } from './report.ts';
 
 /** The report for a terminal: lines that are safe to print, the verdict first. */
 export function describeReport(report: VerifyReport): string[] {
-  const { decidedWithoutCompletion: unknown, sessionsOpen, recordings, bodies, times } = report;
-  const lines = [
-    report.statement,
-    '',
+  const own = [report.statement, '', ...problemsOf(report), ...figures(report)];
+  const workers = report.logs.flatMap(({ log, report: of }) => ['', `${log}: ${of.statement}`, '', ...figures(of)]);
+  return [...own, ...workers].map(printable);
+}
+
+/** Those of workers' logs are among them. */
+function problemsOf(report: VerifyReport): string[] {
+  if (report.ok) return [];
+  return [
     ...report.problems.map(({ kind, where, detail }) => `  ${kind}: ${where}: ${detail}`),
     ...(report.problemsNotListed === 0 ? [] : [`  and ${report.problemsNotListed} more problems`]),
-    ...(report.ok ? [] : ['']),
+    '',
+  ];
+}
+
+function figures(report: Omit<VerifyReport, 'logs'>): string[] {
+  const { decidedWithoutCompletion: unknown, sessionsOpen, recordings, bodies, times } = report;
+  return [
     `  log          ${report.origin}`,
     `  key          ${report.key} (${report.keyPinned ? 'pinned' : 'not pinned: taken from the folder itself'})`,
     `  size         ${report.size} signed records, ${report.uncheckpointed} not signed yet`,
@@ -23,7 +34,6 @@ export function describeReport(report: VerifyReport): string[] {
     `  recordings   ${recordings.checked} checked, ${recordings.missing} missing, ${recordings.altered} altered`,
     ...report.notes.map((note) => `  note: ${note}`),
   ];
-  return lines.map(printable);
 }
 
 /** A log holds what others have typed: nothing of it may move the cursor, or show as what it is not. */

@@ -1,130 +1,46 @@
-import { stat } from 'node:fs/promises';
-import { LogFolder } from './files.ts';
-import { Journal } from './journal.ts';
-import { openCheckpoint, parseVerifierKey, type Checkpoint, type VerifierKey } from './note.ts';
-import { RecordChecker } from './records.ts';
+import { counted, verifyOne, type VerifyOptions } from './one.ts';
 import { Findings, type VerifyReport } from './report.ts';
-import { takeSnapshot } from './snapshot.ts';
-import { walkLog } from './walk.ts';
+import { verifyWorkers } from './workers.ts';
 
 export { describeReport } from './describe.ts';
-export type { Problem, ProblemKind, UnknownOutcome, VerifyReport } from './report.ts';
-
-export interface VerifyOptions {
-  /** `<data>/audit` of a gateway, or a copy. Nothing is written to it; a gateway may be at work on it. */
-  readonly folder: string;
-  /** The log's verifier key, kept elsewhere than the log. Without it the folder's own `log.pub` is believed, which the report says. */
-  readonly publicKey?: string;
-  /** Default: the name in the key. */
-  readonly origin?: string;
-  /** A checkpoint (signed note) that was kept elsewhere: the log must still begin with what it was signed for. */
-  readonly knownCheckpoint?: string;
-  /** Folder of the recordings whose digests are in the log; without it they are not checked. */
-  readonly recordings?: string;
-}
+export type { VerifyOptions } from './one.ts';
+export type { LogReport, Problem, ProblemKind, UnknownOutcome, VerifyReport } from './report.ts';
 
 /**
- * Verifies an audit log by what is written in docs/reference/audit-log.md alone: this folder shares no code with the gateway. What is
- * wrong with the log is in the report. Throws an `Error` where nothing can be said: no such folder, a key that does not parse, a disk
- * that cannot be read.
+ * Verifies an audit log, and those of its gateway's workers, by what is written in docs/reference/audit-log.md alone: this folder shares no code with
+ * the gateway. What is wrong is in the report. Throws an `Error` where nothing can be said: no such folder, a key that does not parse, a
+ * disk that cannot be read.
  */
 export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
-  const pinned = options.publicKey === undefined ? undefined : parseVerifierKey(options.publicKey);
-  if (!(await stat(options.folder)).isDirectory()) throw new Error(`${options.folder} is not a folder`);
-  if (options.recordings !== undefined && !(await stat(options.recordings)).isDirectory()) {
-    throw new Error(`${options.recordings} is not a folder`);
+  const own = await verifyOne(options);
+  const between = new Findings();
+  const logs = await verifyWorkers(options, own, between);
+  const { uses, worker } = own.ties;
+  if (worker !== undefined && uses.length > 0) {
+    between.note(`${counted(uses.length, 'operation')} ran on approvals: their records are in the gateway’s own log, two folders up`);
+  } else {
+    for (const use of uses) own.approvals.usedElsewhere(use, (kind, detail) => between.problem(kind, `record ${use.record}`, detail));
   }
-  const findings = new Findings();
-  const folder = new LogFolder(options.folder, findings);
-  const key = await findKey(folder, pinned, findings);
-  const records = new RecordChecker(options.folder, options.recordings, findings);
-  const result = key === undefined ? NOTHING : await verifyWith(key, folder, options, records, findings);
-
-  const summary = records.summary();
-  const report = {
-    ...result,
-    records: result.size + result.uncheckpointed,
-    origin: options.origin ?? key?.name ?? '',
-    key: key?.line ?? '',
-    keyPinned: pinned !== undefined,
-    ...summary,
-    notes: findings.notes,
-    problems: findings.problems,
-    problemsNotListed: findings.notListed,
+  for (const { log, report } of logs) {
+    for (const { kind, where, detail } of report.problems) between.problem(kind, `${log}: ${where}`, detail);
+  }
+  const problems = [...own.report.problems, ...between.problems];
+  const notListed = [own.report, ...logs.map(({ report }) => report)].reduce((total, report) => total + report.problemsNotListed, 0);
+  const count = problems.length + between.notListed + notListed;
+  const statement =
+    count > 0 ? `NOT verified: ${counted(count, 'problem')}` : own.report.statement + (logs.length === 0 ? '' : `; and ${ofWorkers(logs)}`);
+  return {
+    ...own.report,
+    ok: count === 0,
+    statement,
+    problems,
+    problemsNotListed: between.notListed + notListed,
+    notes: [...own.report.notes, ...between.notes],
+    logs,
   };
-  const ok = findings.count === 0;
-  return { ok, statement: ok ? statement(report) : `NOT verified: ${counted(findings.count, 'problem')}`, ...report };
 }
 
-/** What signatures are checked with: the pinned key, else the folder's own. */
-async function findKey(folder: LogFolder, pinned: VerifierKey | undefined, findings: Findings): Promise<VerifierKey | undefined> {
-  const bytes = await folder.read('log.pub', MAX_KEY_BYTES);
-  if (bytes === undefined) findings.problem('missing', 'log.pub', 'the log’s copy of its key is gone');
-  let own: VerifierKey | undefined;
-  try {
-    if (bytes !== undefined) own = parseVerifierKey(bytes.toString('utf8'));
-  } catch (error) {
-    findings.problem('altered', 'log.pub', (error as Error).message);
-  }
-  if (own !== undefined && !bytes!.equals(Buffer.from(`${own.line}\n`))) findings.problem('altered', 'log.pub', 'is not one line');
-  if (pinned !== undefined && own !== undefined && own.line !== pinned.line) {
-    findings.problem('wrong-key', 'log.pub', `holds ${own.line}, which is not the key given`);
-  }
-  return pinned ?? own;
+function ofWorkers(logs: VerifyReport['logs']): string {
+  const records = logs.reduce((total, { report }) => total + report.records, 0);
+  return `${counted(logs.length, 'log')} of workers with ${counted(records, 'record')}, each held by its checkpoints on record`;
 }
-
-type Result = Pick<VerifyReport, 'size' | 'root' | 'uncheckpointed' | 'checkpoints' | 'knownCheckpoint' | 'tornBytes'>;
-
-async function verifyWith(
-  key: VerifierKey,
-  folder: LogFolder,
-  options: VerifyOptions,
-  records: RecordChecker,
-  findings: Findings,
-): Promise<Result> {
-  const origin = options.origin ?? key.name;
-  const known = openKnown(options.knownCheckpoint, key, origin, findings);
-  const snapshot = await takeSnapshot(folder, key, origin, known, findings);
-  const journal = new Journal(folder, snapshot.segments, snapshot.size, findings);
-  try {
-    const { uncheckpointed, knownHolds } = await walkLog(folder, snapshot, journal, records, findings);
-    journal.checkEnd();
-    if (journal.tornBytes > 0) findings.note(`the journal ends in ${journal.tornBytes} bytes that a crash left half written`);
-    const contained = known !== undefined && known.size <= snapshot.size && knownHolds;
-    const newest = snapshot.claims.findLast((claim) => !claim.known);
-    return {
-      size: snapshot.size,
-      root: newest === undefined ? '' : Buffer.from(newest.root, 'latin1').toString('base64'),
-      uncheckpointed,
-      checkpoints: snapshot.entries,
-      knownCheckpoint: options.knownCheckpoint === undefined ? 'none' : contained ? 'contained' : 'not contained',
-      tornBytes: journal.tornBytes,
-    };
-  } finally {
-    await journal.close();
-  }
-}
-
-function openKnown(note: string | undefined, key: VerifierKey, origin: string, findings: Findings): Checkpoint | undefined {
-  if (note === undefined) return undefined;
-  const opened = openCheckpoint(Buffer.from(note), key, origin);
-  if (opened.ok) return opened.checkpoint;
-  findings.problem(opened.kind, 'kept checkpoint', opened.detail);
-  return undefined;
-}
-
-function statement(report: Omit<VerifyReport, 'ok' | 'statement'>): string {
-  const parts = [`complete, unaltered: ${counted(report.size, 'record')} signed by ${counted(report.checkpoints, 'checkpoint')}`];
-  if (report.uncheckpointed > 0) parts.push(`${report.uncheckpointed} more durable and not signed yet`);
-  if (report.knownCheckpoint === 'contained') parts.push('contains the kept checkpoint');
-  else parts.push('without a kept checkpoint it cannot be seen whether the newest records were cut off');
-  if (!report.keyPinned) parts.push('the key was not pinned but taken from the folder itself');
-  return parts.join('; ');
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-const NOTHING: Result = { size: 0, root: '', uncheckpointed: 0, checkpoints: 0, knownCheckpoint: 'none', tornBytes: 0 };
-const MAX_KEY_BYTES = 4096;

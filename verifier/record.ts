@@ -146,8 +146,11 @@ const PRINCIPAL = 'issuer issuer_url subject kind display token_id token_expires
 /** `name` is a string, `name:kind` something else, `name?` may be missing. */
 const memberTypes = new Map(
   Object.entries({
-    'gateway.started': 'version durability config_digest unsafe:strings',
+    'gateway.started': 'version durability config_digest unsafe:strings worker:count?',
     'gateway.stopped': 'reason',
+    'worker.started': 'worker:count log verifier_key checkpoint',
+    'worker.ended': 'worker:count reason',
+    'log.witnessed': 'log checkpoint',
     'log.recovered': 'records:count dropped_bytes:count',
     'sign-in.refused': 'target peer claimed_user code detail',
     'session.opened': `session operation target protocol peer claimed_user acts:acts policies:strings ${PRINCIPAL}`,
@@ -156,7 +159,7 @@ const memberTypes = new Map(
     'operation.decided':
       'session operation target principal decision code? policies:strings acts:acts facts:object text text_exact:boolean digest? parameters:parameters? data_classes:strings approvals:strings? pure_read:boolean',
     'operation.completed': 'session operation outcome error_code? reason? rows:count bytes:count duration_ms:number masked:counts',
-    'approval.requested': 'approval session operation target principal reviews:reviews binding text expires',
+    'approval.requested': 'approval log? session operation target principal reviews:reviews binding text expires',
     'approval.answered': `approval session operation answer reason group ${PRINCIPAL}`,
     'approval.ended': 'approval state',
     'credential.issued': `credential target expires ${PRINCIPAL}`,

@@ -1,12 +1,15 @@
+import type { ApprovalBook } from './approvals.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { bodiesOf, isKnownType, isSealed, memberProblems, parseRecord, type LogRecord } from './record.ts';
 import type { Findings, VerifyReport } from './report.ts';
 import { BodyChecker, RecordingChecker } from './sealed.ts';
+import { Ties } from './ties.ts';
 
 /** Checks every record by itself and with those before it: form, members, bodies, recordings, bookkeeping, time. */
 export class RecordChecker {
   readonly #findings: Findings;
-  readonly #bookkeeping = new Bookkeeping();
+  readonly ties = new Ties();
+  readonly #bookkeeping = new Bookkeeping(this.ties);
   readonly #bodies: BodyChecker;
   readonly #recordings: RecordingChecker;
   readonly #unknownTypes = new Map<string, number>();
@@ -22,6 +25,10 @@ export class RecordChecker {
     this.#findings = findings;
     this.#bodies = new BodyChecker(folder, findings);
     this.#recordings = new RecordingChecker(recordings, findings);
+  }
+
+  get approvals(): ApprovalBook {
+    return this.#bookkeeping.approvals;
   }
 
   /** Records from here on are not all known: what they say about each other can no longer be judged. */

@@ -78,8 +78,16 @@ export interface VerifyReport {
   readonly bodies: { readonly checked: number; readonly missing: number; readonly altered: number };
   /** All zero where no folder of recordings was given. */
   readonly recordings: { readonly checked: number; readonly missing: number; readonly altered: number };
+  /** Of the gateway's workers. What is wrong with them is among the problems, too. */
+  readonly logs: readonly LogReport[];
   /** Of the records, by the machine's clock; empty for an empty log. */
   readonly times: { readonly first: string; readonly last: string; readonly stepsBack: number; readonly largestStepBackMs: number };
+}
+
+export interface LogReport {
+  /** Path below the folder: `workers/1`. */
+  readonly log: string;
+  readonly report: Omit<VerifyReport, 'logs'>;
 }
 
 /** Gathers problems and notes; keeps the first of them and counts the rest, so that a ruined log gives a readable report. */

@@ -14,6 +14,11 @@ export interface Claim {
   readonly known: boolean;
 }
 
+/** A checkpoint from elsewhere, and what people call it. */
+export interface KnownCheckpoint extends Checkpoint {
+  readonly as: string;
+}
+
 /** What is signed, and which journal segments there are: read so that both belong together even while a gateway is writing. */
 export interface Snapshot {
   /** By size, each size and root once. */
@@ -29,7 +34,7 @@ export async function takeSnapshot(
   folder: LogFolder,
   key: VerifierKey,
   origin: string,
-  known: Checkpoint | undefined,
+  known: KnownCheckpoint | undefined,
   findings: Findings,
 ): Promise<Snapshot> {
   for (let attempt = 1; ; attempt += 1) {
@@ -55,7 +60,7 @@ async function readSigned(
   folder: LogFolder,
   key: VerifierKey,
   origin: string,
-  known: Checkpoint | undefined,
+  known: KnownCheckpoint | undefined,
   findings: Findings,
 ): Promise<{ claims: Claim[]; entries: number; size: number; current: number }> {
   const book = new ClaimBook(findings, known);
@@ -105,13 +110,13 @@ function checkPlace(entry: number | undefined, reader: HistoryReader, findings: 
 /** Gathers what was signed, and what signed checkpoints alone can show to be wrong. */
 class ClaimBook {
   readonly #findings: Findings;
-  readonly #known: Checkpoint | undefined;
+  readonly #known: KnownCheckpoint | undefined;
   readonly #claims: Claim[] = [];
   #last: Claim | undefined;
   #knownSeen = false;
   newestSize = 0;
 
-  constructor(findings: Findings, known: Checkpoint | undefined) {
+  constructor(findings: Findings, known: KnownCheckpoint | undefined) {
     this.#findings = findings;
     this.#known = known;
   }
@@ -143,11 +148,11 @@ class ClaimBook {
   claims(): Claim[] {
     const known = this.#known;
     if (known !== undefined && known.size > this.newestSize) {
-      const detail = `the kept checkpoint has ${known.size} records, the newest of the log ${this.newestSize}`;
-      this.#findings.problem('truncated', 'kept checkpoint', detail);
+      const detail = `the ${known.as} has ${known.size} records, the newest of the log ${this.newestSize}`;
+      this.#findings.problem('truncated', known.as, detail);
     } else if (known !== undefined) {
-      this.#add(known, 'kept checkpoint', true);
-      if (!this.#knownSeen) this.#findings.problem('altered', 'checkpoints', 'the history does not hold the kept checkpoint');
+      this.#add(known, known.as, true);
+      if (!this.#knownSeen) this.#findings.problem('altered', 'checkpoints', `the history does not hold the ${known.as}`);
     }
     return this.#claims.sort((a, b) => a.size - b.size || Number(a.known) - Number(b.known));
   }
