@@ -65,10 +65,14 @@ export async function serve(site: Pick<Site, 'configFile'>, wrapper: readonly st
     over = true;
     running.delete(child);
   });
-  await eventually('the gateway', () => {
-    if (over) throw new Error(`the gateway did not start:\n${log}`);
-    return log.includes('"gateway started"') ? true : undefined;
-  });
+  await eventually(
+    'the gateway',
+    () => {
+      if (over) throw new Error(`the gateway did not start:\n${log}`);
+      return log.includes('"gateway started"') ? true : undefined;
+    },
+    startMs,
+  );
   return { pid: child.pid as number, log: () => log, signal: (signal) => void child.kill(signal), ended };
 }
 
@@ -78,6 +82,8 @@ export function killLeftovers(): void {
 }
 
 export interface StoredRecord {
+  /** Which of several. */
+  readonly log?: string;
   readonly sequence: number;
   readonly record: { readonly type: string } & Readonly<Record<string, unknown>>;
 }
@@ -87,8 +93,8 @@ export async function recordsFrom(site: Pick<Site, 'api'>, first = 0, types: rea
   const client = await site.api('auditor-uma');
   const found: StoredRecord[] = [];
   const type = types.length === 0 ? undefined : types.join(',');
-  for (let at: number | null = first; at !== null;) {
-    const page: { records: StoredRecord[]; next: number | null } = await client.get('/api/v1/audit/records', {
+  for (let at: number | string | null = first; at !== null;) {
+    const page: { records: StoredRecord[]; next: number | string | null } = await client.get('/api/v1/audit/records', {
       type,
       sequence: at,
       limit: 1000,
@@ -118,5 +124,7 @@ export async function sallyport(
   return run(process.execPath, [program, ...parameters], token === undefined ? env : { ...env, SALLYPORT_TOKEN: token });
 }
 
+/** Three processes have to compile everything, on a machine that does other things. */
+const startMs = 60_000;
 const running = new Set<ChildProcess>();
 const program = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bin', 'sallyport.js');
