@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Program {
   readonly name: string;
   readonly pid: number;
-  /** Seconds of CPU, user and system, of all its threads since it started. */
+  /** Seconds of CPU, user and system, of all its threads and processes since it started. */
   cpuSeconds(): number;
   residentBytes(): number;
   stop(): Promise<void>;
@@ -60,10 +60,20 @@ export async function launch(options: Launch): Promise<Program> {
   return {
     name,
     pid,
-    cpuSeconds: () => cpuSeconds(pid),
-    residentBytes: () => residentBytes(pid),
+    cpuSeconds: () => sum(family(pid), cpuSeconds),
+    residentBytes: () => sum(family(pid), residentBytes),
     stop: () => ended(child),
   };
+}
+
+/** A process and those that it started. */
+function family(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  return [pid, ...children.flatMap(family)];
+}
+
+function sum(pids: readonly number[], of: (pid: number) => number): number {
+  return pids.reduce((total, pid) => total + of(pid), 0);
 }
 
 /** See proc(5): `utime` and `stime` are the 14th and 15th field of `stat`, and the second one, in brackets, may hold anything. */

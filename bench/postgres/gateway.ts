@@ -15,6 +15,8 @@ export interface GatewayOptions extends PeerOptions {
   readonly idlePort: number;
   readonly profileFolder: string | undefined;
   readonly gatewayFolder: string | undefined;
+  /** Undefined: as it is without the key. */
+  readonly workers?: number;
 }
 
 /**
@@ -42,14 +44,14 @@ export async function startGateway(options: GatewayOptions, durability: 'disk' |
 }
 
 function configuration(options: GatewayOptions, port: number, apiPort: number, durability: 'disk' | 'process') {
-  const { user, database } = options;
+  const { user, database, workers } = options;
   const target = (upstreamPort: number) => ({
     protocol: 'postgres',
     upstream: { host: '127.0.0.1', port: upstreamPort, database, user, password: 'file:upstream.password', tls: 'unsafe_disable' },
     labels: { env: 'production' },
   });
   return {
-    gateway: { name: 'gw-bench', host: 'localhost', unsafe_plaintext: true, data: 'data' },
+    gateway: { name: 'gw-bench', host: 'localhost', unsafe_plaintext: true, data: 'data', ...(workers === undefined ? {} : { workers }) },
     listeners: { postgres: `127.0.0.1:${port}`, api: `127.0.0.1:${apiPort}` },
     issuers: [
       {

@@ -14,7 +14,7 @@ export interface Verdict {
 
 /** What we want to reach, beside what was measured. What was not measured is left out. */
 export function verdicts(figures: PostgresFigures): readonly Verdict[] {
-  const { statements, bulk, shapes, idle, log } = figures;
+  const { statements, bulk, shapes, idle, workers, log } = figures;
   return [
     ...(statements === undefined ? [] : statementVerdicts(statements)),
     ...(bulk === undefined ? [] : bulkVerdicts(bulk)),
@@ -27,6 +27,9 @@ export function verdicts(figures: PostgresFigures): readonly Verdict[] {
     ...(idle === undefined
       ? []
       : [atMost(`memory of an idle session (${number(idle.sessions)} held)`, 40, idle.kilobytesPerSession, 'KB')]),
+    ...(workers ?? []).map(({ mode, ratio, most }) =>
+      atLeast(`two workers ÷ one, ${mode} (at most ${number(most, 2)} on these cores)`, 1.7, ratio),
+    ),
     ...(log === undefined
       ? []
       : [

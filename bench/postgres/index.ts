@@ -6,9 +6,10 @@ import { benchIdle, printIdle, type IdleFigures } from './idle.ts';
 import { benchLog, printLog, type LogFigures } from './log.ts';
 import { benchShapes, printShapes, type ShapeFigures } from './shapes.ts';
 import { benchStatements, printStatements, type StatementFigures } from './statements.ts';
+import { benchWorkers, printWorkers, type WorkerFigures } from './workers.ts';
 import { startWorld } from './world.ts';
 
-export const sections = ['statements', 'bulk', 'shapes', 'idle', 'log'] as const;
+export const sections = ['statements', 'bulk', 'shapes', 'idle', 'workers', 'log'] as const;
 export type Section = (typeof sections)[number];
 
 export interface PostgresOptions {
@@ -28,6 +29,7 @@ export interface PostgresFigures {
   readonly bulk?: readonly BulkFigures[];
   readonly shapes?: ShapeFigures;
   readonly idle?: IdleFigures;
+  readonly workers?: readonly WorkerFigures[];
   readonly log?: LogFigures;
   readonly goals?: readonly Verdict[];
 }
@@ -55,6 +57,7 @@ export async function benchPostgres(options: PostgresOptions): Promise<PostgresF
   if (asked('bulk')) printBulk((figures.bulk = await benchBulk(world, rounds)));
   if (asked('shapes')) printShapes((figures.shapes = await benchShapes(world, quick ? 300 : 1_500)));
   if (asked('idle')) printIdle((figures.idle = await benchIdle(world, quick ? 300 : 5_000)));
+  if (asked('workers')) printWorkers((figures.workers = await benchWorkers(world, { rounds, seconds })));
   if (asked('log')) printLog((figures.log = await benchLog(world, { rounds, seconds, verified: quick ? 50_000 : 300_000 })));
   figures.goals = verdicts(figures);
   printVerdicts(figures.goals);

@@ -33,6 +33,8 @@ export interface World {
   path(name: PathName, who?: Who): Path;
   /** A gateway of its own, to a target that takes thousands of sessions: a pgbouncer that shares its server connections. */
   idlePath(): Promise<Path & { readonly program: Program }>;
+  /** A gateway of its own with so many workers. */
+  workersPath(workers: number): Promise<Path>;
   /** The database itself, as its superuser. */
   query(sql: string): Promise<pg.QueryResult>;
 }
@@ -96,7 +98,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const { port, program } = await startGateway(gatewayAt, 'process', 'idle');
     return { ...path('sallyport process'), port, program, database: 'idle' };
   };
-  return { folder, postgres, path, idlePath, query };
+  const workersPath = async (workers: number): Promise<Path> => {
+    const { port, program } = await startGateway({ ...gatewayAt, workers }, 'process', `${workers} workers`);
+    return { ...path('sallyport process'), port, program };
+  };
+  return { folder, postgres, path, idlePath, workersPath, query };
 }
 
 /** pgbench's own tables; and rows of 124 bytes on the wire, twice: one with a column of a data class, one without. */
