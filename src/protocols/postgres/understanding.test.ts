@@ -63,6 +63,22 @@ function understood(sql: string, catalogue: SchemaCatalogue): Understanding {
   return understand(analyse(sql), { place, catalogue, masks, made: new Set() }, { statement: () => undefined, cursor: () => undefined });
 }
 
+describe('set_config of the name in a row of pg_settings, as pg_dump does it', () => {
+  const sql = "select set_config(name, 'view, foreign-table', false) from pg_settings where name = 'restrict_nonsystem_relation_kind'";
+  const own = { relation: { oid: 12_001, schema: 'pg_catalog', name: 'pg_settings', kind: 'v', rowSecurity: false }, columns: [] };
+
+  it('sets what the condition says', () => {
+    const { refusal, acts } = understood(sql, catalogueOf([own]));
+    assert.equal(refusal, undefined);
+    assert.ok(acts.some(({ action, object }) => action === 'sql:set' && object.id.includes('restrict_nonsystem_relation_kind')));
+  });
+
+  it('is refused where another relation of that name could stand in front of the server’s', () => {
+    const shadowed = catalogueOf([own, relation(20_009, 'pg_settings', 'v', ['name'])]);
+    assert.equal(understood(sql, shadowed).refusal?.code, 'unclassified');
+  });
+});
+
 const people = relation(20_001, 'people', 'r', ['id', 'ssn']);
 
 describe('what is made under a name that is read as well', () => {

@@ -290,6 +290,12 @@ function refusalOf(
         });
       }
     }
+    if (setsByRow(statement) && isShadowed(settingsView, sight)) {
+      return new GatewayFault('unclassified', {
+        publicMessage: 'set_config of a name that is read from a pg_settings which may not be the server’s own',
+        hint: 'Give set_config the name of the setting as a literal.',
+      });
+    }
     const { copies, copy } = statement;
     if (copies !== undefined) {
       const { mentions, mentionsAll } = copies;
@@ -321,6 +327,15 @@ function gatewaySettingRefusal(statements: readonly Statement[], change: ReasonC
   });
 }
 
+/** The analysis took `name` of the server's `pg_settings` for the name of the setting. */
+function setsByRow({ functions, relations }: Statement): boolean {
+  return functions.some(({ name }) => name === 'set_config') && relations.some(({ name }) => name === settingsView);
+}
+
+function isShadowed(name: string, { catalogue, made }: Sight): boolean {
+  return made.has(name) || catalogue.relationsNamed({ schema: undefined, name }).some(({ schema }) => schema !== 'pg_catalog');
+}
+
 function copyClasses(statement: Statement, sight: Sight, facts: MaskFacts, classes: readonly string[]): readonly string[] {
   const columns = statement.copy?.columns ?? [];
   return columns.length > 0 ? reachedClasses(sight.masks, { ...facts, mentions: columns, mentionsAll: false }) : classes;
@@ -337,6 +352,7 @@ function display(name: QualifiedName): string {
 
 const endingKinds: ReadonlySet<string> = new Set(['commit', 'rollback', 'rollback-to-savepoint', 'release-savepoint']);
 const defaultSchema = 'public';
+const settingsView = 'pg_settings';
 const namingEffects: ReadonlySet<SessionEffect['kind']> = new Set(['prepare', 'deallocate', 'declare-cursor', 'close-cursor', 'discard']);
 const definingAction = /^sql:(create|alter|drop|rename|refresh|comment)/;
 const codeAction = /^sql:(create|alter)-(function|procedure|operator|cast|aggregate|type|domain|extension|schema)/;

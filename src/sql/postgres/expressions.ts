@@ -134,7 +134,7 @@ function functionCall(body: Body, scope: Scope, walk: Walk): void {
   walk.fields('FuncCall', body, scope, ['funcname']);
   if (isBuiltin(name) && name.name === 'set_config') {
     walk.found.function(name);
-    setByFunction(body['args'], walk.found);
+    setByFunction(body['args'], scope.settingRow, walk.found);
     return;
   }
   const arguments_ = listOf(body['args']).length;

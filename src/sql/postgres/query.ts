@@ -1,7 +1,20 @@
 /** Queries and what changes rows: which relations are read and written, which names hide which, what is stored. */
 import type { QualifiedName } from '../statement.ts';
 import { rowsAreBounded } from './bounds.ts';
-import { bodyOf, inline, listOf, refuse, relationName, requiredText, stringNode, strings, tagged, text, type Body } from './nodes.ts';
+import {
+  bodyOf,
+  constantText,
+  inline,
+  listOf,
+  refuse,
+  relationName,
+  requiredText,
+  stringNode,
+  strings,
+  tagged,
+  text,
+  type Body,
+} from './nodes.ts';
 import { checkFields, isCte, type CteName, type Rule, type Scope, type Walk } from './walk.ts';
 
 export const queryRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
@@ -27,6 +40,22 @@ export function createFromQuery(into: Body, action: `sql:${string}`, scope: Scop
   walk.fields('IntoClause', into, scope, ['rel']);
 }
 
+/** `FROM pg_settings WHERE name = 'a constant'`, which is how pg_dump finds out whether the server knows a setting that it wants to set. */
+function settingRow(body: Body, ctes: CteName | undefined): string | undefined {
+  const from = listOf(body['fromClause']).map(tagged);
+  const [view, condition] = [from[0], tagged(body['whereClause'])];
+  if (from.length !== 1 || view?.tag !== 'RangeVar' || isCteReference(view.body, ctes) || inline(view.body['alias']) !== undefined)
+    return undefined;
+  const { schema = 'pg_catalog', name } = relationName(view.body);
+  if (schema !== 'pg_catalog' || name !== 'pg_settings' || condition?.tag !== 'A_Expr' || condition.body['kind'] !== 'AEXPR_OP')
+    return undefined;
+  const operator = strings(condition.body['name']);
+  const [left, right] = [tagged(condition.body['lexpr']), tagged(condition.body['rexpr'])];
+  if (operator.length !== 1 || operator[0] !== '=' || left?.tag !== 'ColumnRef' || right?.tag !== 'A_Const') return undefined;
+  const column = listOf(left.body['fields']).map(stringNode);
+  return column.length === 1 && column[0] === 'name' ? constantText(condition.body['rexpr']) : undefined;
+}
+
 /** Where SELECT … INTO stands: in the first SELECT of a set operation. */
 export function intoOf(body: Body): Body | undefined {
   for (let first: Body | undefined = body; first !== undefined; first = inline(first['larg'])) {
@@ -39,7 +68,12 @@ export function intoOf(body: Body): Body | undefined {
 function select(body: Body, scope: Scope, walk: Walk): void {
   const storing = scope.storing || intoOf(body) !== undefined;
   const inner = withClause(body['withClause'], { ...scope, storing, locked: undefined }, walk);
-  const here = { ...inner, starCoversRelation: coversRelation(body['fromClause'], inner.ctes), locked: undefined };
+  const here = {
+    ...inner,
+    starCoversRelation: coversRelation(body['fromClause'], inner.ctes),
+    locked: undefined,
+    settingRow: settingRow(body, inner.ctes),
+  };
   const into = inline(body['intoClause']);
   if (into !== undefined) createFromQuery(into, 'sql:create-table', here, walk);
   walk.nodes(body['fromClause'], { ...here, locked: scope.locked === 'all' ? 'all' : lockedNames(body['lockingClause'], walk) });

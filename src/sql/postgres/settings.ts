@@ -1,6 +1,6 @@
 /** Settings: SET, RESET, SHOW and set_config, which is SET inside a query (PostgreSQL manual, 9.28.1). */
 import type { Findings } from './findings.ts';
-import { bodyOf, constantText, listOf, refuse, requiredText, tagged, type Body } from './nodes.ts';
+import { bodyOf, constantText, listOf, refuse, requiredText, stringNode, tagged, type Body } from './nodes.ts';
 import type { StatementRule } from './rule.ts';
 
 export const settingStatements: ReadonlyMap<string, StatementRule> = new Map<string, StatementRule>([
@@ -10,11 +10,11 @@ export const settingStatements: ReadonlyMap<string, StatementRule> = new Map<str
 
 /**
  * `set_config(setting, value, is_local)`. What it sets must be in the text: a computed name could be `role` in one row and anything in
- * the next, and takes effect inside the same query.
+ * the next, and takes effect inside the same query. `row`: the setting that a column `name` certainly is here.
  */
-export function setByFunction(args: unknown, found: Findings): void {
+export function setByFunction(args: unknown, row: string | undefined, found: Findings): void {
   const [name, value, local] = listOf(args).map(uncast);
-  const setting = name === undefined ? undefined : constantText(name);
+  const setting = name === undefined ? undefined : isColumnName(name) ? row : constantText(name);
   if (setting === undefined) refuse('set_config with a setting name that is no literal', 'set_config needs a literal setting name here.');
   const known = value === undefined ? undefined : constantText(value);
   found.literalSensitive = true;
@@ -117,6 +117,13 @@ function uncast(node: unknown): unknown {
   let inner = node;
   for (let found = tagged(inner); found?.tag === 'TypeCast'; found = tagged(inner)) inner = found.body['arg'];
   return inner;
+}
+
+function isColumnName(node: unknown): boolean {
+  const reference = tagged(node);
+  if (reference?.tag !== 'ColumnRef') return false;
+  const fields = listOf(reference.body['fields']);
+  return fields.length === 1 && stringNode(fields[0]) === 'name';
 }
 
 function isKnown(value: string | undefined): value is string {

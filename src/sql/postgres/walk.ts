@@ -15,6 +15,8 @@ export interface Scope {
   readonly withStores: boolean | undefined;
   /** The names in FROM whose rows are locked here. */
   readonly locked: 'all' | ReadonlySet<string> | undefined;
+  /** The setting whose row of `pg_settings` is all that is selected here: what a column `name` is. */
+  readonly settingRow: string | undefined;
   readonly depth: number;
 }
 
@@ -31,6 +33,7 @@ export const outermost: Scope = {
   starCoversRelation: false,
   withStores: undefined,
   locked: undefined,
+  settingRow: undefined,
   depth: 0,
 };
 
