@@ -2,9 +2,10 @@ import { line, progressDone, table } from '../../bench/parts/report.ts';
 import { drivers } from './drivers/part.ts';
 import { isGreen, type Part, type PartOptions, type PartReport } from './part.ts';
 import { regress } from './regress/index.ts';
+import { tools } from './tools/part.ts';
 
 /** The parts of `npm run conformance -- postgres`, in the order in which they run. */
-export const postgresParts: readonly Part[] = [drivers, regress];
+export const postgresParts: readonly Part[] = [drivers, tools, regress];
 
 /** Runs the parts and prints one table. True where nothing differs unexplained. */
 export async function postgresConformance(parts: readonly Part[], options: PartOptions): Promise<boolean> {
