@@ -55,6 +55,7 @@ const asWritten: SchemaCatalogue = {
   hasUserOperator: () => false,
   hasUserFunction: () => false,
   runsCode: () => false,
+  writesThrough: () => [],
 };
 
 function tableNamed({ schema, name }: QualifiedName): CatalogueRelation {

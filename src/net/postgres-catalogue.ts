@@ -124,11 +124,20 @@ async function readRows(connection: pg.ClientConfig): Promise<CatalogueRows> {
 }
 
 async function relations(client: pg.Client): Promise<CatalogueRows['relations']> {
-  const { rows } = await client.query<{ oid: string; schema: string; name: string; kind: string; security: boolean; rules: boolean }>(
+  const { rows } = await client.query<{
+    oid: string;
+    schema: string;
+    name: string;
+    kind: string;
+    security: boolean;
+    rules: boolean;
+    triggers: boolean;
+  }>(
     `select c.oid::text, n.nspname as schema, c.relname as name, c.relkind as kind,
             c.relrowsecurity or exists (select from pg_catalog.pg_attribute a join pg_catalog.pg_cast k on k.castsource = a.atttypid
               where a.attrelid = c.oid and not a.attisdropped and k.castfunc >= 16384) as security,
-            c.relhasrules and exists (select from pg_catalog.pg_rewrite w where w.ev_class = c.oid and w.ev_type <> '1') as rules
+            c.relhasrules and exists (select from pg_catalog.pg_rewrite w where w.ev_class = c.oid and w.ev_type <> '1') as rules,
+            c.relkind = 'v' and c.relhastriggers as triggers
        from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r','p','v','m','f','c')`,
   );
   return rows.map((row) => ({
@@ -138,6 +147,7 @@ async function relations(client: pg.Client): Promise<CatalogueRows['relations']>
     kind: row.kind,
     rowSecurity: row.security,
     hasRules: row.rules,
+    hasTriggers: row.triggers,
   }));
 }
 

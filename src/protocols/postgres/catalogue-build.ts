@@ -2,6 +2,7 @@ import type { ColumnRule, DataClasses } from '../../masking/classes.ts';
 import type { Analysis, QualifiedName, Statement } from '../../sql/statement.ts';
 import type { LineageCatalogue, Source } from '../../sql/lineage.ts';
 import type { CatalogueRelation, RelationKind } from './catalogue.ts';
+import { writesThrough, type Reaches } from './catalogue-reach.ts';
 import { isTelling } from './mask-context.ts';
 import type { Place } from './objects.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
@@ -30,6 +31,8 @@ export interface RelationRow {
   readonly rowSecurity: boolean;
   /** Rules beyond what makes a view a view. */
   readonly hasRules?: boolean;
+  /** A view with triggers: INSTEAD OF it, something else is written. */
+  readonly hasTriggers?: boolean;
 }
 
 export interface ViewRow {
@@ -94,9 +97,26 @@ class Builder {
       runsCode: this.#runsCode,
       userFunctions: this.#userFunctions,
       userOperators: new Set(rows.userOperators),
+      reaches: this.#writesThrough(views),
     });
     this.#computedColumns(views, lineageCatalogue(catalogue, new Set()));
     return catalogue;
+  }
+
+  #writesThrough(views: readonly ReadView[]): Reaches {
+    const { inheritance, relations } = this.#options.rows;
+    const overridden = new Set(relations.filter((row) => row.hasRules === true || row.hasTriggers === true).map(({ oid }) => oid));
+    return writesThrough({
+      definitions: views.map(({ view: { oid, origins }, statement }) => ({
+        oid,
+        relations: statement?.relations,
+        origins,
+        isOverridden: overridden.has(oid),
+      })),
+      inheritance,
+      byOid: (oid) => this.#byOid.get(oid),
+      named: (name) => this.#named(name),
+    });
   }
 
   #relations(): void {
@@ -269,10 +289,11 @@ interface Built {
   readonly runsCode: ReadonlySet<number>;
   readonly userFunctions: ReadonlySet<string>;
   readonly userOperators: ReadonlySet<string>;
+  readonly reaches: Reaches;
 }
 
 /** Not a method: a closure over the builder would keep its rows, and the snapshot before with all of those before that. */
-function snapshot({ columnClasses, textTypes, byOid, byName, runsCode, userFunctions, userOperators }: Built): SchemaCatalogue {
+function snapshot({ columnClasses, textTypes, byOid, byName, runsCode, userFunctions, userOperators, reaches }: Built): SchemaCatalogue {
   return {
     columnClasses,
     textTypes,
@@ -281,6 +302,10 @@ function snapshot({ columnClasses, textTypes, byOid, byName, runsCode, userFunct
     hasUserFunction: (name) => userFunctions.has(name),
     hasUserOperator: (name) => userOperators.has(name),
     runsCode: (relation) => runsCode.has(relation.oid),
+    writesThrough: ({ oid, kind, schema }) => {
+      if (reaches.has(oid)) return reaches.get(oid);
+      return kind === 'view' && !systemSchemas.has(schema) ? undefined : [];
+    },
   };
 }
 
@@ -310,6 +335,7 @@ function distinct(rules: readonly ColumnRule[]): readonly ColumnRule[] {
   return [...new Map(rules.map((rule) => [`${rule.class} ${rule.path ?? ''}`, rule])).values()];
 }
 
+const systemSchemas: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema']);
 const relationKinds = new Map<string, RelationKind>([
   ['r', 'table'],
   ['p', 'partitioned-table'],

@@ -16,6 +16,7 @@ import type { Settings } from './settings.ts';
 import { Stopping } from './stopping.ts';
 import { unsettled, withMade, type Unsettled } from './unsettled.ts';
 import { understand, type Sight, type Understanding } from './understanding.ts';
+import { joinedChanges, noViewChanges } from './view-writes.ts';
 
 /** What both directions of a ready session share: names, what is awaited, the transaction's state, and what goes out. */
 export class Conversation {
@@ -51,6 +52,7 @@ export class Conversation {
   #unsettled: Unsettled | undefined;
   /** Relations made here that no catalogue has seen. */
   readonly #made = new Set<string>();
+  #views = noViewChanges;
   #notices: Uint8Array[] = [];
 
   constructor(parts: {
@@ -87,12 +89,22 @@ export class Conversation {
     const changed = this.#unsettled === 'code' || this.expected.defines === 'nothing' ? this.#unsettled : this.expected.defines;
     const of = this.#sightOf;
     if (this.#sight !== undefined && of?.catalogue === latest && of.policy === policy && of.changed === changed) return this.#sight;
-    if (changed === undefined && of?.catalogue !== latest) this.#made.clear();
+    if (changed === undefined && of?.catalogue !== latest) {
+      this.#made.clear();
+      this.#views = noViewChanges;
+    }
     const base = changed === undefined ? latest : unsettled(latest, changed);
     const catalogue = this.#made.size === 0 ? base : withMade(base, latest);
     const revealed = this.environment.reveals(this.session.principal, this.session.target);
     const masks = maskContext(this.target.classes, catalogue, this.session.target.masking, revealed);
-    this.#sight = { place: this.#place, catalogue, masks, made: new Set(this.#made), readOnly: this.session.target.readOnly === true };
+    this.#sight = {
+      place: this.#place,
+      catalogue,
+      masks,
+      made: new Set(this.#made),
+      views: this.#views,
+      readOnly: this.session.target.readOnly === true,
+    };
     this.#sightOf = { catalogue: latest, policy, changed };
     this.#understood = new WeakMap();
     return this.#sight;
@@ -113,9 +125,10 @@ export class Conversation {
   #understood = new WeakMap<object, Understanding>();
 
   /** A statement that defines something completed. */
-  defined(what: Unsettled, makes: readonly string[]): void {
+  defined(what: Unsettled, { makes, viewChanges }: Understanding): void {
     if (this.#unsettled !== 'code') this.#unsettled = what;
     for (const name of makes) this.#made.add(name);
+    this.#views = joinedChanges(this.#views, viewChanges);
     this.#sight = undefined;
   }
 

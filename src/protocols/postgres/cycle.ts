@@ -1,6 +1,7 @@
 import type { Statement } from '../../sql/statement.ts';
 import type { ExpectedQueue, Running } from './expected.ts';
 import type { NameSpace } from './messages.ts';
+import { mayWrite } from './view-writes.ts';
 import { describedFields, runsByName, type Names, type Portal, type PreparedStatement } from './names.ts';
 
 /** A portal that the client bound in this cycle, with what was granted for it until an Execute takes it. */
@@ -36,8 +37,9 @@ export class Cycle {
     return this.#isCertain('P', name, this.#portals.has(name));
   }
 
-  /** Of statements that run others by name (EXECUTE, FETCH), which are looked up among what the server confirmed. */
+  /** Of statements that run others by name (EXECUTE, FETCH), which are looked up among what the server confirmed; of writes, while views change. */
   meaningIsCertain(statements: readonly Statement[]): boolean {
+    if (this.#expected.changesViews && statements.some(mayWrite)) return false;
     if (!runsByName(statements)) return true;
     return statements.every(({ sessionEffects }) =>
       sessionEffects.every((effect) => {

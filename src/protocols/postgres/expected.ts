@@ -5,6 +5,7 @@ import type { FieldDescription, NameSpace } from './messages.ts';
 import type { MaskPlan } from './mask.ts';
 import type { Portal, PreparedStatement } from './names.ts';
 import type { Understanding } from './understanding.ts';
+import { noViewChanges } from './view-writes.ts';
 
 /** An operation between its grant and its end. */
 export class Running {
@@ -78,6 +79,8 @@ interface Outstanding {
   /** Statements that define relations, and those that define code. */
   relations: number;
   code: number;
+  /** Those that make or rename views. */
+  views: number;
   /** Copies into the target of which it has not said that they begin. */
   copiesIn: number;
   /** Statements in all, and those whose answers are limited. */
@@ -96,6 +99,7 @@ export class ExpectedQueue {
     sqlNames: 0,
     relations: 0,
     code: 0,
+    views: 0,
     copiesIn: 0,
     running: 0,
     limited: 0,
@@ -134,6 +138,11 @@ export class ExpectedQueue {
   get defines(): Understanding['defines'] {
     if (this.#outstanding.code > 0) return 'code';
     return this.#outstanding.relations > 0 ? 'relations' : 'nothing';
+  }
+
+  /** True where a statement that changes views has no answer yet. */
+  get changesViews(): boolean {
+    return this.#outstanding.views > 0;
   }
 
   get mayCopyIn(): boolean {
@@ -210,6 +219,7 @@ export class ExpectedQueue {
         }
         if (understanding.namesBySql) this.#outstanding.sqlNames += by;
         if (understanding.defines !== 'nothing') this.#outstanding[understanding.defines] += by;
+        if (understanding.viewChanges !== noViewChanges) this.#outstanding.views += by;
         if (understanding.copiesIn) this.#outstanding.copiesIn += by;
         return;
       }

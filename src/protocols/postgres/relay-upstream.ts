@@ -295,8 +295,8 @@ export class UpstreamRelay {
     this.#talk.names.apply(effects);
     this.#talk.reasons.apply(effects);
     running.completed += 1;
-    const { defines, makes } = running.understanding;
-    if (defines !== 'nothing') this.#talk.defined(defines, makes);
+    const { understanding } = running;
+    if (understanding.defines !== 'nothing') this.#talk.defined(understanding.defines, understanding);
     this.#passOf(running);
     if (head.kind === 'execute') this.#endExecute(head, 'succeeded');
   }

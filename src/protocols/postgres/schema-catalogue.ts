@@ -14,6 +14,11 @@ export interface SchemaCatalogue extends Catalogue {
   hasUserOperator(name: string): boolean;
   /** True where reading the relation runs code: a view over user functions, row security, a foreign table. */
   runsCode(relation: CatalogueRelation): boolean;
+  /**
+   * Other relations whose rows a write to this one changes: what a view stands on, at any depth; the parents of a partition or an
+   * inheritance child. Undefined where that cannot be known.
+   */
+  writesThrough(relation: CatalogueRelation): readonly CatalogueRelation[] | undefined;
   /** Something was defined that it has not seen: what a name means cannot be proven by it. */
   readonly isUnsettled?: true;
 }

@@ -10,6 +10,7 @@ import { readOnlyRefusal } from './read-only.ts';
 import { Tracer } from './understanding-lineage.ts';
 import { isFreeSetting, isGatewaySetting, isPinnedSetting } from './settings.ts';
 import { unknownName } from './unknown-name.ts';
+import { alsoReached, viewChanges, viewWriteRefusal, type ViewChanges } from './view-writes.ts';
 
 /**
  * What one SQL text means at one target for one principal: its analysis with names resolved against the catalogue. Valid under the
@@ -34,6 +35,7 @@ export interface Understanding {
   readonly defines: 'nothing' | 'relations' | 'code';
   /** Names of relations that it makes. */
   readonly makes: readonly string[];
+  readonly viewChanges: ViewChanges;
   /** It gives, forgets or declares names by SQL (PREPARE, DEALLOCATE, DECLARE …). */
   readonly namesBySql: boolean;
   /** Rows of it may come to the client, by whatever way. */
@@ -55,6 +57,8 @@ export interface Sight {
   readonly made: ReadonlySet<string>;
   /** The target is for reading only. */
   readonly readOnly?: boolean;
+  /** Views that changed since the catalogue was read. */
+  readonly views?: ViewChanges;
 }
 
 /** Statements that are known by name in this session (PREPARE, Parse, DECLARE): what EXECUTE and FETCH run. */
@@ -109,12 +113,14 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
       !opaque && statements.every((statement) => statement.pureRead) && !relations.some((relation) => sight.catalogue.runsCode(relation)),
     refusal:
       gatewaySettingRefusal(statements, changed) ??
+      viewWriteRefusal(statements, sight) ??
       (sight.readOnly === true ? readOnlyRefusal(statements, opaque) : undefined) ??
       refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque, tracer),
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
     defines: definesOf([...acts.values()]),
     makes: statements.flatMap(madeNames),
+    viewChanges: viewChanges(statements, sight),
     namesBySql: analysis.statements.some(({ sessionEffects }) => sessionEffects.some(({ kind }) => namingEffects.has(kind))),
     showsRows: analysis.statements.some(({ returnsRows, copy }) => returnsRows || copy?.direction === 'to-client'),
     copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
@@ -243,7 +249,17 @@ class Resolver {
   #act(act: SqlAct): readonly Act[] {
     if (act.object.type === 'Setting' && isGatewaySetting(act.object.setting)) return [];
     if (act.action === 'sql:set' && act.object.type === 'Setting' && isFreeSetting(act.object.setting)) return [];
-    return this.#objects(act.object).map((object) => ({ action: act.action, object }));
+    const objects = act.object.type === 'Relation' ? this.#relations(act.action, act.object.name) : this.#objects(act.object);
+    return objects.map((object) => ({ action: act.action, object }));
+  }
+
+  /** With those that the act reaches through it. */
+  #relations(action: SqlAct['action'], name: QualifiedName): readonly ObjectRef[] {
+    const { catalogue, place } = this.#sight;
+    const found = catalogue.relationsNamed(name);
+    const reached = found.flatMap((relation) => alsoReached(action, relation, this.#sight));
+    if (reached.length === 0) return this.#objects({ type: 'Relation', name });
+    return [...new Set([...found, ...reached])].map((relation) => relationObject(place, relation.schema, relation.name));
   }
 
   /** A name that may mean several things means all of them: the most restricted one decides. */
