@@ -5,6 +5,7 @@ import type { FieldDescription, NameSpace } from './messages.ts';
 import type { MaskPlan } from './mask.ts';
 import type { Portal, PreparedStatement } from './names.ts';
 import type { Understanding } from './understanding.ts';
+import { UnseenCode } from './unseen-code.ts';
 import { noViewChanges } from './view-writes.ts';
 
 /** An operation between its grant and its end. */
@@ -94,6 +95,7 @@ interface Outstanding {
 export class ExpectedQueue {
   #entries: Expected[] = [];
   #head = 0;
+  readonly unseen = new UnseenCode();
   readonly #outstanding: Outstanding = {
     names: new Map(),
     sqlNames: 0,
@@ -122,6 +124,7 @@ export class ExpectedQueue {
   push(entry: Expected): void {
     this.#entries.push(entry);
     this.#count(entry, 1);
+    this.unseen.pushed(entry);
   }
 
   /** True where a Parse, Bind or Close of this name has no answer yet. */
@@ -177,6 +180,7 @@ export class ExpectedQueue {
     const entry = this.#entries[this.#head];
     if (entry === undefined) return undefined;
     this.#count(entry, -1);
+    this.unseen.popped(entry);
     this.#head += 1;
     if (this.#head === this.#entries.length) {
       this.#entries.length = 0;

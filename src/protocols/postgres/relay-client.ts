@@ -13,6 +13,7 @@ import { copyTable, readyTable } from './client-tables.ts';
 import { SecondDoor } from './second-door.ts';
 import type { Understanding } from './understanding.ts';
 import { unknownName } from './unknown-name.ts';
+import { readsAlike } from './unseen-code.ts';
 
 /**
  * The client's direction of a ready session. Each statement is asked for before it goes; while an answer is awaited nothing further of
@@ -122,6 +123,7 @@ export class ClientRelay {
   // ---- simple protocol
 
   #query(text: string, view: Uint8Array): void {
+    if (!this.#readsAlike(text, view, true)) return;
     const statement = this.#door.analysed('', text, []);
     if (statement instanceof GatewayFault) {
       this.#forgetCycle();
@@ -147,6 +149,7 @@ export class ClientRelay {
   // ---- extended protocol
 
   #parse(message: Parse, view: Uint8Array): void {
+    if (!this.#readsAlike(message.query, view, false)) return;
     const statement = this.#door.analysed(message.name, message.query, message.parameterTypes);
     if (statement instanceof GatewayFault) {
       this.#door.refuseUnknown(message.query, statement, false);
@@ -378,6 +381,18 @@ export class ClientRelay {
     return false;
   }
 
+  /** False where the message has to wait, or was refused: earlier code may have changed how the server will read the text. */
+  #readsAlike(text: string, view: Uint8Array, simple: boolean): boolean {
+    const { unseen } = this.#talk.expected;
+    if (unseen.state === 'settled' || readsAlike(text)) return true;
+    if (unseen.state === 'waits') this.#wait(view, () => unseen.state !== 'waits');
+    else {
+      if (simple) this.#forgetCycle();
+      this.#door.refuseUnknown(text, mayReadOtherwise(), simple);
+    }
+    return false;
+  }
+
   /** Flush, because the server may keep its answers back until the client's Sync, which is behind this message. */
   #wait(view: Uint8Array, until: () => boolean): void {
     this.#waiting = { tag: view[0]!, bytes: view.slice(), until };
@@ -407,6 +422,13 @@ export class ClientRelay {
         throw new GatewayFault('protocol-violation', { publicMessage: `${message.kind} is not allowed while data is copied in` });
     }
   }
+}
+
+function mayReadOtherwise(): GatewayFault {
+  return new GatewayFault('unclassified', {
+    publicMessage: 'code that the gateway cannot see ran in this cycle and may have changed how this text is read',
+    hint: 'Send Sync and wait for its answer first, or write the text in ASCII without a backslash.',
+  });
 }
 
 /** It is answered like a Query: one error, one ReadyForQuery. */

@@ -101,7 +101,7 @@ export class SecondDoor {
 
   start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
     this.#talk.lastGrant = grant;
-    if (understanding.facts['opaque'] === true) this.#talk.names.ranUnseen();
+    if (understanding.runsUnseen) this.#talk.names.ranUnseen();
     const started = new Running(operation.id, grant, understanding);
     started.allowance = allowanceOf(this.#talk.session.limits.inForce, understanding);
     return started;

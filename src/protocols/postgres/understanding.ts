@@ -36,6 +36,8 @@ export interface Understanding {
   /** Names of relations that it makes. */
   readonly makes: readonly string[];
   readonly viewChanges: ViewChanges;
+  /** Code runs that the gateway cannot see, named here or behind a view: it may change settings, names, anything of the session. */
+  readonly runsUnseen: boolean;
   /** It gives, forgets or declares names by SQL (PREPARE, DEALLOCATE, DECLARE …). */
   readonly namesBySql: boolean;
   /** Rows of it may come to the client, by whatever way. */
@@ -121,12 +123,18 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     defines: definesOf([...acts.values()]),
     makes: statements.flatMap(madeNames),
     viewChanges: viewChanges(statements, sight),
+    runsUnseen: opaque || relations.some((relation) => runsCode(relation, sight.catalogue)),
     namesBySql: analysis.statements.some(({ sessionEffects }) => sessionEffects.some(({ kind }) => namingEffects.has(kind))),
     showsRows: analysis.statements.some(({ returnsRows, copy }) => returnsRows || copy?.direction === 'to-client'),
     copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
     ends: analysis.statements.length > 0 && analysis.statements.every(({ kind }) => endingKinds.has(kind)),
     reasonChange: changed,
   };
+}
+
+/** While something was defined the catalogue says so of every relation: then it is believed of views. */
+function runsCode(relation: CatalogueRelation, catalogue: SchemaCatalogue): boolean {
+  return catalogue.runsCode(relation) && (catalogue.isUnsettled !== true || relation.kind === 'view');
 }
 
 /** Relations whose rows may be read: one that is only written or made here may be new. */
@@ -319,6 +327,7 @@ function refusalOf(
       if (carried.length > 0)
         return withheld('it would copy', carried, 'Leave the sensitive columns out, or have their class revealed to you.');
     }
+    if (copy?.direction === 'to-client' && copy.format === 'binary' && !sight.masks.detectors.isEmpty) return unsearchable();
     if (copy?.direction === 'to-client') {
       const shown = copyClasses(statement, sight, facts, tracer.columnClasses(statement) ?? classes);
       if (shown.length > 0)
@@ -340,6 +349,13 @@ function gatewaySettingRefusal(statements: readonly Statement[], change: ReasonC
   return new GatewayFault('unsupported', {
     publicMessage: `${named.setting} cannot be set like this`,
     hint: `Send SET ${reasonSetting} = '…' as a statement of its own, not SET LOCAL and not by set_config.`,
+  });
+}
+
+function unsearchable(): GatewayFault {
+  return new GatewayFault('masking-refused', {
+    publicMessage: 'a binary COPY cannot be searched for sensitive values',
+    hint: 'Copy in text or CSV format.',
   });
 }
 
