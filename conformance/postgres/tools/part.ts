@@ -56,8 +56,7 @@ export async function compare(world: ToolWorld, server: ToolServer, one: ToolCas
   }
   if (one.exception !== undefined) {
     if (isSame(direct, gateway)) return [{ name, control: 'ok', verdict: 'no exception' }];
-    const { reason, expected } = one.exception;
-    if (expected(direct, gateway)) return [{ name, control: 'ok', verdict: 'exception', reason }];
+    if (one.exception.expected(direct, gateway)) return [{ name, control: 'ok', verdict: 'exception', reason: one.exception.reason }];
   }
   return [...direct].map(([part, text]): PartRow => {
     const row = { name: direct.size === 1 || part === '' ? name : `${name}: ${part}`, control: 'ok' };
