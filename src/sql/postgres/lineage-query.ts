@@ -1,23 +1,25 @@
 /** Queries: which columns they give, and what decides which rows. */
 import type { LineageCatalogue } from '../lineage.ts';
 import { bareColumn, condition, usedValue, usedValues, valueOf, type Tracing } from './lineage-expression.ts';
-import { emptyFrom, fromItem, fromList, targetItem, type FromItem } from './lineage-from.ts';
+import { fromList, type FromItem } from './lineage-from.ts';
 import { bind, boundColumns, boundItems, outward } from './lineage-links.ts';
-import { inside, starOf, withItems, type CteScope, type QueryScope } from './lineage-scope.ts';
+import { inside, starOf, withItems, type QueryScope } from './lineage-scope.ts';
 import {
   computed,
   nothing,
-  renamed,
   union,
   unionOfColumns,
   unresolved,
   type Column,
   type Item,
   type Link,
+  type Listed,
   type Rows,
   type Value,
 } from './lineage-values.ts';
-import { bodyOf, inline, listOf, requiredText, stringNode, strings, tagged, text, type Body } from './nodes.ts';
+import { withClause } from './lineage-with.ts';
+import { delete_, insert, merge, update } from './lineage-write.ts';
+import { bodyOf, listOf, stringNode, tagged, text, type Body } from './nodes.ts';
 
 /** Traces one statement; collects on the way what is used otherwise than as an output by itself. */
 export class QueryTracer implements Tracing {
@@ -51,20 +53,20 @@ export class QueryTracer implements Tracing {
       case 'SelectStmt':
         return this.#select(found.body, here, isResult);
       case 'InsertStmt':
-        return this.#insert(found.body, here);
+        return insert(found.body, here, this);
       case 'UpdateStmt':
-        return this.#update(found.body, here);
+        return update(found.body, here, this);
       case 'DeleteStmt':
-        return this.#delete(found.body, here);
+        return delete_(found.body, here, this);
       case 'MergeStmt':
-        return this.#merge(found.body, here);
+        return merge(found.body, here, this);
       default:
         return unresolved(`no rule for ${found.tag}`);
     }
   }
 
   #select(body: Body, outer: QueryScope, isResult = false): Rows {
-    const { scope, predicates } = this.#with(body['withClause'], outer);
+    const { scope, predicates } = withClause(body['withClause'], outer, this);
     const rows = this.#rows(body, scope, isResult);
     const { made, links } = this.collected(() => usedValues([body['limitOffset'], body['limitCount']], scope, this));
     if (made.sources.size === 0) return { ...rows, predicates: union([predicates, rows.predicates]) };
@@ -153,7 +155,7 @@ export class QueryTracer implements Tracing {
 
   #list(body: Body, scope: QueryScope, from: FromItem): Listed {
     const implied = usedValues(body['windowClause'], scope, this);
-    return this.#targets(body['targetList'], { ...scope, implied }, from);
+    return this.outputs(body['targetList'], { ...scope, implied }, from);
   }
 
   /** DISTINCT ON decides which of several rows is shown. */
@@ -168,7 +170,7 @@ export class QueryTracer implements Tracing {
     return { columns: columns.map(({ name, value }) => ({ name, value: union([value, chosen]) })), predicates: nothing };
   }
 
-  #targets(list: unknown, scope: QueryScope, from: Pick<FromItem, 'columns' | 'open'> | undefined): Listed {
+  outputs(list: unknown, scope: QueryScope, from: Pick<FromItem, 'columns' | 'open'> | undefined): Listed {
     const columns: Column[] = [];
     const links: (readonly Link[])[] = [];
     for (const node of listOf(list)) {
@@ -240,163 +242,6 @@ export class QueryTracer implements Tracing {
     return value;
   }
 
-  // ---- WITH
-
-  #with(clause: unknown, outer: QueryScope): { readonly scope: QueryScope; readonly predicates: Value } {
-    const body = inline(clause);
-    if (body === undefined) return { scope: outer, predicates: nothing };
-    const queries = listOf(body['ctes']).map((node) => tagged(node)?.body ?? unresolved('a common table expression was expected'));
-    const recursive = body['recursive'] === true;
-    let scope = outer;
-    const predicates: Value[] = [];
-    for (const query of queries) {
-      const before = scope;
-      const cte: CteScope = recursive ? this.#recursive(query, outer, () => scope.ctes) : this.#plainCte(query, before);
-      scope = { ...scope, ctes: cte };
-    }
-    for (let cte = scope.ctes; cte !== outer.ctes && cte !== undefined; cte = cte.outer) predicates.push(cte.rows().predicates);
-    return { scope, predicates: union(predicates) };
-  }
-
-  #plainCte(query: Body, scope: QueryScope): CteScope {
-    let rows: Rows | undefined;
-    return { name: requiredText(query['ctename'], 'CTE name'), outer: scope.ctes, rows: () => (rows ??= this.#cteRows(query, scope)) };
-  }
-
-  /** It may name itself and, with RECURSIVE, every other query of the clause: what it gives grows until nothing is added. */
-  #recursive(query: Body, outer: QueryScope, all: () => CteScope | undefined): CteScope {
-    let rows: Rows | undefined;
-    let growing: Rows | undefined;
-    const evaluate = (): Rows => {
-      if (rows !== undefined) return rows;
-      if (growing !== undefined) return growing;
-      const scope = { ...outer, ctes: all() };
-      growing = this.#start(query, scope);
-      for (let round = 0; round < mostRounds; round += 1) {
-        const next = this.#cteRows(query, scope);
-        const grown = grow(growing, next);
-        if (grown === undefined) {
-          rows = growing;
-          return rows;
-        }
-        growing = grown;
-      }
-      return unresolved('a recursion that does not end');
-    };
-    return { name: requiredText(query['ctename'], 'CTE name'), outer: all(), rows: evaluate };
-  }
-
-  /** The part of a recursive query that does not name it; of any other, a query that must not name itself. */
-  #start(query: Body, scope: QueryScope): Rows {
-    const body = tagged(query['ctequery'])?.body;
-    if (body?.['op'] !== 'SETOP_UNION' || body['withClause'] !== undefined) return emptyFrom;
-    const first = this.#select(bodyOf(body['larg']), inside(scope));
-    return { ...first, columns: renamed(first.columns, strings(query['aliascolnames'])) };
-  }
-
-  #cteRows(query: Body, scope: QueryScope): Rows {
-    if (query['search_clause'] !== undefined || query['cycle_clause'] !== undefined) return unresolved('SEARCH or CYCLE');
-    const rows = this.query(query['ctequery'], scope);
-    return { ...rows, columns: renamed(rows.columns, strings(query['aliascolnames'])) };
-  }
-
-  // ---- statements that write, as far as they return rows
-
-  #insert(body: Body, outer: QueryScope): Rows {
-    const { scope, predicates } = this.#with(body['withClause'], outer);
-    const given = tagged(body['selectStmt']) === undefined ? emptyFrom : this.query(body['selectStmt'], scope);
-    const target = targetItem(bodyOf(body['relation']), this);
-    const conflict = inline(body['onConflictClause']);
-    const inConflict = withItems(scope, [target, { ...target, alias: 'excluded' }]);
-    const changed = conflict === undefined ? nothing : usedValues(conflict['targetList'], inConflict, this);
-    const chosen = conflict === undefined ? nothing : usedValue(conflict['whereClause'], inConflict, this);
-    const met = conflict === undefined ? nothing : this.#conflictKeys(conflict, withItems(scope, [target]));
-    const stored = union([unionOfColumns(given.columns), changed]);
-    const from = { ...emptyFrom, predicates: given.predicates, counted: given.counted, links: given.links };
-    return this.#returning(body, scope, target, stored, from, [predicates, chosen, met], []);
-  }
-
-  /** ON CONFLICT (…): whether a row of such a key is there decides what happens. */
-  #conflictKeys(conflict: Body, scope: QueryScope): Value {
-    const infer = inline(conflict['infer']);
-    if (infer === undefined) return nothing;
-    if (infer['conname'] !== undefined) return unresolved('a constraint by its name');
-    const keys = listOf(infer['indexElems']).map((node) => {
-      const element = tagged(node)?.body ?? unresolved('a key was expected');
-      const name = text(element['name']);
-      return usedValue(name === undefined ? element['expr'] : { ColumnRef: { fields: [{ String: { sval: name } }] } }, scope, this);
-    });
-    return union([...keys, usedValue(infer['whereClause'], scope, this)]);
-  }
-
-  #update(body: Body, outer: QueryScope): Rows {
-    const { scope, predicates } = this.#with(body['withClause'], outer);
-    const target = targetItem(bodyOf(body['relation']), this);
-    const from = fromList(body['fromClause'], withItems(scope, [target]), this);
-    const inner = withItems(scope, [target, ...from.items]);
-    const stored = usedValues(body['targetList'], inner, this);
-    const where = condition(body['whereClause'], inner, this);
-    return this.#returning(body, scope, target, stored, from, [predicates, where.value], where.links);
-  }
-
-  #delete(body: Body, outer: QueryScope): Rows {
-    const { scope, predicates } = this.#with(body['withClause'], outer);
-    const target = targetItem(bodyOf(body['relation']), this);
-    const from = fromList(body['usingClause'], withItems(scope, [target]), this);
-    const where = condition(body['whereClause'], withItems(scope, [target, ...from.items]), this);
-    return this.#returning(body, scope, target, nothing, from, [predicates, where.value], where.links);
-  }
-
-  #merge(body: Body, outer: QueryScope): Rows {
-    const { scope, predicates } = this.#with(body['withClause'], outer);
-    const target = targetItem(bodyOf(body['relation']), this);
-    const source = fromItem(body['sourceRelation'], scope, this);
-    const inner = withItems(scope, [target, ...source.items]);
-    const stored: Value[] = [];
-    const on = condition(body['joinCondition'], inner, this);
-    const conditions = [predicates, on.value];
-    const links = [...on.links];
-    for (const node of listOf(body['mergeWhenClauses'])) {
-      const clause = tagged(node)?.body ?? unresolved('a WHEN clause was expected');
-      const when = condition(clause['condition'], inner, this);
-      conditions.push(when.value);
-      links.push(...when.links);
-      stored.push(usedValues(clause['targetList'], inner, this), usedValues(clause['values'], inner, this));
-    }
-    // Which of both comes first in a * is not relied upon.
-    return this.#returning(body, scope, target, union([...stored, ...conditions]), { ...source, open: true }, conditions, links);
-  }
-
-  /** RETURNING shows the target's columns, which may hold what was just stored, its old and new rows, and what stands beside it. */
-  #returning(
-    body: Body,
-    scope: QueryScope,
-    target: Item,
-    stored: Value,
-    beside: FromItem,
-    conditions: readonly Value[],
-    compared: readonly Link[],
-  ): Rows {
-    const predicates = union([...conditions, beside.predicates]);
-    const links = [...beside.links, ...compared];
-    const items = [target, ...beside.items];
-    const clause = inline(body['returningClause']);
-    const bound = bind(links, () => this.step());
-    const counted = union([beside.counted, bound.counted]);
-    const passed = outward(links, items, bound);
-    if (clause === undefined) return { columns: [], predicates, counted, links: passed };
-    const columns = boundColumns(target.columns, [target], bound).map(({ name, value }) => ({ name, value: union([value, stored]) }));
-    const after = { ...target, columns };
-    const aliases = listOf(clause['options']).map((node) => requiredText(tagged(node)?.body['value'], 'RETURNING alias'));
-    const rows = [target.alias, 'old', 'new', ...aliases].map((alias) => ({ ...after, alias }));
-    const named = beside.items.some((item) => item.alias === 'old' || item.alias === 'new' || item.alias === target.alias);
-    if (named) return unresolved('a name that RETURNING may mean otherwise');
-    const from = { columns: [...columns, ...boundColumns(beside.columns, beside.items, bound)], open: beside.open };
-    const inner: QueryScope = { ...withItems(scope, [...rows, ...boundItems(beside.items, bound)]), implied: predicates, counted };
-    const listed = this.#targets(clause['exprs'], inner, from);
-    return { columns: listed.columns, predicates, counted, links: passed };
-  }
-
   // ---- what is looked at
 
   readonly touch = (column: Column, item: Item): void => {
@@ -435,12 +280,6 @@ interface Looking {
   readonly passed: Link[];
 }
 
-/** Outputs, and what each of them looks at. */
-interface Listed {
-  readonly columns: readonly Column[];
-  readonly links: readonly (readonly Link[])[];
-}
-
 /** Columns that are not of `items`; undefined for none. */
 function lookedAt(links: readonly Link[], items: readonly Item[]): ReadonlyMap<Column, Item> | undefined {
   const outside = links.flatMap(({ touched }) => [...touched].filter(([, item]) => !items.includes(item)));
@@ -461,35 +300,7 @@ function usedSortOperator(body: Body, scope: QueryScope, tracing: Tracing): Valu
   return listOf(body['useOp']).length === 0 ? nothing : usedValue({ SortBy: body }, scope, tracing);
 }
 
-/** Undefined where `next` adds nothing to what is known. */
-function grow(known: Rows, next: Rows): Rows | undefined {
-  if (known.columns.length !== 0 && known.columns.length !== next.columns.length) return unresolved('a recursion of unequal width');
-  const columns = next.columns.map(({ name, value }, index) => {
-    const before = known.columns[index];
-    return { name: before?.name ?? name, value: before === undefined ? value : both(before.value, value) };
-  });
-  const predicates = both(known.predicates, next.predicates);
-  const counted = both(known.counted, next.counted);
-  const same =
-    known.columns.length === columns.length &&
-    columns.every(({ value }, index) => sameSources(value, known.columns[index]!.value)) &&
-    predicates.sources.size === known.predicates.sources.size &&
-    counted.sources.size === known.counted.sources.size;
-  return same ? undefined : { columns, predicates, counted, links: next.links };
-}
-
-function both(one: Value, other: Value): Value {
-  return sameSources(one, other) ? one : computed(union([one, other]));
-}
-
-function sameSources(one: Value, other: Value): boolean {
-  if (one.document !== other.document || one.sources.size !== other.sources.size) return false;
-  for (const key of other.sources.keys()) if (!one.sources.has(key)) return false;
-  return true;
-}
-
 /** Nodes of one statement, and columns looked at. */
 const mostSteps = 40_000;
 /** MaxTupleAttributeNumber of the server. */
 const mostColumns = 1_664;
-const mostRounds = 20;

@@ -51,6 +51,12 @@ export interface Rows {
   readonly links: readonly Link[];
 }
 
+/** Outputs of a query, and what each of them looks at. */
+export interface Listed {
+  readonly columns: readonly Column[];
+  readonly links: readonly (readonly Link[])[];
+}
+
 /** Where it cannot be proven what a name or a node means. Never leaves `traceLineage`. */
 export class Unresolved extends Error {}
 
