@@ -17,6 +17,18 @@ export function shortfall(meaning: Understanding, observed: readonly Observed[],
   return undefined;
 }
 
+/**
+ * Why a statement should not have passed at a target that is for reading only, where it did; undefined where nothing speaks against it.
+ * What the functions behind relations do is left to the server's own read-only mode.
+ */
+export function letThrough(meaning: Understanding, observed: readonly Observed[]): string | undefined {
+  if (meaning.refusal !== undefined || meaning.maskFacts.relations.some(({ name }) => runsFunctions.has(name))) return undefined;
+  const wrote = observed.find(
+    (seen) => seen.kind === 'rows' || seen.kind === 'sequence' || (seen.kind === 'lock' && seen.name.startsWith('advisory')),
+  );
+  return wrote === undefined ? undefined : `passes for reading only, but ${told(wrote)}`;
+}
+
 /** What a pure read may not do. The locks that planning takes (of readers and of writers, also where nothing runs) exclude nobody's rows. */
 function impure(seen: Observed): boolean {
   if (seen.kind === 'cursor' || seen.kind === 'prepared' || (seen.kind === 'setting' && seen.name.startsWith('plpgsql.'))) return false;

@@ -15,7 +15,7 @@ import { createAnalyser, loadParser } from '../../src/sql/postgres/index.ts';
 import type { SessionEffect, Statement } from '../../src/sql/statement.ts';
 import { Random } from '../random.ts';
 import { Findings, minimised, runCases, type RunOptions, type RunResult } from '../report.ts';
-import { shortfall } from './judge.ts';
+import { letThrough, shortfall } from './judge.ts';
 import { changes, observation, type Seen } from './observe.ts';
 import { schema } from './schema.ts';
 import { makeText } from './statements.ts';
@@ -155,10 +155,12 @@ class ClassificationRun {
     } else await this.#rollBack(client, before.transaction);
 
     let meaning: Understanding;
+    let forReading: Understanding;
     let nested: readonly SessionEffect[];
     try {
       const analysis = this.#analyser.analyse(sql);
       meaning = understand(analysis, this.#sight!, named);
+      forReading = understand(analysis, { ...this.#sight!, readOnly: true }, named);
       nested = effectsOf(analysis.statements);
     } catch (error) {
       if (!(error instanceof GatewayFault)) return { kind: 'short', what: `analysis threw ${String(error)}` };
@@ -172,7 +174,8 @@ class ClassificationRun {
     if (tags.length !== meaning.statements.length && !tags.includes('')) {
       return { kind: 'short', what: `the server ran ${tags.length} statements, the gateway read ${meaning.statements.length}` };
     }
-    const what = shortfall(meaning, changes(before, after), nested);
+    const observed = changes(before, after);
+    const what = shortfall(meaning, observed, nested) ?? letThrough(forReading, observed);
     return what === undefined ? { kind: 'agreed' } : { kind: 'short', what };
   }
 
