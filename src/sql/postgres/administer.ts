@@ -5,7 +5,7 @@ import { currentDatabase } from './findings.ts';
 import { bodyOf, inline, listOf, refuse, relationName, requiredText, stringNode, strings, tagged, text, type Body } from './nodes.ts';
 import { objectKind, objectNamed, roleOf } from './objects.ts';
 import type { At, StatementRule } from './rule.ts';
-import { settingNamed } from './settings.ts';
+import { setForLater, settingNamed } from './settings.ts';
 import { checkFields } from './walk.ts';
 
 export const administerStatements: ReadonlyMap<string, StatementRule> = new Map<string, StatementRule>([
@@ -55,7 +55,7 @@ function setForRole(body: Body, at: At): void {
   // ALTER ROLE ALL
   const name = body['role'] === undefined ? 'all' : roleOf(body['role']);
   defined(at, 'alter-role', role(name));
-  at.found.act('sql:set', { type: 'Setting', setting: settingNamed(body['setstmt']) });
+  setForLater(body['setstmt'], at.found);
 }
 
 function onRoles(roles: unknown, kind: string, at: At, behavior?: unknown): void {

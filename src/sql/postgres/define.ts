@@ -18,7 +18,7 @@ import {
 } from './nodes.ts';
 import { inSchema, objectKind, objectNamed, schemaOf } from './objects.ts';
 import type { At, StatementRule } from './rule.ts';
-import { settingNamed } from './settings.ts';
+import { setForLater } from './settings.ts';
 import { checkFields, type Rule } from './walk.ts';
 
 export const defineStatements: ReadonlyMap<string, StatementRule> = new Map<string, StatementRule>([
@@ -277,7 +277,7 @@ function createStatistics(body: Body, at: At): void {
 
 function setForDatabase(body: Body, at: At): void {
   defined(at, 'alter-database', database(body));
-  at.found.act('sql:set', { type: 'Setting', setting: settingNamed(body['setstmt']) });
+  setForLater(body['setstmt'], at.found);
 }
 
 /** Which columns a constraint compares shows in whether it holds. A foreign key reads the other relation. */

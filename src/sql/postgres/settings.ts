@@ -36,6 +36,13 @@ export function setTransactionModes(options: unknown, prefix: '' | 'default_', f
   }
 }
 
+/** What ALTER ROLE and ALTER DATABASE … SET change for sessions to come: the same act as changing it now. */
+export function setForLater(statement: unknown, found: Findings): void {
+  const setting = settingNamed(statement);
+  const [value] = listOf(bodyOf(statement)['args']).map(constantText);
+  settingAct(setting, value, found, 'sql:set');
+}
+
 /** The settings that a VariableSetStmt inside ALTER ROLE, ALTER DATABASE or ALTER SYSTEM names; they are not set in this session. */
 export function settingNamed(statement: unknown): string {
   const body = bodyOf(statement);
@@ -101,9 +108,13 @@ function applySetting(
   const setting = fold(written);
   found.changesSession = true;
   found.effects.push({ kind: 'set', setting, values, local });
-  if (setting === 'role') found.act('sql:set-role', { type: 'Role', role: values?.[0] ?? 'none' });
-  else if (setting === 'session_authorization')
-    found.act('sql:set-session-authorization', { type: 'Role', role: values?.[0] ?? 'default' });
+  settingAct(setting, values?.[0], found, action);
+}
+
+/** Who statements run as is no setting like others. */
+function settingAct(setting: string, value: string | undefined, found: Findings, action: 'sql:set' | 'sql:reset'): void {
+  if (setting === 'role') found.act('sql:set-role', { type: 'Role', role: value ?? 'none' });
+  else if (setting === 'session_authorization') found.act('sql:set-session-authorization', { type: 'Role', role: value ?? 'default' });
   else found.act(action, { type: 'Setting', setting });
 }
 
