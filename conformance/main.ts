@@ -14,7 +14,7 @@ ${postgresParts.map(({ name, about }) => `  ${name.padEnd(14)}  ${about}`).join(
   --keep DIR      outputs and differences stay in this folder
 
 Installs the Debian packages that are missing when run as root. PostgreSQL's regression suite is downloaded from Debian's archive and
-compiled the first time, below ~/.cache/sallyport. Everything takes about ten minutes.
+compiled the first time, below ~/.cache/sallyport. Everything takes long: an hour where two cores have other work.
 `;
 
 async function main(): Promise<number> {
