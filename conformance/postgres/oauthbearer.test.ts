@@ -202,11 +202,16 @@ describe('start-up', () => {
 });
 
 describe('a ready session', () => {
-  it('refuses the function call message', async () => {
+  it('refuses the function call message in its place, and goes on', async () => {
     const wire = await encrypted();
     await signIn(wire);
     wire.send('F', int32(1), Buffer.from([0, 0, 0, 0, 0, 0]));
-    await assertRefused(wire, '0A000');
+    const [refusal, ready, ...more] = await wire.receiveUntil('Z');
+    assert.deepEqual([refusal?.tag, ready?.tag, more.length], ['E', 'Z', 0]);
+    const fields = fieldsOf(refusal!);
+    assert.deepEqual([fields.get('S'), fields.get('C')], ['ERROR', '0A000']);
+    assert.deepEqual(await query(wire, 'select 1'), ['T', 'D', 'C', 'Z']);
+    wire.close();
   });
 });
 
