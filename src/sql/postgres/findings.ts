@@ -143,6 +143,7 @@ export class Findings {
     // Even EXPLAIN of what makes a temporary relation may first make the schema for it.
     const makes = [...this.#acts.values()].some((act) => act.action.slice('sql:'.length).startsWith('create'));
     const altersAnything = this.changes || this.changesSession || this.differs;
+    // Planning a write may run functions of the target's constraints and defaults that call themselves immutable.
     const runsNamed = this.effects.some((effect) => effect.kind === 'execute');
     return {
       kind: this.kind,
@@ -159,7 +160,8 @@ export class Findings {
       copiesAny: this.readsAny && (this.keeps || this.stores) && !this.plannedOnly,
       unbounded: this.unbounded && !this.plannedOnly,
       cascade: this.cascade,
-      pureRead: !this.opaque && this.#types.size === 0 && (this.plannedOnly ? !runsNamed && !makes : !altersAnything),
+      pureRead:
+        !this.opaque && this.#types.size === 0 && (this.plannedOnly ? !runsNamed && !makes && this.#written.size === 0 : !altersAnything),
       reads: !this.opaque && (this.plannedOnly ? !makes : !this.changes),
       returnsRows: this.returnsRows,
       opaque: this.opaque,
