@@ -24,6 +24,10 @@ export interface DataClasses {
   strongest(classes: Iterable<string>): MaskRule | undefined;
   /** What is shown in place of `text`; null is SQL NULL (or its like). */
   mask(rule: MaskRule, text: string): string | null;
+  /** Whether values of this class may be looked up by their pseudonyms. */
+  isLookup(name: string): boolean;
+  /** The value of a class that may be looked up, by its pseudonym; undefined where there is no way back. */
+  lookUp(name: string, pseudonym: string): string | undefined;
 }
 
 /**
@@ -48,6 +52,7 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
     }
   }
   const masker = createMasker(crypto, key);
+  const lookups = new Set(ordered.filter(isLookup).map(({ name }) => name));
   return {
     names: ordered.map((dataClass) => dataClass.name),
     detectors: compileDetectors(ordered),
@@ -59,8 +64,14 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
       const found = ordered[best];
       return found === undefined ? undefined : { class: found.name, kind: found.mask };
     },
-    mask: masker,
+    mask: (rule, text) => masker.mask(rule, text),
+    lookUp: (name, pseudonym) => (lookups.has(name) ? masker.valueOf(name, pseudonym) : undefined),
+    isLookup: (name) => lookups.has(name),
   };
+}
+
+function isLookup({ lookup, mask }: DataClass): boolean {
+  return lookup === true && mask === 'pseudonym';
 }
 
 function byStrength(a: DataClass, b: DataClass): number {

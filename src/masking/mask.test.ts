@@ -4,12 +4,12 @@ import * as fc from 'fast-check';
 import { nodeCrypto } from '../net/crypto.ts';
 import { createMasker, keepLastFourOfAscii } from './mask.ts';
 
-const mask = createMasker(nodeCrypto, new Uint8Array(32).fill(7));
+const masker = createMasker(nodeCrypto, new Uint8Array(32).fill(7));
 const other = createMasker(nodeCrypto, new Uint8Array(32).fill(8));
 
-const lastFour = (text: string) => mask({ class: 'x', kind: 'partial-last4' }, text);
-const hash = (text: string, name = 'x') => mask({ class: name, kind: 'hash' }, text)!;
-const pseudonym = (text: string, name = 'x') => mask({ class: name, kind: 'pseudonym' }, text)!;
+const lastFour = (text: string) => masker.mask({ class: 'x', kind: 'partial-last4' }, text);
+const hash = (text: string, name = 'x') => masker.mask({ class: name, kind: 'hash' }, text)!;
+const pseudonym = (text: string, name = 'x') => masker.mask({ class: name, kind: 'pseudonym' }, text)!;
 const shape = (value: string) => value.replace(/[0-9]/g, '9').replace(/[a-z]/g, 'a').replace(/[A-Z]/g, 'A');
 
 describe('partial-last4', () => {
@@ -50,7 +50,7 @@ describe('hash', () => {
     assert.equal(hash('a'), hash('a'));
     assert.notEqual(hash('a'), hash('b'));
     assert.notEqual(hash('a'), hash('a', 'y'));
-    assert.notEqual(hash('a'), other({ class: 'x', kind: 'hash' }, 'a'));
+    assert.notEqual(hash('a'), other.mask({ class: 'x', kind: 'hash' }, 'a'));
   });
 });
 
@@ -60,7 +60,8 @@ describe('pseudonym', () => {
       fc.property(fc.string({ minLength: 1, maxLength: 80 }), (text) => {
         const masked = pseudonym(text);
         assert.equal(masked, pseudonym(text));
-        assert.notEqual(masked, text === '*'.repeat(text.length) ? undefined : text);
+        // A permutation may leave a value as it is, but only one in a million of the shape.
+        if (masker.valueOf('x', text) === undefined) assert.notEqual(masked, text === '*'.repeat(text.length) ? undefined : text);
         assert.equal(masked.length, text.length);
         if (!/[\p{L}\p{N}]/u.test(text)) return;
         assert.equal(shape(masked), shape(text));
@@ -74,7 +75,7 @@ describe('pseudonym', () => {
 
   it('differs by class and key', () => {
     assert.notEqual(pseudonym('1234567890'), pseudonym('1234567890', 'y'));
-    assert.notEqual(pseudonym('1234567890'), other({ class: 'x', kind: 'pseudonym' }, '1234567890'));
+    assert.notEqual(pseudonym('1234567890'), other.mask({ class: 'x', kind: 'pseudonym' }, '1234567890'));
   });
 
   it('spreads evenly', () => {
@@ -91,7 +92,7 @@ describe('pseudonym', () => {
 
 describe('redact and null', () => {
   it('do not depend on the value', () => {
-    assert.equal(mask({ class: 'ssn', kind: 'redact' }, 'anything'), '[redacted:ssn]');
-    assert.equal(mask({ class: 'ssn', kind: 'null' }, 'anything'), null);
+    assert.equal(masker.mask({ class: 'ssn', kind: 'redact' }, 'anything'), '[redacted:ssn]');
+    assert.equal(masker.mask({ class: 'ssn', kind: 'null' }, 'anything'), null);
   });
 });

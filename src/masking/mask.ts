@@ -1,5 +1,6 @@
 import type { Crypto } from '../core/crypto.ts';
 import { assertNever } from '../core/fault.ts';
+import { createPseudonyms, type Pseudonyms } from './pseudonym.ts';
 import type { MaskKind } from './types.ts';
 
 /** A class and how its values are shown. */
@@ -8,7 +9,12 @@ export interface MaskRule {
   readonly kind: MaskKind;
 }
 
-export type Masker = (rule: MaskRule, text: string) => string | null;
+export interface Masker {
+  /** What is shown in place of `text`. */
+  mask(rule: MaskRule, text: string): string | null;
+  /** The value of this class whose pseudonym `text` is; undefined where its shape has no way back (`pseudonym.ts`). */
+  valueOf(className: string, text: string): string | undefined;
+}
 
 /**
  * How each kind shows a value:
@@ -18,10 +24,9 @@ export type Masker = (rule: MaskRule, text: string) => string | null;
  * - `partial-last4`: letters and digits become `*`, save the last four; punctuation that only groups stays, so that the length stays.
  *   Of fewer than eight letters and digits none is kept: four of seven would be most of the value.
  * - `hash`: `hash:` and 64 bits (16 hexadecimal digits) of a keyed digest. Equal values of one class have equal hashes.
- * - `pseudonym`: every digit becomes a digit, every letter a letter of the same case, drawn from a keyed digest of the whole value; other
- *   characters stay. Equal values of one class have equal pseudonyms, so joins and GROUP BY on masked output still work. It is a function
- *   and no permutation: two different values of the same shape meet with odds of 1 in 10^digits · 26^letters (among 100,000 values of 10
- *   digits, one pair in every second set), and it cannot be turned back into the value, even with the key, other than by trying values.
+ * - `pseudonym`: every digit becomes a digit, every letter a letter of the same case; other characters stay. Equal values of one class have
+ *   equal pseudonyms, so joins and GROUP BY on masked output still work. Within a shape of a million values or more it is a permutation:
+ *   two values never meet, and whoever holds the key can turn a pseudonym back (`pseudonym.ts`).
  */
 export function createMasker(crypto: Crypto, key: Uint8Array): Masker {
   const classKeys = new Map<string, Uint8Array>();
@@ -33,21 +38,30 @@ export function createMasker(crypto: Crypto, key: Uint8Array): Masker {
     classKeys.set(purpose, derived);
     return derived;
   };
-  return (rule, text) => {
-    switch (rule.kind) {
-      case 'null':
-        return null;
-      case 'redact':
-        return redaction(rule.class);
-      case 'partial-last4':
-        return keepLastFour(text);
-      case 'hash':
-        return `hash:${hex(crypto.hmacSha256(classKey(rule), encoder.encode(text)).subarray(0, 8))}`;
-      case 'pseudonym':
-        return pseudonym(crypto, classKey(rule), text);
-      default:
-        return assertNever(rule.kind, 'mask');
-    }
+  const byClass = new Map<string, Pseudonyms>();
+  const pseudonyms = (className: string): Pseudonyms => {
+    let found = byClass.get(className);
+    if (found === undefined) byClass.set(className, (found = createPseudonyms(crypto, classKey({ class: className, kind: 'pseudonym' }))));
+    return found;
+  };
+  return {
+    mask(rule, text) {
+      switch (rule.kind) {
+        case 'null':
+          return null;
+        case 'redact':
+          return redaction(rule.class);
+        case 'partial-last4':
+          return keepLastFour(text);
+        case 'hash':
+          return `hash:${hex(crypto.hmacSha256(classKey(rule), encoder.encode(text)).subarray(0, 8))}`;
+        case 'pseudonym':
+          return pseudonyms(rule.class).pseudonymOf(text);
+        default:
+          return assertNever(rule.kind, 'mask');
+      }
+    },
+    valueOf: (className, text) => pseudonyms(className).valueOf(text),
   };
 }
 
@@ -91,41 +105,6 @@ export function keepLastFourOfAscii(bytes: Uint8Array, start: number, end: numbe
   return shown;
 }
 
-function pseudonym(crypto: Crypto, key: Uint8Array, text: string): string {
-  const characters = Array.from(text);
-  if (!characters.some(isAlphanumeric)) return '*'.repeat(characters.length);
-  for (let attempt = 0; ; attempt++) {
-    const stream = keyStream(crypto, key, `${attempt}\0${text}`);
-    const shown = characters.map((character) => substitute(character, stream)).join('');
-    if (shown !== text) return shown;
-  }
-}
-
-/** Uniform over its alphabet but for a bias below 1 in 2,500: two bytes of the stream a character, so that one digest does for 16. */
-function substitute(character: string, stream: () => number): string {
-  if (DIGIT.test(character)) return String(stream() % 10);
-  if (UPPER.test(character)) return String.fromCharCode(0x41 + (stream() % 26));
-  if (LETTER.test(character)) return String.fromCharCode(0x61 + (stream() % 26));
-  return character;
-}
-
-/** Unsigned 16-bit numbers: the value's own digest, then HMAC in counter mode keyed by it. */
-function keyStream(crypto: Crypto, key: Uint8Array, seed: string): () => number {
-  const seedKey = crypto.hmacSha256(key, encoder.encode(seed));
-  let block = seedKey;
-  let at = 0;
-  let counter = 0;
-  return () => {
-    if (at === block.length) {
-      block = crypto.hmacSha256(seedKey, encoder.encode(String(++counter)));
-      at = 0;
-    }
-    const value = (block[at]! << 8) | block[at + 1]!;
-    at += 2;
-    return value;
-  };
-}
-
 function isAlphanumeric(character: string): boolean {
   return DIGIT.test(character) || LETTER.test(character);
 }
@@ -139,7 +118,6 @@ function hex(bytes: Uint8Array): string {
 const encoder = new TextEncoder();
 const DIGIT = /^\p{N}$/u;
 const LETTER = /^[\p{L}\p{M}]$/u;
-const UPPER = /^\p{Lu}$/u;
 /** Punctuation that groups a number or an address and says nothing of it. */
 const GROUPING = new Set(' -./()+@_,:\u00a0');
 const LEAST_TO_KEEP = 8;

@@ -23,4 +23,6 @@ export interface DataClass {
   readonly paths: readonly { readonly column: ColumnPath; readonly path: string }[];
   readonly detect: readonly Detector[];
   readonly mask: MaskKind;
+  /** Who sees pseudonyms may look up by them. Only with `pseudonym`. */
+  readonly lookup?: boolean;
 }
