@@ -249,7 +249,8 @@ class ClassificationRun {
     await reader.ready();
     const catalogue = reader.current();
     this.#sight = { place, catalogue, masks: maskContext(classes, catalogue, 'taint', new Set()), made: new Set() };
-    named.apply(effectsOf(this.#analyser.analyse(`${prepared}; ${opening}`).statements));
+    const text = `${prepared}; ${opening}`;
+    named.apply(effectsOf(this.#analyser.analyse(text).statements), { text });
   }
 }
 

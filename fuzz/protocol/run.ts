@@ -186,7 +186,11 @@ class ProtocolRun {
         records: { record: { decision: string; text: string } }[];
         next: number | null;
       };
-      for (const { record } of page.records) if (record.decision === 'allow') found.set(record.text, (found.get(record.text) ?? 0) + 1);
+      for (const { record } of page.records) {
+        if (record.decision !== 'allow') continue;
+        const [text] = record.text.split('\n-- runs: ') as [string];
+        found.set(text, (found.get(text) ?? 0) + 1);
+      }
       if (page.next === null) return found;
       sequence = page.next;
     }

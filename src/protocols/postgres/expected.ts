@@ -1,16 +1,17 @@
 import type { GatewayFault } from '../../core/fault.ts';
 import type { Grant } from '../../core/grant.ts';
+import type { Operation } from '../../core/operation.ts';
 import type { Allowance } from './allowance.ts';
 import type { FieldDescription, NameSpace } from './messages.ts';
 import type { MaskPlan } from './mask.ts';
-import type { Portal, PreparedStatement } from './names.ts';
+import type { Portal, PreparedStatement, SourceText } from './names.ts';
 import type { Understanding } from './understanding.ts';
 import { UnseenCode } from './unseen-code.ts';
 import { noViewChanges } from './view-writes.ts';
 
 /** An operation between its grant and its end. */
 export class Running {
-  readonly id: string;
+  readonly operation: Operation;
   readonly grant: Grant;
   readonly understanding: Understanding;
   /** Statements of it that have completed. */
@@ -35,10 +36,18 @@ export class Running {
   ended = false;
   #masked: Map<string, number> | undefined = undefined;
 
-  constructor(id: string, grant: Grant, understanding: Understanding) {
-    this.id = id;
+  constructor(operation: Operation, grant: Grant, understanding: Understanding) {
+    this.operation = operation;
     this.grant = grant;
     this.understanding = understanding;
+  }
+
+  get id(): string {
+    return this.operation.id;
+  }
+
+  get source(): SourceText {
+    return { text: this.operation.unmasked().text, recorded: this.operation.text };
   }
 
   get maskedAny(): boolean {

@@ -7,8 +7,10 @@ import type { NamedStatements } from './understanding.ts';
 /** A statement under a name: by Parse or by SQL PREPARE, which share one name space (threats: Bind can run a SQL-prepared DELETE). */
 export interface PreparedStatement {
   readonly name: string;
-  /** As sent; empty for SQL PREPARE, whose text stood in another statement. */
+  /** As sent; for SQL PREPARE and DECLARE the whole text in which they stood, as the server keeps it. */
   readonly text: string;
+  /** How that text stands on record, where more than this statement decided what of it is withheld (PREPARE, DECLARE). */
+  readonly recorded?: string | undefined;
   readonly analysis: Analysis;
   readonly parameterTypes: readonly number[];
   /** It runs what another name means when it runs (EXECUTE, FETCH): nothing that was found out about it stays true. */
@@ -29,6 +31,12 @@ export interface Portal {
   started: boolean;
   /** What its earlier Executes have shown, where that is limited. */
   shown?: { readonly rows: number; readonly bytes: number };
+}
+
+/** A text as it was sent, and as it stands on record; undefined: that depends on who looks. */
+export interface SourceText {
+  readonly text: string;
+  readonly recorded?: string | undefined;
 }
 
 /** Names of one session as the server has them: changed only by what the server confirmed. */
@@ -98,20 +106,37 @@ export class Names implements NamedStatements {
     for (const portal of this.#portals.values()) if (portal.asked !== undefined) this.close('P', portal.name);
   }
 
-  /** What one completed statement did to the names. */
-  apply(effects: readonly SessionEffect[]): void {
-    for (const effect of effects) this.#apply(effect);
+  /** The texts behind the names that a statement runs (EXECUTE, FETCH), as far as they are known. */
+  behind(statements: readonly Statement[]): readonly SourceText[] {
+    const texts: SourceText[] = [];
+    for (const { sessionEffects } of statements) {
+      for (const effect of sessionEffects) {
+        const found =
+          effect.kind === 'execute'
+            ? this.#statements.get(effect.name)
+            : effect.kind === 'fetch'
+              ? this.#portals.get(effect.name)?.statement
+              : undefined;
+        if (found !== undefined) texts.push({ text: found.text, recorded: found.recorded });
+      }
+    }
+    return texts;
   }
 
-  #apply(effect: SessionEffect): void {
+  /** What one completed statement of the text `source` did to the names. */
+  apply(effects: readonly SessionEffect[], source: SourceText): void {
+    for (const effect of effects) this.#apply(effect, source);
+  }
+
+  #apply(effect: SessionEffect, source: SourceText): void {
     switch (effect.kind) {
       case 'prepare':
-        this.prepare(fromSql(effect.name, effect.statement));
+        this.prepare(fromSql(effect.name, effect.statement, source));
         return;
       case 'declare-cursor':
         this.open({
           name: effect.name,
-          statement: fromSql('', effect.statement),
+          statement: fromSql('', effect.statement, source),
           asked: undefined,
           resultFormats: [],
           fields: undefined,
@@ -155,10 +180,10 @@ export function describedFields(portal: Portal): readonly FieldDescription[] | n
   return portal.fields ?? (portal.statement.byName ? undefined : portal.statement.fields);
 }
 
-function fromSql(name: string, statement: Statement): PreparedStatement {
+function fromSql(name: string, statement: Statement, source: SourceText): PreparedStatement {
   return {
     name,
-    text: '',
+    ...source,
     analysis: { statements: [statement], literalSensitive: true },
     parameterTypes: [],
     byName: runsByName([statement]),

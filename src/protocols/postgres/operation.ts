@@ -2,12 +2,17 @@ import type { OpenSession } from '../../core/effect.ts';
 import type { Act, Facts, Operation } from '../../core/operation.ts';
 import type { Target } from '../../core/target.ts';
 import { maskProse } from '../../masking/text.ts';
-import { redactParameters, redactStatement, type BoundParameter, type MaskContext } from './mask.ts';
+import { redactParameters, redactStatement, type BoundParameter, type MaskContext, type MaskFacts } from './mask.ts';
+import type { SourceText } from './names.ts';
 import type { Understanding } from './understanding.ts';
 
 /** One statement text about to be prepared or run, and what was bound to it. */
 export interface Asked {
   readonly text: string;
+  /** How `text` stands on record, where that was settled when it was sent (`PreparedStatement.recorded`). */
+  readonly recorded?: string | undefined;
+  /** The texts behind the names that it runs (EXECUTE, FETCH): decided and approved with it. */
+  readonly behind?: readonly SourceText[] | undefined;
   /** Undefined where it could not be understood: the operation only goes on record as refused. */
   readonly understanding: Understanding | undefined;
   readonly parameters: readonly BoundParameter[];
@@ -45,7 +50,7 @@ class PostgresOperation implements Operation {
     const { understanding, parameters } = asked;
     const facts = understanding?.maskFacts ?? unknownFacts;
     const question = questionOf(masks, understanding, stated);
-    const { text, exact } = redactStatement(masks, facts, asked.text);
+    const { text, exact } = recordedText(masks, facts, asked);
     this.id = session.nextOperationId();
     this.sessionId = session.id;
     this.acts = understanding === undefined || understanding.acts.length === 0 ? connectActs(session.target) : understanding.acts;
@@ -62,11 +67,16 @@ class PostgresOperation implements Operation {
   }
 
   exact(): Uint8Array {
-    return joined(encoder.encode(this.#asked.text), this.#asked.binding);
+    const { text, binding, behind = [] } = this.#asked;
+    return joined(
+      [text, ...behind.map((each) => each.text)].map((each) => encoder.encode(each)),
+      binding,
+    );
   }
 
   unmasked(): { readonly text: string; readonly parameters: readonly (string | null)[] } {
-    return { text: this.#asked.text, parameters: this.#asked.parameters.map(forReview) };
+    const { text, behind = [], parameters } = this.#asked;
+    return { text: withBehind([text, ...behind.map((each) => each.text)]), parameters: parameters.map(forReview) };
   }
 }
 
@@ -97,20 +107,39 @@ function connectActs(target: Target): readonly Act[] {
   return acts;
 }
 
+/** The text as it goes on record, with what it runs by name behind it. */
+function recordedText(
+  masks: MaskContext,
+  facts: MaskFacts,
+  { text, recorded, behind }: Asked,
+): { readonly text: string; readonly exact: boolean } {
+  const own = recorded === undefined ? redactStatement(masks, facts, text) : { text: recorded, exact: recorded === text };
+  if (behind === undefined || behind.length === 0) return own;
+  const others = behind.map((each) => each.recorded ?? redactStatement(masks, facts, each.text).text);
+  return { text: withBehind([own.text, ...others]), exact: false };
+}
+
+function withBehind(texts: readonly string[]): string {
+  return texts.join('\n-- runs: ');
+}
+
 /** A bound parameter as the reviewer sees it: text as sent, binary in hexadecimal. */
 function forReview({ bytes, format }: BoundParameter): string | null {
   if (bytes === null) return null;
   return format === 0 ? lenient.decode(bytes) : `\\x${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** Both parts with their lengths in front, so that no two pairs are the same bytes. */
-function joined(text: Uint8Array, binding: Uint8Array): Uint8Array {
-  const all = new Uint8Array(8 + text.length + binding.length);
+/** All parts with their lengths in front, so that no two lists are the same bytes. */
+function joined(texts: readonly Uint8Array[], binding: Uint8Array): Uint8Array {
+  const parts = [...texts, binding];
+  const all = new Uint8Array(parts.reduce((total, part) => total + 4 + part.length, 0));
   const view = new DataView(all.buffer);
-  view.setUint32(0, text.length);
-  all.set(text, 4);
-  view.setUint32(4 + text.length, binding.length);
-  all.set(binding, 8 + text.length);
+  let at = 0;
+  for (const part of parts) {
+    view.setUint32(at, part.length);
+    all.set(part, at + 4);
+    at += 4 + part.length;
+  }
   return all;
 }
 

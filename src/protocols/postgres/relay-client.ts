@@ -7,7 +7,7 @@ import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
 import { HEADER_BYTES, type Bind, type ClientMessage, type FieldDescription, type NameSpace, type Parse } from './messages.ts';
 import type { Asked } from './operation.ts';
-import { describedFields, type Portal, type PreparedStatement } from './names.ts';
+import { describedFields, type Portal, type PreparedStatement, type SourceText } from './names.ts';
 import { bindingBytes, boundParameters, checkNames, kept } from './client-parts.ts';
 import { copyTable, readyTable } from './client-tables.ts';
 import { SecondDoor } from './second-door.ts';
@@ -134,7 +134,15 @@ export class ClientRelay {
     this.#forgetCycle();
     this.#door.understood(statement, true, (understanding) => {
       const run = (fields: readonly FieldDescription[] | undefined): void => {
-        const asked: Asked = { text, understanding, parameters: [], binding: new Uint8Array(0), naming: false, prepared: false };
+        const asked: Asked = {
+          text,
+          behind: this.#behind(statement),
+          understanding,
+          parameters: [],
+          binding: new Uint8Array(0),
+          naming: false,
+          prepared: false,
+        };
         this.#door.ask(asked, this.#door.strictRefusal(understanding, fields), true, (operation, grant) => {
           const started = this.#door.start(operation, grant, understanding);
           this.#talk.forward(this.#restated(understanding) ? encode.query('') : view, grant);
@@ -189,6 +197,8 @@ export class ClientRelay {
       const proceed = (): void => {
         const asked: Asked = {
           text: statement.text,
+          recorded: statement.recorded,
+          behind: this.#behind(statement),
           understanding,
           parameters: boundParameters(message, statement),
           binding: bindingBytes(view),
@@ -241,11 +251,13 @@ export class ClientRelay {
     this.#door.understood(portal.statement, false, (understanding) => {
       const again: Asked = {
         text: portal.statement.text,
+        recorded: portal.statement.recorded,
         parameters: [],
         binding: new Uint8Array(0),
         naming: false,
         prepared: true,
         ...portal.asked,
+        behind: this.#behind(portal.statement),
         understanding,
       };
       const refusal = this.#door.strictRefusal(understanding, describedFields(portal) ?? undefined);
@@ -331,6 +343,10 @@ export class ClientRelay {
 
   settled(entry: Expected, answered: boolean): void {
     this.#door.settled(entry, answered);
+  }
+
+  #behind({ byName, analysis }: PreparedStatement): readonly SourceText[] | undefined {
+    return byName ? this.#talk.names.behind(analysis.statements) : undefined;
   }
 
   #unknown(what: NameSpace, name: string): GatewayFault {

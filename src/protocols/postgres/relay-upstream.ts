@@ -292,8 +292,10 @@ export class UpstreamRelay {
     if (running.plan !== undefined) this.#descriptions.done(running.plan);
     running.plan = undefined;
     const effects = running.understanding.statements[running.completed]?.sessionEffects ?? [];
-    this.#talk.names.apply(effects);
-    this.#talk.reasons.apply(effects);
+    if (effects.length > 0) {
+      this.#talk.names.apply(effects, running.source);
+      this.#talk.reasons.apply(effects);
+    }
     running.completed += 1;
     const { understanding } = running;
     if (understanding.defines !== 'nothing') this.#talk.defined(understanding.defines, understanding);

@@ -96,13 +96,13 @@ export class SecondDoor {
   /** While the answer was awaited an earlier statement of the cycle failed: the server passes over this one, so it is not sent. */
   #overtaken(operation: Operation, outcome: Outcome, asked: Asked): void {
     if (outcome.kind !== 'granted' || asked.naming || asked.understanding === undefined) return;
-    this.#talk.complete(new Running(operation.id, outcome.grant, asked.understanding), 'cancelled');
+    this.#talk.complete(new Running(operation, outcome.grant, asked.understanding), 'cancelled');
   }
 
   start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
     this.#talk.lastGrant = grant;
     if (understanding.runsUnseen) this.#talk.names.ranUnseen();
-    const started = new Running(operation.id, grant, understanding);
+    const started = new Running(operation, grant, understanding);
     started.allowance = allowanceOf(this.#talk.session.limits.inForce, understanding);
     return started;
   }

@@ -81,7 +81,7 @@ describe('names of statements', () => {
     gateway.serve();
     gateway.serve();
     assert.equal(answers(gateway).includes(masked), true);
-    assert.equal(decisions(gateway).at(-1), 'granted execute s');
+    assert.equal(decisions(gateway).at(-1), `granted execute s\n-- runs: prepare s as ${secret}`);
   });
 
   it('given anew by pipelined SQL are waited for by Bind, too', () => {
