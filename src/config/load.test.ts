@@ -234,6 +234,19 @@ describe('a bad file is refused at the very place, with what was expected', () =
       [['mask: partial-last4', 'mask: last4']],
       '31:11: data_classes.ssn.mask: expected redact, partial-last4, hash, pseudonym or null',
     ],
+    [
+      'a look-up by what cannot be turned back',
+      [['mask: partial-last4', 'mask: partial-last4\n    lookup: true']],
+      '32:13: data_classes.ssn.lookup: expected mask: pseudonym: nothing else can be turned back',
+    ],
+    [
+      'a look-up without columns',
+      [
+        ['    columns: [ "orders/public.customers.ssn" ]\n', ''],
+        ['mask: partial-last4', 'mask: pseudonym\n    lookup: true'],
+      ],
+      '31:13: data_classes.ssn.lookup: expected columns: only what stands in one can be looked up',
+    ],
     ['a role with one name for a list', [['reviewer: [ dba ]', 'reviewer: dba']], '35:20: roles.reviewer: expected a list of groups'],
     [
       'no issuer',

@@ -47,6 +47,9 @@ export class Resolver {
     if (raw.columns.length + raw.paths.length === 0 && [raw.detect].flat().length === 0) {
       this.#add(path, 'expected columns, paths or detect: this class protects nothing');
     }
+    if (raw.lookup && raw.mask !== 'pseudonym') this.#add([...path, 'lookup'], 'expected mask: pseudonym: nothing else can be turned back');
+    if (raw.lookup && raw.columns.length === 0)
+      this.#add([...path, 'lookup'], 'expected columns: only what stands in one can be looked up');
     return {
       name,
       columns: raw.columns.flatMap((text, index) => this.#column([...path, 'columns', index], () => parseColumnPath(text)) ?? []),
@@ -62,6 +65,7 @@ export class Resolver {
         return { kind: 'pattern', pattern: detector.pattern };
       }),
       mask: raw.mask ?? 'null',
+      ...(raw.lookup ? { lookup: true } : {}),
     };
   }
 

@@ -188,6 +188,9 @@ const dataClass = strict({
       error: 'expected redact, partial-last4, hash, pseudonym or null',
     })
     .describe('How a value is shown to those who may not see it.'),
+  lookup: flag
+    .default(false)
+    .describe('Who sees pseudonyms of it may look up by them: they are turned back on the way to the target. Only with mask: pseudonym.'),
 });
 
 const groupNames = list(text, 'groups').default([]);

@@ -109,6 +109,8 @@ export interface DataClassConfig {
     | { readonly kind: 'pattern'; readonly pattern: string }
   )[];
   readonly mask: 'redact' | 'partial-last4' | 'hash' | 'pseudonym' | 'null';
+  /** Only with `pseudonym`. Left out: no. */
+  readonly lookup?: true;
 }
 
 export interface PoliciesConfig {

@@ -152,12 +152,14 @@ async function relations(client: pg.Client): Promise<CatalogueRows['relations']>
 }
 
 async function columns(client: pg.Client): Promise<CatalogueRows['columns']> {
-  const { rows } = await client.query<{ relation: string; number: number; name: string }>(
-    `select a.attrelid::text as relation, a.attnum as number, a.attname as name
+  const { rows } = await client.query<{ relation: string; number: number; name: string; type: string }>(
+    `select a.attrelid::text as relation, a.attnum as number, a.attname as name,
+            (case t.typtype when 'd' then t.typbasetype else t.oid end)::text as type
        from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+       join pg_catalog.pg_type t on t.oid = a.atttypid
       where a.attnum > 0 and not a.attisdropped and c.relkind in ('r','p','v','m','f','c')`,
   );
-  return rows.map((row) => ({ relation: Number(row.relation), number: row.number, name: row.name }));
+  return rows.map((row) => ({ relation: Number(row.relation), number: row.number, name: row.name, type: Number(row.type) }));
 }
 
 async function views(client: pg.Client): Promise<readonly ViewRow[]> {

@@ -32,6 +32,8 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   opaque: 'Bool',
   /** Data classes of columns by which rows are chosen, joined, grouped or sorted: what is asked of values that are not shown. */
   sensitive_predicates: 'Set<String>',
+  /** Data classes of which values are looked up by their pseudonyms. */
+  lookups: 'Set<String>',
   /** A prepared statement or server-side handle. */
   prepared: 'Bool',
   /** The database asked for at connection. */

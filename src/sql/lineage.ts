@@ -26,8 +26,35 @@ export interface Lineage {
   readonly columns: readonly (readonly Source[])[];
   /** What decides which rows there are (WHERE, HAVING, JOIN, GROUP BY, ORDER BY …) without reaching a value. */
   readonly predicates: readonly Source[];
-  /** Whatever is used otherwise than as an output column by itself, predicates among it. */
+  /** Whatever is used otherwise than as an output column by itself, predicates among it; comparisons of `lookups` left out. */
   readonly used: readonly Source[];
+  readonly lookups: Lookups;
+}
+
+/** What the client wrote and the server compares for equality with stored columns that can be looked up (`LineageCatalogue.lookup`). */
+export interface Lookups {
+  /** By its number, from 1. */
+  readonly parameters: ReadonlyMap<number, LookupParameter>;
+  /** Classes that a constant of the text is compared with. */
+  readonly constants: readonly string[];
+}
+
+export interface LookupParameter {
+  /** Of every column that it is compared with. */
+  readonly classes: readonly string[];
+  /** `one` value, or an `array` of them (`= ANY ($1)`); undefined: both. */
+  readonly form: 'one' | 'array' | undefined;
+  /** Every column that it is compared with pads its values with blanks. */
+  readonly padded: boolean;
+  /** It stands somewhere else in the statement as well. */
+  readonly usedOtherwise: boolean;
+}
+
+/** A column whose values can be looked up. */
+export interface LookupColumn {
+  readonly class: string;
+  /** Values are padded with blanks (`character (n)`). */
+  readonly padded: boolean;
 }
 
 /** What a dialect needs to know of names. */
@@ -37,4 +64,6 @@ export interface LineageCatalogue {
   /** A function of this name was made in this database. */
   hasUserFunction(name: string): boolean;
   hasUserOperator(name: string): boolean;
+  /** The column is one that can be looked up. Left out: none is. */
+  lookup?(relation: number, column: string): LookupColumn | undefined;
 }

@@ -11,7 +11,8 @@ import { lineageCatalogue } from './understanding-lineage.ts';
 /** One database's catalogue as rows, read in one snapshot. Oids are numbers; `kind` is `pg_class.relkind`. */
 export interface CatalogueRows {
   readonly relations: readonly RelationRow[];
-  readonly columns: readonly { relation: number; number: number; name: string }[];
+  /** `type`: oid of the type, of a domain that beneath it. Left out: not known. */
+  readonly columns: readonly { relation: number; number: number; name: string; type?: number }[];
   readonly views: readonly ViewRow[];
   readonly inheritance: readonly { child: number; parent: number }[];
   /** Stored generated columns and the columns that they are computed from. */
@@ -61,6 +62,7 @@ interface ReadView {
 interface MutableRelation extends CatalogueRelation {
   readonly columns: Map<number, string>;
   readonly rules: Map<string, readonly ColumnRule[]>;
+  textColumns?: Map<string, 'text' | 'bpchar'>;
   readonly columnTaint: Map<string, readonly string[]>;
   tainted: readonly string[];
 }
@@ -86,6 +88,7 @@ class Builder {
     this.#columnRules();
     this.#shareRules();
     this.#generatedColumns();
+    this.#textColumns();
     const views = this.#options.rows.views.map((view) => ({ view, statement: this.#viewStatement(view) }));
     this.#views(views);
     const { classes, place, rows } = this.#options;
@@ -178,6 +181,16 @@ class Builder {
       const source = relation?.rules.get(relation.columns.get(from) ?? '');
       if (relation === undefined || column === undefined || source === undefined) continue;
       relation.rules.set(column, distinct([...(relation.rules.get(column) ?? []), ...source]));
+    }
+  }
+
+  #textColumns(): void {
+    for (const { relation: oid, name, type } of this.#options.rows.columns) {
+      const relation = this.#byOid.get(oid);
+      const form = textForms.get(type ?? 0);
+      if (form === undefined || relation?.rules.has(name) !== true) continue;
+      relation.textColumns ??= new Map();
+      relation.textColumns.set(name, form);
     }
   }
 
@@ -336,6 +349,12 @@ function distinct(rules: readonly ColumnRule[]): readonly ColumnRule[] {
 }
 
 const systemSchemas: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema']);
+/** `text`, `varchar`, `bpchar` by their oids in pg_type.dat. */
+const textForms: ReadonlyMap<number, 'text' | 'bpchar'> = new Map([
+  [25, 'text'],
+  [1043, 'text'],
+  [1042, 'bpchar'],
+]);
 const relationKinds = new Map<string, RelationKind>([
   ['r', 'table'],
   ['p', 'partitioned-table'],

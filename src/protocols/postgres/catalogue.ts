@@ -28,6 +28,11 @@ export interface CatalogueRelation {
    * name (and the other way round: a parent shows its children's rows).
    */
   readonly rules: ReadonlyMap<string, readonly { readonly class: string; readonly path: string | undefined }[]>;
+  /**
+   * Those of `rules` whose type holds any text as it is: `text`, `varchar`, or `bpchar`, which pads it. Of a domain, the type beneath. Left
+   * out: not known.
+   */
+  readonly textColumns?: ReadonlyMap<string, 'text' | 'bpchar'>;
   /** A view's output columns for which it is known which classes reach them; only those of `tainted` count for a column that is here. */
   readonly columnTaint: ReadonlyMap<string, readonly string[]>;
   /** A view or materialized view: every class that its definition, at any depth, can reach. Empty for other relations. */

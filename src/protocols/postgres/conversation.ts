@@ -37,6 +37,11 @@ export class Conversation {
   skipping = false;
   /** The client's messages wait for something that is not the target's answer (`wait`). */
   paused = false;
+  /**
+   * Values in place of pseudonyms were bound, and their portals may still be there: until the transaction has ended, what the server says
+   * beside its answers may repeat them (CONTEXT of an error, the plan that `auto_explain` sends when a portal is dropped).
+   */
+  lookedUp = false;
   /** Syncs sent into a copy, which the server ignores there; where the copy had failed by then it answers them after all. */
   ignoredSyncs = 0;
   /** Grant of the operation forwarded last: an answer waits for its record, and so for all earlier ones. */

@@ -8,17 +8,21 @@ import { touchedClasses, type MaskContext, type MaskFacts } from './mask-context
  * Where the statement touches a hidden class (or may, or where code of the database raised it, whatever the statement names), detail, hint, context and the text of inner queries are withheld: they repeat rows,
  * keys and values. The message itself stays where its SQLSTATE says that it can only carry names, and where the server raised it,
  * not a procedural language, whose RAISE may put anything anywhere. The detectors run over all that stays.
+ *
+ * `lookedUp`: values that the client does not see are bound in this transaction (`lookup.ts`), by this statement or by one before it.
  */
 export function maskFields(
   context: MaskContext,
   facts: MaskFacts | undefined,
   fields: ReadonlyMap<string, string>,
+  lookedUp = false,
 ): ReadonlyMap<string, string> {
-  const isKnown = facts !== undefined && !ranCode(fields) && !isElsewhere(fields, facts);
+  const isKnown = facts !== undefined && !lookedUp && !ranCode(fields) && !isElsewhere(fields, facts);
   const touches = (isKnown ? touchedClasses(context, facts) : context.hidden).length > 0;
   if (!touches && context.detectors.isEmpty) return fields;
   const fromServer = !isProcedural(fields);
-  const keepsMessage = !touches || (fromServer && carriesNamesOnly(fields, facts !== undefined));
+  const keepsMessage =
+    !touches || (fromServer && carriesNamesOnly(fields, lookedUp || facts !== undefined) && !(lookedUp && isLogged(fields)));
   const masked = new Map<string, string>();
   for (const [code, text] of fields) masked.set(code, mask(context, fields, code, text, { touches, fromServer, keepsMessage }));
   return masked;
@@ -52,6 +56,11 @@ function mask(context: MaskContext, fields: ReadonlyMap<string, string>, code: s
     if (NAMES.has(code) ? !verdict.fromServer : code !== 'M') return WITHHELD;
   }
   return maskProse(context.classes, context.detectors, text);
+}
+
+/** What the server writes to its log goes to a client that asks for it as well: plans (auto_explain), statements, what they took. */
+function isLogged(fields: ReadonlyMap<string, string>): boolean {
+  return fields.get('C') === '00000';
 }
 
 /** Raised by PL/pgSQL, PL/Python, PL/Perl or PL/Tcl: their source files all begin with `pl`, and no SQL can set this field. */

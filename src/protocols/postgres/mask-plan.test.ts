@@ -14,7 +14,8 @@ const computed = fieldOf(0, 0);
 /** Columns made of these columns of `customers`. */
 function lineageOf(columns: readonly (readonly string[])[], used: readonly string[] = []): Lineage {
   const sources = (names: readonly string[]) => names.map((column) => ({ relation: 20_001, column, path: [] }));
-  return { columns: columns.map(sources), predicates: [], used: sources(used) };
+  const lookups = { parameters: new Map(), constants: [] };
+  return { columns: columns.map(sources), predicates: [], used: sources(used), lookups };
 }
 
 /** The rule for one column, as `class/kind`; `-` where there is none. */

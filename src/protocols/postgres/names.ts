@@ -29,6 +29,8 @@ export interface Portal {
   fields: readonly FieldDescription[] | null | undefined;
   /** An Execute of it was forwarded. */
   started: boolean;
+  /** Values stand in it in place of pseudonyms. */
+  readonly looksUp?: boolean;
   /** What its earlier Executes have shown, where that is limited. */
   shown?: { readonly rows: number; readonly bytes: number };
 }

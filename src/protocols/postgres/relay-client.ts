@@ -10,6 +10,7 @@ import type { Asked } from './operation.ts';
 import { describedFields, type Portal, type PreparedStatement, type SourceText } from './names.ts';
 import { bindingBytes, boundParameters, checkNames, kept } from './client-parts.ts';
 import { copyTable, readyTable } from './client-tables.ts';
+import { bindValues } from './lookup-bind.ts';
 import { SecondDoor } from './second-door.ts';
 import type { Understanding } from './understanding.ts';
 import { unknownName } from './unknown-name.ts';
@@ -212,15 +213,28 @@ export class ClientRelay {
           resultFormats: message.resultFormats,
           fields: undefined,
           started: false,
+          looksUp: understanding.lookups !== undefined,
         };
-        this.#door.ask(asked, this.#door.strictRefusal(understanding, statement.fields ?? undefined), false, (operation, grant) => {
+        const bytes = this.#boundValues(message, statement, understanding) ?? view;
+        const refusal = bytes instanceof GatewayFault ? bytes : this.#door.strictRefusal(understanding, statement.fields ?? undefined);
+        this.#door.ask(asked, refusal, false, (operation, grant) => {
           this.#unused(this.#cycle.bind(portal, this.#door.start(operation, grant, understanding)));
-          this.#extended({ kind: 'bind', portal }, view, grant);
+          this.#extended({ kind: 'bind', portal }, bytes instanceof GatewayFault ? view : bytes, grant);
         });
       };
       if (understanding.needsFields && (statement.byName || statement.fields === undefined)) this.#door.describeFirst(statement, proceed);
       else proceed();
     });
+  }
+
+  /** The Bind with values in place of pseudonyms; undefined where it goes as it came. */
+  #boundValues(
+    message: Bind,
+    { parameterTypes }: PreparedStatement,
+    { lookups, refusal }: Understanding,
+  ): Uint8Array | GatewayFault | undefined {
+    if (lookups === undefined || refusal !== undefined) return undefined;
+    return bindValues(message, parameterTypes, lookups, this.#talk.sight().masks.classes);
   }
 
   /** The first Execute in the cycle of its Bind runs what was decided there; any later one is decided anew. */

@@ -185,6 +185,7 @@ export class UpstreamRelay {
       case 'BindComplete':
         if (head?.kind !== 'bind') throw unexpected(message.kind, head);
         this.#talk.names.open(head.portal);
+        if (head.portal.looksUp === true) this.#talk.lookedUp = true;
         this.#pop(head);
         this.#pass();
         return;
@@ -236,7 +237,7 @@ export class UpstreamRelay {
         this.#talk.copying = undefined;
         return;
       case 'NoticeResponse':
-        this.#masked(message.fields, maskFields(this.#talk.sight().masks, factsOf(head), message.fields), encode.noticeResponse);
+        this.#masked(message.fields, this.#maskFields(message.fields, head), encode.noticeResponse);
         return;
       case 'NotificationResponse': {
         const payload = maskNotification(this.#talk.sight().masks, message.payload);
@@ -361,7 +362,7 @@ export class UpstreamRelay {
     } else if (stopped !== undefined && running !== undefined) this.#failAsTold(running, stopped);
     else if (stopped !== undefined) this.#put(faultMessage(stopped, { phase: 'operation' }));
     else if (head?.kind !== 'fence') {
-      this.#masked(fields, maskFields(this.#talk.sight().masks, factsOf(head), fields), encode.errorResponse);
+      this.#masked(fields, this.#maskFields(fields, head), encode.errorResponse);
     }
     if (head === undefined || head.kind === 'query' || ((head.kind === 'refused' || head.kind === 'fence') && head.simple)) return;
     // An error in an extended cycle: the server passes over everything up to Sync, and so do we.
@@ -384,6 +385,7 @@ export class UpstreamRelay {
     if (!wanted && !late) throw unexpected('ReadyForQuery', head);
     this.#talk.transaction = status;
     if (status === 'I') {
+      this.#talk.lookedUp = false;
       this.#talk.names.transactionEnded();
       this.#talk.settled();
     }
@@ -410,6 +412,11 @@ export class UpstreamRelay {
     this.#pop(head);
     if (head.kind === 'query') this.#complete(head.running, head.running.errorCode === undefined ? 'succeeded' : 'failed');
     if (needsFence) stopping.fence(true);
+  }
+
+  #maskFields(fields: ReadonlyMap<string, string>, head: Expected | undefined): ReadonlyMap<string, string> {
+    const lookedUp = this.#talk.lookedUp || (head?.kind === 'bind' && head.portal.looksUp === true);
+    return maskFields(this.#talk.sight().masks, factsOf(head), fields, lookedUp);
   }
 
   #masked(

@@ -1,7 +1,8 @@
-import type { Lineage, LineageCatalogue } from '../../sql/lineage.ts';
+import type { Lineage, LineageCatalogue, LookupColumn, Lookups } from '../../sql/lineage.ts';
 import type { Statement } from '../../sql/statement.ts';
-import type { CatalogueRelation } from './catalogue.ts';
-import { reachedClasses, sourceClasses, type MaskFacts } from './mask.ts';
+import type { CatalogueRelation, RelationKind } from './catalogue.ts';
+import { columnClasses } from './mask-context.ts';
+import { reachedClasses, sourceClasses, type MaskContext, type MaskFacts } from './mask.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 import type { Sight } from './understanding.ts';
 
@@ -20,7 +21,7 @@ export class Tracer {
     this.#facts = facts;
     const matters = reachedClasses(sight.masks.record, facts).length > 0;
     const certain = matters && !facts.opaque && !defines && sight.catalogue.isUnsettled !== true;
-    this.#catalogue = certain ? lineageCatalogue(sight.catalogue, sight.made) : undefined;
+    this.#catalogue = certain ? lineageCatalogue(sight.catalogue, sight.made, sight.masks) : undefined;
   }
 
   /** Of the rows that a text of one statement shows: where it runs another by its name, that one's. */
@@ -51,6 +52,11 @@ export class Tracer {
     return [...found].sort();
   }
 
+  /** What the statement compares with columns that can be looked up. What PREPARE names counts where it runs. */
+  lookups(statement: Statement): Lookups | undefined {
+    return this.#trace(shownBy(statement))?.lookups;
+  }
+
   #trace(statement: Statement): Lineage | undefined {
     if (this.#catalogue === undefined) return undefined;
     if (!this.#traced.has(statement)) this.#traced.set(statement, statement.lineage(this.#catalogue));
@@ -65,8 +71,11 @@ function shownBy(statement: Statement): Statement {
 }
 
 /** Only a name that one relation of the whole database has is certain: the search path is the server's to know. */
-export function lineageCatalogue(catalogue: SchemaCatalogue, made: ReadonlySet<string>): LineageCatalogue {
+export function lineageCatalogue(catalogue: SchemaCatalogue, made: ReadonlySet<string>, masks?: MaskContext): LineageCatalogue {
   return {
+    ...(masks === undefined || !masks.hidden.some((name) => masks.classes.isLookup(name))
+      ? {}
+      : { lookup: (relation, column) => lookupColumn(masks, catalogue.relationByOid(relation), column) }),
     relation(name) {
       const [relation, ...others] = catalogue.relationsNamed(name);
       if (relation === undefined || others.length > 0 || made.has(name.name) || relation.columns.size === 0) return undefined;
@@ -77,6 +86,16 @@ export function lineageCatalogue(catalogue: SchemaCatalogue, made: ReadonlySet<s
   };
 }
 
+/** A table's column of a text type that is masked whole by one class, which may be looked up and is hidden from this session. */
+function lookupColumn(masks: MaskContext, relation: CatalogueRelation | undefined, column: string): LookupColumn | undefined {
+  if (relation === undefined || relation.presumed === true || !lookupKinds.has(relation.kind)) return undefined;
+  const form = relation.textColumns?.get(column);
+  const [rule, ...others] = relation.rules.get(column) ?? [];
+  if (form === undefined || rule === undefined || others.length > 0 || rule.path !== undefined) return undefined;
+  if (!masks.classes.isLookup(rule.class) || columnClasses(masks, relation, column).join() !== rule.class) return undefined;
+  return { class: rule.class, padded: form === 'bpchar' };
+}
+
 function columnsInOrder(relation: CatalogueRelation): readonly string[] {
   const known = inOrder.get(relation);
   if (known !== undefined) return known;
@@ -85,4 +104,5 @@ function columnsInOrder(relation: CatalogueRelation): readonly string[] {
   return columns;
 }
 
+const lookupKinds: ReadonlySet<RelationKind> = new Set<RelationKind>(['table', 'partitioned-table']);
 const inOrder = new WeakMap<CatalogueRelation, readonly string[]>();

@@ -2,6 +2,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { Act, Facts, ObjectRef } from '../../core/operation.ts';
 import type { Analysis, QualifiedName, SessionEffect, SqlAct, SqlObjectName, Statement } from '../../sql/statement.ts';
 import type { CatalogueRelation } from './catalogue.ts';
+import { findLookups, type LookupParameters } from './lookup.ts';
 import { reachedClasses, type MaskContext, type MaskFacts } from './mask.ts';
 import { functionObject, databaseObject, relationObject, roleObject, schemaObject, settingObject, type Place } from './objects.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
@@ -27,6 +28,8 @@ export interface Understanding {
   readonly pureRead: boolean;
   /** The operation is refused before policy is asked: why. */
   readonly refusal: GatewayFault | undefined;
+  /** Parameters that are pseudonyms; undefined where there are none, or it is refused. */
+  readonly lookups: LookupParameters | undefined;
   /** `masking: strict`, and hidden classes are in reach: the result's columns must be known before anything runs. */
   readonly needsFields: boolean;
   /** It names a relation that the catalogue does not have: newer than the snapshot, or none at all. */
@@ -96,6 +99,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
   const maskFacts: MaskFacts = { ...withoutLineage, lineage: analysis.statements.length === 1 ? tracer.result(statements) : undefined };
   const predicates = tracer.predicates(statements);
   const classes = reachedClasses(sight.masks, maskFacts);
+  const lookups = findLookups(analysis, statements, relations, sight.catalogue, tracer);
   const changed = reasonChange(statements);
   const functions = [...new Set(statements.flatMap((statement) => statement.functions.map(display)))];
   return {
@@ -108,6 +112,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
       opaque,
       functions,
       ...(predicates.length === 0 ? {} : { sensitive_predicates: predicates }),
+      ...(lookups.classes.length === 0 ? {} : { lookups: lookups.classes }),
     },
     maskFacts,
     classes,
@@ -117,7 +122,9 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
       gatewaySettingRefusal(statements, changed) ??
       viewWriteRefusal(statements, sight) ??
       (sight.readOnly === true ? readOnlyRefusal(statements, opaque) : undefined) ??
-      refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque, tracer),
+      refusalOf(statements, sight, { ...maskFacts, opaque: resolver.unknown }, classes, opaque, tracer) ??
+      lookups.refusal,
+    lookups: lookups.parameters,
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
     defines: definesOf([...acts.values()]),

@@ -3,6 +3,7 @@ import type { LineageCatalogue } from '../lineage.ts';
 import { builtinOperators, builtinTypes, pureFunctions, volatileFunctions } from './builtins.ts';
 import { fieldsOf } from './grammar.ts';
 import { extractedPath, steppedInto, subscripts } from './lineage-document.ts';
+import type { LookupFinder } from './lineage-lookup.ts';
 import { columnsNamed, isRow, lookUp, lookUpIn, type QueryScope, type Touch } from './lineage-scope.ts';
 import { computed, nothing, stepInto, union, unionOfColumns, unresolved, type Link, type Rows, type Value } from './lineage-values.ts';
 import { bodyOf, inline, listOf, qualifiedName, stringNode, strings, tagged, text, type Body } from './nodes.ts';
@@ -10,6 +11,7 @@ import { bodyOf, inline, listOf, qualifiedName, stringNode, strings, tagged, tex
 /** Traces the queries inside an expression, and is told what is used otherwise than as an output by itself. */
 export interface Tracing {
   readonly catalogue: LineageCatalogue;
+  readonly lookups: LookupFinder;
   query(node: unknown, scope: QueryScope): Rows;
   use(value: Value): void;
   /** A column was looked at. */
@@ -27,7 +29,7 @@ export interface Tracing {
 /** What the expression is computed from; it counts as used. */
 export function usedValue(node: unknown, scope: QueryScope, tracing: Tracing): Value {
   const value = valueOf(node, scope, tracing);
-  tracing.use(value);
+  if (!tracing.lookups.isLookup(node)) tracing.use(value);
   return value;
 }
 
@@ -159,6 +161,7 @@ function wholeQuery(node: unknown, scope: QueryScope, tracing: Tracing): Value {
 function operator(body: Body, scope: QueryScope, tracing: Tracing): Value {
   if (!String(body['kind']).includes('BETWEEN')) useOperator(listOf(body['name']), tracing);
   else for (const name of ['>=', '<=']) if (tracing.catalogue.hasUserOperator(name)) return unresolved(`operator ${name}`);
+  tracing.lookups.compared(body, scope);
   const left = valueOf(body['lexpr'], scope, tracing);
   const right = valueOf(body['rexpr'], scope, tracing);
   const name = body['kind'] === 'AEXPR_OP' ? strings(body['name']).at(-1) : undefined;

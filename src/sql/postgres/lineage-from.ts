@@ -1,7 +1,7 @@
 /** What stands in FROM: relations, queries, functions, joins. */
 import { same } from './lineage-links.ts';
 import { stepInto, type Column, type Item, type Link, type Rows, type Value } from './lineage-values.ts';
-import { columnValue, computed, nothing, renamed, union, unionOfColumns, unresolved } from './lineage-values.ts';
+import { allStored, columnValue, computed, nothing, renamed, union, unionOfColumns, unresolved } from './lineage-values.ts';
 import { builtinFunction, checkType, condition, usedValue, usedValues, type Tracing } from './lineage-expression.ts';
 import { cteNamed, withItems, type QueryScope } from './lineage-scope.ts';
 import type { AccessStep } from '../lineage.ts';
@@ -66,7 +66,7 @@ function relation(rangeVar: Body, scope: QueryScope, tracing: Tracing): FromItem
 function columnsOf(rangeVar: Body, { catalogue }: Tracing): readonly Column[] {
   const name = relationName(rangeVar);
   const known = catalogue.relation(name) ?? unresolved(`relation ${name.name}`);
-  return known.columns.map((column) => ({ name: column, value: columnValue(known.id, column) }));
+  return known.columns.map((column) => ({ name: column, value: columnValue(known.id, column), stored: [{ relation: known.id, column }] }));
 }
 
 function derived(body: Body, rows: Rows): FromItem {
@@ -83,7 +83,7 @@ function join(body: Body, scope: QueryScope, tracing: Tracing): FromItem {
   const on = condition(body['quals'], withItems(scope, both.items), tracing);
   const using = body['isNatural'] === true ? commonNames(left, right) : strings(body['usingClause']);
   const joined = using.map((name) => [...columnsNamed(left, name), ...columnsNamed(right, name)]);
-  const merged = using.map((name, index) => ({ name, value: unionOfColumns(joined[index]!) }));
+  const merged = using.map((name, index) => ({ name, value: unionOfColumns(joined[index]!), stored: allStored(joined[index]!) }));
   const compared = unionOfColumns(merged);
   tracing.use(compared);
   const rest = both.columns.filter((column) => column.name === undefined || !using.includes(column.name));
@@ -244,7 +244,7 @@ function renamedOpen(columns: readonly Column[], names: readonly string[]): read
 
 /** A CTE may stand in FROM twice: what is compared with the columns of one is not compared with those of the other. */
 function ownColumns(columns: readonly Column[]): readonly Column[] {
-  return columns.map(({ name, value }) => ({ name, value }));
+  return columns.map(({ name, value, stored }) => ({ name, value, stored }));
 }
 
 function definedName(node: unknown): string {

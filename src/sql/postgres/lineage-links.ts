@@ -71,7 +71,7 @@ export function boundColumns(columns: readonly Column[], items: readonly Item[],
   if (!columns.some((column) => told.has(column))) return columns;
   return columns.map((column) => {
     const value = told.get(column);
-    return value === undefined ? column : { name: column.name, value: union([column.value, value]) };
+    return value === undefined ? column : { name: column.name, value: union([column.value, value]), stored: column.stored };
   });
 }
 

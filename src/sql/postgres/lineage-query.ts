@@ -2,9 +2,11 @@
 import type { LineageCatalogue } from '../lineage.ts';
 import { bareColumn, condition, usedValue, usedValues, valueOf, type Tracing } from './lineage-expression.ts';
 import { fromList, type FromItem } from './lineage-from.ts';
+import { LookupFinder, storedColumns } from './lineage-lookup.ts';
 import { bind, boundColumns, boundItems, outward } from './lineage-links.ts';
 import { inside, starOf, withItems, type QueryScope } from './lineage-scope.ts';
 import {
+  allStored,
   computed,
   nothing,
   union,
@@ -24,11 +26,13 @@ import { bodyOf, listOf, stringNode, tagged, text, type Body } from './nodes.ts'
 /** Traces one statement; collects on the way what is used otherwise than as an output by itself. */
 export class QueryTracer implements Tracing {
   readonly catalogue: LineageCatalogue;
+  readonly lookups: LookupFinder;
   readonly #used: Value[] = [];
   #steps = 0;
 
   constructor(catalogue: LineageCatalogue) {
     this.catalogue = catalogue;
+    this.lookups = new LookupFinder(catalogue);
   }
 
   used(): Value {
@@ -93,7 +97,12 @@ export class QueryTracer implements Tracing {
     const columns = left.columns.map((column, index) => {
       const other = right.columns[index]!;
       const looksAt = looksAtAll([column.looksAt, other.looksAt]);
-      return { name: column.name, value: union([inBranch(column, left), inBranch(other, right)]), ...looksAt };
+      return {
+        name: column.name,
+        value: union([inBranch(column, left), inBranch(other, right)]),
+        stored: allStored([column, other]),
+        ...looksAt,
+      };
     });
     const compared = unionOfColumns(columns);
     this.use(compared);
@@ -145,10 +154,10 @@ export class QueryTracer implements Tracing {
     const distinct = this.#distinct(body, shown.columns, after);
     const predicates = [from.predicates, where.value, having.value, ...sorted.map(({ made }) => made), distinct.predicates];
     const passed = outward(links, from.items, bound);
-    const columns = distinct.columns.map(({ name, value }, index) => {
+    const columns = distinct.columns.map(({ name, value, stored }, index) => {
       const looksAt = lookedAt(listed.links[index]!, from.items);
       for (const [column, item] of looksAt ?? []) this.touch(column, item);
-      return { name, value, ...(looksAt === undefined ? {} : { looksAt }) };
+      return { name, value, stored, ...(looksAt === undefined ? {} : { looksAt }) };
     });
     return { columns, predicates: union(predicates), counted, links: passed };
   }
@@ -198,7 +207,7 @@ export class QueryTracer implements Tracing {
       if (tagged(last)?.tag === 'A_Star') return unresolved('the fields of a row');
     }
     const value = bareColumn(body['val'], scope, this) ?? usedValue(body['val'], scope, this);
-    return [{ name: text(body['name']) ?? stringNode(parts.at(-1)), value }];
+    return [{ name: text(body['name']) ?? stringNode(parts.at(-1)), value, stored: storedColumns(body['val'], scope) }];
   }
 
   /** Sort and group expressions: by an output's number or name as well. */

@@ -11,8 +11,18 @@ export interface Column {
   /** Undefined: the server gives it a name that is not known here, so that any name may mean it. */
   readonly name: string | undefined;
   readonly value: Value;
+  /**
+   * Its values are those of one of these stored columns and nothing else (or NULL). Undefined: not known. More than that its one source is:
+   * a column of VALUES has no source for what the statement itself wrote there.
+   */
+  readonly stored?: readonly StoredColumn[] | undefined;
   /** Columns of queries around its own that it looks at. */
   readonly looksAt?: ReadonlyMap<Column, Item>;
+}
+
+export interface StoredColumn {
+  readonly relation: number;
+  readonly column: string;
 }
 
 /** Something in FROM under the name it has there. */
@@ -107,6 +117,16 @@ export function stepInto(value: Value, steps: readonly AccessStep[]): Value {
 
 export function unionOfColumns(columns: readonly Column[]): Value {
   return union(columns.map((column) => column.value));
+}
+
+/** Where the values of any of them are stored. */
+export function allStored(columns: readonly Column[]): readonly StoredColumn[] | undefined {
+  const all: StoredColumn[] = [];
+  for (const { stored } of columns) {
+    if (stored === undefined) return undefined;
+    all.push(...stored);
+  }
+  return all;
 }
 
 /** Columns under the names of an alias list, which may be shorter. */

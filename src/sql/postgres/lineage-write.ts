@@ -17,7 +17,9 @@ export function insert(body: Body, outer: QueryScope, tracing: WriteTracing): Ro
   const given = tagged(body['selectStmt']) === undefined ? emptyFrom : tracing.query(body['selectStmt'], scope);
   const target = targetItem(bodyOf(body['relation']), tracing);
   const conflict = inline(body['onConflictClause']);
-  const inConflict = withItems(scope, [target, { ...target, alias: 'excluded' }]);
+  // What was to be inserted is the statement's own.
+  const excluded = { ...target, alias: 'excluded', columns: target.columns.map(({ name, value }) => ({ name, value })) };
+  const inConflict = withItems(scope, [target, excluded]);
   const changed = conflict === undefined ? nothing : usedValues(conflict['targetList'], inConflict, tracing);
   const chosen = conflict === undefined ? nothing : usedValue(conflict['whereClause'], inConflict, tracing);
   const met = conflict === undefined ? nothing : conflictKeys(conflict, withItems(scope, [target]), tracing);

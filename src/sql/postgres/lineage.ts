@@ -26,7 +26,12 @@ export function traceLineage({ sql, index, inner }: TracedText, catalogue: Linea
     if (query === undefined) return undefined;
     const tracer = new QueryTracer(catalogue);
     const { columns, predicates } = tracer.query(query, emptyScope, true);
-    return { columns: columns.map(({ value }) => sourcesOf(value)), predicates: sourcesOf(predicates), used: sourcesOf(tracer.used()) };
+    return {
+      columns: columns.map(({ value }) => sourcesOf(value)),
+      predicates: sourcesOf(predicates),
+      used: sourcesOf(tracer.used()),
+      lookups: tracer.lookups.found(query),
+    };
   } catch {
     // `Unresolved`, a stack that is too deep, a tree of an unknown form: not proven is not proven.
     return undefined;
