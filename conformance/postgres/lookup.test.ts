@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
-import { eventually, startBank, type Bank } from '../harness.ts';
+import { eventually, run, startBank, type Bank } from '../harness.ts';
 
 const sqlOfPlan = 'explain (verbose) select id from customers where ssn = $1';
 const policies = `
@@ -33,6 +33,21 @@ class Session extends pg.Client {
     (this as unknown as { connection: { stream: NodeJS.ReadableStream } }).connection.stream.on('data', (bytes: Buffer) =>
       this.#seen.push(Buffer.from(bytes)),
     );
+  }
+
+  forget(): void {
+    this.#seen.length = 0;
+  }
+
+  /** What came, message by message, as tag and body; notices left out, and of errors and rows nothing but the tag. */
+  messages(): string[] {
+    const bytes = Buffer.concat(this.#seen);
+    const all: string[] = [];
+    for (let at = 0; at + 5 <= bytes.length; at += 1 + bytes.readInt32BE(at + 1)) {
+      const tag = bytes.toString('latin1', at, at + 1);
+      if (tag !== 'N') all.push('ED'.includes(tag) ? tag : bytes.toString('latin1', at, at + 1 + bytes.readInt32BE(at + 1)));
+    }
+    return all;
   }
 
   get seen(): string {
@@ -229,6 +244,144 @@ describe('a bound pseudonym finds what it stands for', () => {
     }));
 });
 
+describe('a pseudonym in the text of a Query finds what it stands for', () => {
+  /** `S`: the pseudonym of customer 7, or his number where that is seen; `O`: that of 8; `A`: account 12. */
+  const found: readonly (readonly [string, readonly number[]])[] = [
+    ["select id from customers where ssn = 'S'", [7]],
+    ["select id from customers where 'S' = ssn;", [7]],
+    ["select id /* ssn = 'x' */ from customers where ssn in ('S', 'O') -- 'S'", [7, 8]],
+    ['select id from customers where ssn = any (\'{S,"O"}\')', [7, 8]],
+    ["select id from customers where ssn = any (array['S', 'O']::text[])", [7, 8]],
+    ["select id from customers where ssn is not distinct from 'S'::varchar and name <> 'it''s €'", [7]],
+    ["select id from customers where ssn not in ('S') and ssn <> '' and id between 6 and 8", [6, 8]],
+    ["select id from accounts where number = 'A'", [12]],
+    ["select c.id from customers c join visits v on c.ssn = v.ssn where v.ssn = 'S'", [7]],
+    ["with w as (select * from customers where ssn = 'S') select w.id from w, accounts a where a.number = 'A'", [7]],
+    ["update visits set n = n where ssn = 'S' returning id", [7]],
+    ["select id from customers where ssn = 'S' and false", []],
+    ["update visits set n = n where ssn = 'S'", []],
+    ["delete from visits where ssn = 'S' and id = 8", []],
+  ];
+  const spelled = (sql: string, ssn: string, other: string, account: string) =>
+    sql
+      .replaceAll(/(?<=['"{])S(?=['",}])/g, ssn)
+      .replaceAll(/(?<=['"{])O(?=['",}])/g, other)
+      .replaceAll(/(?<=')A(?=')/g, account);
+
+  for (const [sql, expected] of found)
+    it(`${sql}, and is answered as a Query is`, async () => {
+      const { rows } = await bank.direct('select ssn from customers where id = 8');
+      const open = await connect('open');
+      open.forget();
+      await open.query(spelled(sql, truth.ssn, rows[0].ssn, truth.account));
+      await using('orders', async (client) => {
+        client.forget();
+        const text = spelled(sql, shown.ssn, shown.other, shown.account);
+        const result = await client.query(text);
+        assert.deepEqual(
+          result.rows.map((row: { id: number }) => row.id).sort((a, b) => a - b),
+          expected,
+        );
+        assert.deepEqual(client.messages(), open.messages());
+      });
+      await open.end();
+    });
+
+  it('in strict mode, in a transaction, one after the other without waiting', async () => {
+    await using('strict', async (client) =>
+      assert.deepEqual(await ids(client, `select id from customers where ssn = '${shown.ssn}'`, []), [7]),
+    );
+    await using('orders', async (client) => {
+      const one = `select id from customers where ssn = '${shown.ssn}'`;
+      const all = await Promise.all(['begin', one, 'select 1 as id', one, 'commit', one].map((sql) => client.query(sql)));
+      assert.deepEqual(
+        all.map(({ rows }) => (rows as { id: number }[]).map((row) => row.id)),
+        [[], [7], [1], [7], [], [7]],
+      );
+    });
+  });
+
+  it('fails as a Query does: its place in the text, its transaction, and nothing of it is left', async () => {
+    const broken = (ssn: string) => `select 1 / (id - 7), nme from customers where ssn = '${ssn}'`;
+    const dividing = (ssn: string) => `select 1 / (id - 7) from customers where ssn = '${ssn}' and id < 9`;
+    const open = await connect('open');
+    await using('orders', async (client) => {
+      for (const sql of [broken, dividing]) {
+        const [seen, hidden] = await Promise.all([
+          open.query(sql(truth.ssn)).then(
+            () => assert.fail('it ran'),
+            (error: pg.DatabaseError) => error,
+          ),
+          client.query(sql(shown.ssn)).then(
+            () => assert.fail('it ran'),
+            (error: pg.DatabaseError) => error,
+          ),
+        ]);
+        assert.deepEqual([hidden.code, hidden.position], [seen.code, seen.position]);
+      }
+      await client.query('begin');
+      await assert.rejects(client.query(dividing(shown.ssn)), { code: '22012' });
+      await assert.rejects(client.query(`select id from customers where ssn = '${shown.ssn}'`), { code: '25P02' });
+      await client.query('rollback');
+      assert.deepEqual(await ids(client, `select id from customers where ssn = '${shown.ssn}'`, []), [7]);
+    });
+    await open.end();
+  });
+
+  it('leaves no unnamed statement or portal behind that would run unjudged', async () => {
+    const wire = await connect('orders');
+    const { connection } = wire as unknown as { connection: { stream: { write(bytes: Uint8Array): void } } };
+    const errors: string[] = [];
+    wire.on('error', (error) => errors.push((error as pg.DatabaseError).code ?? String(error)));
+    await wire.query({ text: 'select 1 as one, $1::text', values: ['x'] });
+    await assert.rejects(wire.query(`select 1 / (id - 7) from customers where ssn = '${shown.ssn}'`), { code: '22012' });
+    await eventually('the end of it', () => wire.messages().at(-1)?.startsWith('Z') || undefined);
+    wire.forget();
+    const text = (value: string) => Buffer.from(`${value}\0`);
+    const frame = (tag: string, ...parts: Buffer[]) =>
+      Buffer.concat([Buffer.from(tag), int32(parts.reduce((sum, { length }) => sum + length, 4)), ...parts]);
+    const short = (value: number) => Buffer.from([0, value]);
+    connection.stream.write(frame('B', text(''), text(''), short(0), short(1), int32(11), Buffer.from(truth.ssn), short(0)));
+    connection.stream.write(frame('E', text(''), int32(0)));
+    connection.stream.write(frame('S'));
+    await eventually('an answer', () => wire.messages().some((each) => each.startsWith('Z')) || undefined);
+    assert.deepEqual(
+      wire.messages().map((each) => each[0]),
+      ['E', 'Z'],
+    );
+    assert.match(wire.seen, /26000/);
+    await wire.end();
+  });
+
+  it('is refused where the text is no plain constant, or is prepared', () =>
+    using('orders', async (client) => {
+      for (const literal of [
+        `E'${shown.ssn}'`,
+        `$$${shown.ssn}$$`,
+        `text '${shown.ssn}'`,
+        `U&'${shown.ssn}'`,
+        `N'${shown.ssn}'`,
+        `'${shown.ssn.slice(0, 4)}'\n'${shown.ssn.slice(4)}'`,
+      ])
+        assert.match(await refusal(client, `select id from customers where ssn = ${literal}`), /plain constant/, literal);
+      assert.match(
+        await refusal(client, `select id from customers where ssn = '${shown.ssn}' and id = $1`, [7]),
+        /prepared.*bound parameter/,
+      );
+      assert.match(await refusal(client, `select id from customers where ssn = '12345'`), /no pseudonym that can be turned back/);
+      assert.deepEqual(await ids(client, `select id from customers where ssn <> '' and ssn = $1`, [shown.ssn]), [7]);
+      assert.deepEqual(await ids(client, `select id from customers where ssn = '${truth.ssn}'`, []), []);
+    }));
+
+  it('of a stock psql', async () => {
+    const psql = async (sql: string) => (await run('psql', ['-X', '-A', '-t', '-q', '-c', sql], await bank.env('pipeline'))).stdout.trim();
+    const seen = await psql('select ssn from customers where id = 7');
+    assert.equal(await psql(`select id, ssn from customers where ssn = '${seen}'`), `7|${seen}`);
+    assert.equal(await psql(`update visits set n = n where ssn = '${seen}' returning id`), '7');
+    assert.equal(await psql(`select id from customers where ssn = '${truth.ssn}'`), '');
+  });
+});
+
 describe('a value is no pseudonym', () => {
   it('finds nothing, however it is bound', () =>
     using('orders', async (client) => {
@@ -312,6 +465,13 @@ describe('the value comes back by no other way', () => {
         `explain (verbose) select id from customers where ssn = '${shown.ssn}'`,
       ])
         await client.query(`savepoint s; ${sql}`).catch(async () => client.query('rollback to savepoint s'));
+      const [row] = (
+        await client.query(
+          `select current_query() as q, (select string_agg(query, '') from pg_stat_activity) as a from customers where ssn = '${shown.ssn}'`,
+        )
+      ).rows;
+      assert.notEqual(row, undefined);
+      await client.query(`select current_query(), id from customers where ssn = '${shown.ssn}'`);
       await client.query(sqlOfPlan, [shown.ssn]).catch(() => {});
       await client.query('rollback');
     }));
@@ -331,7 +491,8 @@ describe('the value comes back by no other way', () => {
         'select name::regclass from customers where ssn = $1',
         'select id from customers where ssn = $1 and name::regclass is not null',
       ])
-        await assert.rejects(client.query(sql, [shown.ssn]), sql);
+        for (const send of [() => client.query(sql, [shown.ssn]), () => client.query(sql.replace('$1', `'${shown.ssn}'`))])
+          await assert.rejects(send(), sql);
     }));
 
   it('not by the log that a client may ask for: plans, parameters, durations; not in what follows either', () =>
@@ -341,6 +502,7 @@ describe('the value comes back by no other way', () => {
       for (const setting of ["client_min_messages = 'log'", 'debug_print_plan = on', 'debug_print_parse = on', 'debug_pretty_print = on'])
         await client.query(`set ${setting}`);
       await client.query('select id from customers where ssn = $1', [shown.ssn]);
+      await client.query(`select id from customers where ssn = '${shown.ssn}'`);
       assert.ok(notices.length > 0, 'the server sends its log');
       assert.ok(
         notices.some((text) => text.includes('withheld by masking')),

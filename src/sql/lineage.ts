@@ -35,8 +35,15 @@ export interface Lineage {
 export interface Lookups {
   /** By its number, from 1. */
   readonly parameters: ReadonlyMap<number, LookupParameter>;
-  /** Classes that a constant of the text is compared with. */
-  readonly constants: readonly string[];
+  readonly constants: readonly LookupConstant[];
+}
+
+/** A text constant. Its place and its value are those of the text that was traced, and of no other text of its shape. */
+export interface LookupConstant {
+  readonly class: string;
+  /** Where it begins, in bytes of UTF-8. */
+  readonly offset: number;
+  readonly value: string;
 }
 
 export interface LookupParameter {

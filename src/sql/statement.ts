@@ -118,8 +118,11 @@ export interface Statement {
       }
     | undefined;
   readonly sessionEffects: readonly SessionEffect[];
-  /** Where the values of its result come from, names meaning what `catalogue` says. Undefined where that cannot be proven. */
-  lineage(catalogue: LineageCatalogue): Lineage | undefined;
+  /**
+   * Where the values of its result come from, names meaning what `catalogue` says. Undefined where that cannot be proven. `sql`: another
+   * text of one statement to be traced in its place, such as one of the same shape.
+   */
+  lineage(catalogue: LineageCatalogue, sql?: string): Lineage | undefined;
 }
 
 export interface Analysis {

@@ -65,7 +65,8 @@ export class Running {
  * an answer of its own. Answers change names and states (trap 2), never the client's wish alone.
  */
 export type Expected =
-  | { readonly kind: 'query'; readonly running: Running }
+  /** `bound`: it went as Parse, Bind, Describe, Execute and Sync of the unnamed statement (`lookup-text.ts`). */
+  | { readonly kind: 'query'; readonly running: Running; readonly bound: boolean }
   | { readonly kind: 'parse'; readonly statement: PreparedStatement }
   | { readonly kind: 'bind'; readonly portal: Portal }
   | { readonly kind: 'describe-statement'; readonly statement: PreparedStatement; readonly hidden: boolean }
@@ -223,6 +224,10 @@ export class ExpectedQueue {
         return;
       case 'query':
       case 'execute': {
+        if (entry.kind === 'query' && entry.bound) {
+          addTo(names, 'S', by);
+          addTo(names, 'P', by);
+        }
         const { understanding } = entry.running;
         this.#outstanding.running += by;
         if (entry.running.allowance !== undefined) {

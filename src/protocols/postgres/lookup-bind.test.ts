@@ -31,7 +31,8 @@ function bound(
     parameters: [Buffer.from('first'), bytes],
     resultFormats: [1],
   };
-  const replaced = bindValues(message, [0, type], { byNumber: new Map([[2, { class: 'ssn', form, padded }]]) }, classes);
+  const lookups = { byNumber: new Map([[2, { class: 'ssn', form, padded }]]), constants: [], trace: () => undefined };
+  const replaced = bindValues(message, [0, type], lookups, classes);
   if (replaced instanceof GatewayFault) return `${replaced.publicMessage} ${replaced.hint}`;
   const decoded = decodeClient(0x42, replaced, HEADER_BYTES) as Bind;
   assert.deepEqual({ ...decoded, parameters: [] }, { ...message, parameters: [] });

@@ -14,6 +14,10 @@ import type { Tracer } from './understanding-lineage.ts';
 export interface LookupParameters {
   /** How the parameter of this number, from 1, is to be replaced. */
   readonly byNumber: ReadonlyMap<number, ReplacedParameter>;
+  /** Classes of which a pseudonym stands in the text itself. */
+  readonly constants: readonly string[];
+  /** What a text is looked up by that is to go in place of the statement's own. */
+  trace(sql: string): Lookups | undefined;
 }
 
 export interface ReplacedParameter {
@@ -45,7 +49,7 @@ export function findLookups(
   const [first] = found;
   if (first === undefined) return none;
   const classes = [...new Set(found.flatMap(({ lookups }) => classesOf(lookups)))].sort();
-  const replaced = parametersOf(first.lookups, classes);
+  const replaced = parametersOf(first.lookups, classes, (sql) => tracer.lookupsOf(first.statement, sql));
   const refusal =
     placeRefusal(analysis, statements, classes) ??
     (relations.some((relation) => isElsewhere(relation, catalogue))
@@ -68,13 +72,11 @@ function placeRefusal(
   return refused(classes, `by ${what}`, 'Send the statement by itself, with a bound parameter for the pseudonym.');
 }
 
-function parametersOf({ parameters, constants }: Lookups, classes: readonly string[]): LookupParameters | GatewayFault {
-  if (constants.length > 0)
-    return refused(
-      classes,
-      'with the pseudonym in the text of the statement',
-      'Pass it as a bound parameter ($1): texts are shown by the server.',
-    );
+export function parametersOf(
+  { parameters, constants }: Lookups,
+  classes: readonly string[],
+  trace: LookupParameters['trace'],
+): LookupParameters | GatewayFault {
   const byNumber = new Map<number, ReplacedParameter>();
   for (const [number, { classes: compared, form, padded, usedOtherwise }] of parameters) {
     const [name, ...others] = compared;
@@ -86,7 +88,15 @@ function parametersOf({ parameters, constants }: Lookups, classes: readonly stri
       return refused(classes, `by $${number}, which stands for one value and for an array`, 'Use a parameter of its own for each.');
     byNumber.set(number, { class: name, form, padded });
   }
-  return { byNumber };
+  return { byNumber, constants: [...new Set(constants.map((constant) => constant.class))], trace };
+}
+
+/** Of a text that is prepared: its parameters are the client's, who would be told of one more. Nothing stands for nothing. */
+export function constantRefusal(lookups: LookupParameters | undefined, sql: string): GatewayFault | undefined {
+  if (lookups === undefined || lookups.constants.length === 0) return undefined;
+  if (lookups.trace(sql)?.constants.every(({ value }) => value === '') === true) return undefined;
+  const how = 'with the pseudonym in the text of a statement that is prepared';
+  return refused(lookups.constants, how, 'Pass it as a bound parameter ($1).');
 }
 
 /** The server may hand what is compared on to another one, in a text. */
@@ -99,7 +109,7 @@ function isEmpty({ parameters, constants }: Lookups): boolean {
 }
 
 function classesOf({ parameters, constants }: Lookups): readonly string[] {
-  return [...constants, ...[...parameters.values()].flatMap((parameter) => parameter.classes)];
+  return [...constants.map((constant) => constant.class), ...[...parameters.values()].flatMap((parameter) => parameter.classes)];
 }
 
 /** The refusal of a look-up: `how` completes "cannot be looked up". */

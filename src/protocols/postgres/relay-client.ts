@@ -10,7 +10,9 @@ import type { Asked } from './operation.ts';
 import { describedFields, type Portal, type PreparedStatement, type SourceText } from './names.ts';
 import { bindingBytes, boundParameters, checkNames, kept } from './client-parts.ts';
 import { copyTable, readyTable } from './client-tables.ts';
+import { constantRefusal, refused, type LookupParameters } from './lookup.ts';
 import { bindValues } from './lookup-bind.ts';
+import { boundQuery } from './lookup-text.ts';
 import { SecondDoor } from './second-door.ts';
 import type { Understanding } from './understanding.ts';
 import { unknownName } from './unknown-name.ts';
@@ -144,15 +146,26 @@ export class ClientRelay {
           naming: false,
           prepared: false,
         };
-        this.#door.ask(asked, this.#door.strictRefusal(understanding, fields), true, (operation, grant) => {
+        const bound = this.#boundQuery(text, understanding);
+        const refusal = bound instanceof GatewayFault ? bound : this.#door.strictRefusal(understanding, fields);
+        this.#door.ask(asked, refusal, true, (operation, grant) => {
           const started = this.#door.start(operation, grant, understanding);
-          this.#talk.forward(this.#restated(understanding) ? encode.query('') : view, grant);
-          this.#talk.expected.push({ kind: 'query', running: started });
+          if (bound === undefined || bound instanceof GatewayFault)
+            this.#talk.forward(this.#restated(understanding) ? encode.query('') : view, grant);
+          else for (const bytes of bound) this.#talk.forward(bytes, grant);
+          this.#talk.expected.push({ kind: 'query', running: started, bound: Array.isArray(bound) });
         });
       };
       if (understanding.needsFields && understanding.refusal === undefined) this.#door.probe(text, understanding, run);
       else run(undefined);
     });
+  }
+
+  /** What goes in place of a Query in whose text pseudonyms stand; undefined where it goes as it came. */
+  #boundQuery(text: string, { lookups, refusal }: Understanding): readonly Uint8Array[] | GatewayFault | undefined {
+    if (lookups === undefined || lookups.constants.length === 0 || refusal !== undefined) return undefined;
+    if (this.#door.cycleIsOpen) return insideCycle(lookups);
+    return boundQuery(text, lookups, this.#talk.sight().masks.classes);
   }
 
   // ---- extended protocol
@@ -174,7 +187,7 @@ export class ClientRelay {
         naming: true,
         prepared: false,
       };
-      this.#door.ask(asked, undefined, false, () => {
+      this.#door.ask(asked, constantRefusal(understanding.lookups, message.query), false, () => {
         this.#cycle.prepare(statement);
         const { name, parameterTypes } = message;
         const bytes = understanding.reasonChange === undefined ? view : encode.parse({ name, query: '', parameterTypes });
@@ -230,11 +243,12 @@ export class ClientRelay {
   /** The Bind with values in place of pseudonyms; undefined where it goes as it came. */
   #boundValues(
     message: Bind,
-    { parameterTypes }: PreparedStatement,
+    { text, parameterTypes }: PreparedStatement,
     { lookups, refusal }: Understanding,
   ): Uint8Array | GatewayFault | undefined {
     if (lookups === undefined || refusal !== undefined) return undefined;
-    return bindValues(message, parameterTypes, lookups, this.#talk.sight().masks.classes);
+    const constants = constantRefusal(lookups, text);
+    return constants ?? bindValues(message, parameterTypes, lookups, this.#talk.sight().masks.classes);
   }
 
   /** The first Execute in the cycle of its Bind runs what was decided there; any later one is decided anew. */
@@ -459,6 +473,11 @@ function mayReadOtherwise(): GatewayFault {
     publicMessage: 'code that the gateway cannot see ran in this cycle and may have changed how this text is read',
     hint: 'Send Sync and wait for its answer first, or write the text in ASCII without a backslash.',
   });
+}
+
+/** The Sync behind what would go in its place would end more than itself. */
+function insideCycle({ constants }: LookupParameters): GatewayFault {
+  return refused(constants, 'by a Query inside a cycle of the extended protocol', 'Send Sync first.');
 }
 
 /** It is answered like a Query: one error, one ReadyForQuery. */

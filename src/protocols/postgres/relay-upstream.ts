@@ -177,12 +177,21 @@ export class UpstreamRelay {
     switch (message.kind) {
       case 'ParseComplete':
         if (head?.kind === 'probe') return;
+        if (isBound(head)) {
+          this.#talk.names.close('S', '');
+          return;
+        }
         if (head?.kind !== 'parse') throw unexpected(message.kind, head);
         this.#talk.names.prepare(head.statement);
         this.#pop(head);
         this.#pass();
         return;
       case 'BindComplete':
+        if (isBound(head)) {
+          this.#talk.names.close('P', '');
+          this.#talk.lookedUp = true;
+          return;
+        }
         if (head?.kind !== 'bind') throw unexpected(message.kind, head);
         this.#talk.names.open(head.portal);
         if (head.portal.looksUp === true) this.#talk.lookedUp = true;
@@ -190,7 +199,7 @@ export class UpstreamRelay {
         this.#pass();
         return;
       case 'CloseComplete':
-        if (head?.kind === 'probe') return;
+        if (head?.kind === 'probe' || isBound(head)) return;
         if (head?.kind !== 'close') throw unexpected(message.kind, head);
         this.#talk.names.close(head.what, head.name);
         this.#pop(head);
@@ -274,6 +283,7 @@ export class UpstreamRelay {
         this.#pop(head);
         return;
       case 'query':
+        if (fields === null && head.bound) return;
         if (fields === null) throw unexpected('NoData', head);
         head.running.plan = this.#plan(head.running, fields, undefined);
         head.running.described = true;
@@ -415,7 +425,7 @@ export class UpstreamRelay {
   }
 
   #maskFields(fields: ReadonlyMap<string, string>, head: Expected | undefined): ReadonlyMap<string, string> {
-    const lookedUp = this.#talk.lookedUp || (head?.kind === 'bind' && head.portal.looksUp === true);
+    const lookedUp = this.#talk.lookedUp || isBound(head) || (head?.kind === 'bind' && head.portal.looksUp === true);
     return maskFields(this.#talk.sight().masks, factsOf(head), fields, lookedUp);
   }
 
@@ -477,6 +487,10 @@ export class UpstreamRelay {
 
 function wantsSample(running: Running, plan: MaskPlan): boolean {
   return running.sample.length < sampleRows && (running.samplePlan === undefined || running.samplePlan === plan);
+}
+
+function isBound(head: Expected | undefined): boolean {
+  return head?.kind === 'query' && head.bound;
 }
 
 function factsOf(head: Expected | undefined) {

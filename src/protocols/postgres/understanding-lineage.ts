@@ -57,6 +57,11 @@ export class Tracer {
     return this.#trace(shownBy(statement))?.lookups;
   }
 
+  /** The same of another text in the statement's place. */
+  lookupsOf(statement: Statement, sql: string): Lookups | undefined {
+    return this.#catalogue === undefined ? undefined : statement.lineage(this.#catalogue, sql)?.lookups;
+  }
+
   #trace(statement: Statement): Lineage | undefined {
     if (this.#catalogue === undefined) return undefined;
     if (!this.#traced.has(statement)) this.#traced.set(statement, statement.lineage(this.#catalogue));

@@ -167,7 +167,7 @@ export class Findings {
       opaque: this.opaque,
       copy: this.copy,
       sessionEffects: this.effects,
-      lineage: (catalogue) => traceLineage(traced, catalogue),
+      lineage: (catalogue, sql) => traceLineage(sql === undefined ? traced : { sql, index: 0, inner: false }, catalogue),
     };
   }
 }

@@ -28,7 +28,7 @@ function found(sql: string): string {
   const parameters = [...lookups.parameters].map(([number, { classes: names, form, usedOtherwise }]) => {
     return `${number}:${names.join('+')}${form === 'array' ? '[]' : form === 'one' ? '' : '?'}${usedOtherwise ? '!' : ''}`;
   });
-  return [...parameters.sort(), ...lookups.constants.map((name) => `'${name}'`)].join(' ') || '-';
+  return [...parameters.sort(), ...new Set(lookups.constants.map((constant) => `'${constant.class}'`))].join(' ') || '-';
 }
 
 function cases(what: string, table: string): void {

@@ -2,12 +2,12 @@
 import type { LineageCatalogue, LookupColumn, LookupParameter, Lookups } from '../lineage.ts';
 import type { QueryScope } from './lineage-scope.ts';
 import { allStored, type Column, type StoredColumn } from './lineage-values.ts';
-import { inline, listOf, stringNode, strings, tagged, type Body } from './nodes.ts';
+import { constantText, inline, listOf, stringNode, strings, tagged, type Body } from './nodes.ts';
 
 /** One comparison: what the column is compared with, as far as that is a parameter or a text constant. */
 interface Comparison extends LookupColumn {
   readonly parameters: readonly { readonly body: Body; readonly form: 'one' | 'array' }[];
-  readonly hasConstant: boolean;
+  readonly constants: readonly { readonly offset: number; readonly value: string }[];
   /** Nothing else stands on the other side. */
   readonly isComplete: boolean;
 }
@@ -64,8 +64,8 @@ export class LookupFinder {
       const parameter = parameters.get(numberOf(body));
       if (parameter !== undefined && !looked.has(body)) parameters.set(numberOf(body), { ...parameter, usedOtherwise: true });
     }
-    const constants = comparisons.filter((one) => one.hasConstant).map((one) => one.class);
-    return { parameters, constants: [...new Set(constants)] };
+    const constants = comparisons.flatMap((one) => one.constants.map((constant) => ({ class: one.class, ...constant })));
+    return { parameters, constants };
   }
 
   #comparison(body: Body, scope: QueryScope): Comparison | undefined {
@@ -136,7 +136,7 @@ function comparison(column: LookupColumn, operands: readonly unknown[]): Compari
     class: column.class,
     padded: column.padded,
     parameters: read.flatMap((one) => (one.kind === 'parameter' ? [{ body: one.body, form: 'one' as const }] : [])),
-    hasConstant: read.some((one) => one.kind === 'constant'),
+    constants: read.flatMap((one) => (one.kind === 'constant' ? [{ offset: one.offset, value: one.value }] : [])),
     isComplete: read.every((one) => one.kind !== 'other'),
   };
 }
@@ -150,7 +150,10 @@ function arrayComparison(column: LookupColumn, node: unknown): Comparison {
   return { ...whole, parameters: whole.parameters.map(({ body }) => ({ body, form: 'array' })) };
 }
 
-type Operand = { readonly kind: 'parameter'; readonly body: Body } | { readonly kind: 'constant' | 'null' | 'other' };
+type Operand =
+  | { readonly kind: 'parameter'; readonly body: Body }
+  | { readonly kind: 'constant'; readonly offset: number; readonly value: string }
+  | { readonly kind: 'null' | 'other' };
 
 function operandOf(node: unknown): Operand {
   const found = tagged(node);
@@ -159,7 +162,8 @@ function operandOf(node: unknown): Operand {
       return { kind: 'parameter', body: found.body };
     case 'A_Const':
       if (found.body['isnull'] === true) return { kind: 'null' };
-      return { kind: found.body['sval'] === undefined ? 'other' : 'constant' };
+      if (found.body['sval'] === undefined) return { kind: 'other' };
+      return { kind: 'constant', offset: offsetOf(found.body), value: constantText(node) ?? '' };
     case 'TypeCast':
       return isText(found.body['typeName'], false) ? operandOf(found.body['arg']) : { kind: 'other' };
     default:
@@ -174,6 +178,12 @@ function isText(node: unknown, array: boolean): boolean {
   const names = strings(type['names']);
   const isOurs = names.length === 1 || (names.length === 2 && names[0] === 'pg_catalog');
   return isOurs && textTypes.has(names.at(-1)!) && (listOf(type['arrayBounds']).length === 1) === array;
+}
+
+/** The parser leaves a location of 0 out, as it does every default. */
+function offsetOf(body: Body): number {
+  const location = body['location'] ?? 0;
+  return typeof location === 'number' ? location : 0;
 }
 
 // ---- parameters
