@@ -6,7 +6,7 @@ import { openAuditLog, type AuditLog } from '../src/audit/index.ts';
 import type { Effect, WireSession } from '../src/core/effect.ts';
 import { Pipeline } from '../src/core/pipeline.ts';
 import type { PipelineSession } from '../src/core/pipeline-session.ts';
-import type { ClockPort } from '../src/core/ports.ts';
+import type { AuditPort, ClockPort, RecordingPort } from '../src/core/ports.ts';
 import type { Principal } from '../src/core/principal.ts';
 import type { Target } from '../src/core/target.ts';
 import { compileDataClasses } from '../src/masking/classes.ts';
@@ -22,12 +22,13 @@ import { createAnalyser, loadParser } from '../src/sql/postgres/index.ts';
 /**
  * What one statement of `pgbench -S` costs in the gateway apart from sockets: framing, analysis, policy, audit (`process`), recording,
  * masking by columns and detectors. Microseconds a statement, eight statements to a turn of the event loop: CPU time of the process, of its
- * main thread alone, and the clock on the wall, each the best of seven runs. On a machine with other work only CPU time says anything.
+ * main thread alone, and the clock on the wall, each the best of seven runs, and the same without its records. On a machine with other work only CPU time says anything.
  *
  *     node bench/postgres-statement.ts [simple|extended|prepared]
  */
 
 type Mode = 'simple' | 'extended' | 'prepared';
+type Records = 'everything' | 'no recording' | 'no records';
 
 const STATEMENTS = 20_000;
 const A_TURN = 8;
@@ -56,8 +57,8 @@ permit (principal in Group::"deployers", action in [Action::"read", Action::"wri
 `;
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
-async function measure(mode: Mode, log: AuditLog): Promise<void> {
-  const { wire, session } = await openSession(log);
+async function measure(mode: Mode, log: AuditLog, records: Records): Promise<void> {
+  const { wire, session } = await openSession(log, records);
   const runs: Taken[] = [];
   let aid = 100_000;
   if (mode === 'prepared') exchange(wire, session, joined([parse(), encode.emptyClientMessage('Sync')]), joined([parsed, ready]));
@@ -72,7 +73,9 @@ async function measure(mode: Mode, log: AuditLog): Promise<void> {
     runs.push({ cpu: end.cpu - begin.cpu, main: end.main - begin.main, wall: end.wall - begin.wall });
   }
   const best = (of: keyof Taken): string => (Math.min(...runs.map((run) => run[of])) / STATEMENTS).toFixed(1);
-  console.log(`${mode.padEnd(10)} ${best('cpu')} µs CPU (${best('main')} in the main thread), ${best('wall')} µs a statement`);
+  console.log(
+    `${mode.padEnd(10)} ${records.padEnd(14)} ${best('cpu')} µs CPU (${best('main')} in the main thread), ${best('wall')} µs a statement`,
+  );
 }
 
 /** Microseconds. */
@@ -107,7 +110,7 @@ function apply(wire: WireSession, session: PipelineSession, effects: readonly Ef
   }
 }
 
-async function openSession(log: AuditLog): Promise<{ wire: WireSession; session: PipelineSession }> {
+async function openSession(log: AuditLog, records: Records): Promise<{ wire: WireSession; session: PipelineSession }> {
   const analyser = createAnalyser({ maxShapes: 10_000 });
   const analyse = (sql: string) => analyser.analyse(sql);
   const column = { target: 'bench', database: undefined, schema: 'public', relation: 'ledger', column: 'owner' };
@@ -130,8 +133,8 @@ async function openSession(log: AuditLog): Promise<{ wire: WireSession; session:
     identity: { authenticate: async () => principal },
     policy: engine,
     approvals: { request: () => undefined } as unknown as ConstructorParameters<typeof Pipeline>[0]['approvals'],
-    audit: log,
-    recordings: createRecordings({ folder: join(folder, 'recordings'), clock }),
+    audit: records === 'no records' ? nothingLogged(log) : log,
+    recordings: records === 'everything' ? createRecordings({ folder: join(folder, 'recordings'), clock }) : nothingRecorded,
     clock,
     findTarget: () => target,
     newSessionId: () => `ses_${Date.now().toString(36)}${Math.random().toString(16).slice(2)}`,
@@ -188,6 +191,19 @@ function openedLog(): Promise<AuditLog> {
   });
 }
 
+/** As much as a session needs of a log that keeps nothing. */
+function nothingLogged(log: AuditLog): AuditPort {
+  let appended = 0;
+  return {
+    append: () => appended++,
+    durable: () => Promise.resolve(),
+    digest: (bytes) => log.digest(bytes),
+    get durableCount() {
+      return appended;
+    },
+  };
+}
+
 function modes(): readonly Mode[] {
   const [only] = process.argv.slice(2);
   return only === undefined ? ['simple', 'extended', 'prepared'] : [only as Mode];
@@ -213,6 +229,16 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
 }
 
+const nothing = (): void => {};
+const nothingRecorded: RecordingPort = {
+  open: () => ({
+    decided: nothing,
+    completed: nothing,
+    sample: nothing,
+    note: nothing,
+    seal: () => Promise.reject(new Error('nothing was recorded')),
+  }),
+};
 const ready = encode.readyForQuery('I');
 const parsed = encode.emptyServerMessage('ParseComplete');
 const described = encode.rowDescription([
@@ -240,7 +266,8 @@ const catalogueRows: Parameters<typeof buildCatalogue>[0]['rows'] = {
 try {
   await loadParser();
   const log = await openedLog();
-  for (const mode of modes()) await measure(mode, log);
+  for (const mode of modes())
+    for (const records of ['everything', 'no recording', 'no records'] as const) await measure(mode, log, records);
   await log.close();
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { launch, type Program, type User } from '../parts/programs.ts';
 
@@ -74,6 +75,13 @@ log_disconnections = 0
 `,
   );
   return started(options, { name: `pgbouncer (${pooling} pooling)`, command: 'pgbouncer', parameters: [file], port, user });
+}
+
+/** A relay on `node:net` that looks at nothing: how fast anything on this platform could be. */
+export async function startRelay(options: PeerOptions): Promise<Proxy> {
+  const port = await freePort();
+  const parameters = [fileURLToPath(new URL('relay.ts', import.meta.url)), String(port), String(options.upstreamPort)];
+  return started(options, { name: 'relay on node:net', command: process.execPath, parameters, port });
 }
 
 async function started(options: PeerOptions, launched: Parameters<typeof launch>[0]): Promise<Proxy> {

@@ -7,7 +7,7 @@ import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts
 import type { Program } from '../parts/programs.ts';
 import { progress } from '../parts/report.ts';
 import { startGateway } from './gateway.ts';
-import { startHaproxy, startPgbouncer } from './peers.ts';
+import { startHaproxy, startPgbouncer, startRelay } from './peers.ts';
 import { runPgbench } from './pgbench.ts';
 
 /** One way from a client to the same PostgreSQL. */
@@ -21,7 +21,7 @@ export interface Path {
   readonly program: Program | undefined;
 }
 
-export const pathNames = ['direct', 'haproxy', 'pgbouncer', 'sallyport process', 'sallyport disk'] as const;
+export const pathNames = ['direct', 'haproxy', 'pgbouncer', 'node relay', 'sallyport process', 'sallyport disk'] as const;
 export type PathName = (typeof pathNames)[number];
 
 /** Who signs in at the gateway: `job` sees no data class, `columns-only` those that detectors find, `analyst` all. */
@@ -46,7 +46,7 @@ export interface WorldOptions {
   readonly onClose: (closer: () => Promise<void>) => void;
 }
 
-/** PostgreSQL 15 with pgbench's tables and a ledger, and in front of it HAProxy, pgbouncer and two gateways. No TLS anywhere. */
+/** PostgreSQL 15 with pgbench's tables and a ledger, and in front of it HAProxy, pgbouncer, a bare relay and two gateways. No TLS anywhere. */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { onClose } = options;
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
@@ -64,6 +64,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const at = { folder, upstreamPort: postgres.port, users: [user, gatewayUser], password, database, onClose };
   const haproxy = await startHaproxy(at);
   const pgbouncer = await startPgbouncer(at, 'session');
+  const relay = await startRelay(at);
   const sharing = await startPgbouncer(at, 'transaction');
   const issuer = await startDevelopmentIssuer({ audience, pipelines, people: [], lifetimeSeconds: 12 * 3_600 });
   onClose(() => issuer.close());
@@ -81,7 +82,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const tokens = new Map<Who, string>();
   for (const { clientId } of pipelines) tokens.set(clientId, await issuer.mint(clientId));
 
-  const between = { direct: undefined, haproxy, pgbouncer, 'sallyport process': inProcess, 'sallyport disk': onDisk };
+  const between = { direct: undefined, haproxy, pgbouncer, 'node relay': relay, 'sallyport process': inProcess, 'sallyport disk': onDisk };
   const path = (name: PathName, who: Who = 'job'): Path => {
     const proxy = between[name];
     const token = proxy === inProcess || proxy === onDisk;
