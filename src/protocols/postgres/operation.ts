@@ -48,7 +48,7 @@ class PostgresOperation implements Operation {
 
   constructor(session: OpenSession, masks: MaskContext, asked: Asked, stated: string | undefined) {
     const { understanding, parameters } = asked;
-    const facts = understanding?.maskFacts ?? unknownFacts;
+    const facts = understanding?.recordFacts ?? unknownFacts;
     const question = questionOf(masks, understanding, stated);
     const { text, exact } = recordedText(masks, facts, asked);
     this.id = session.nextOperationId();

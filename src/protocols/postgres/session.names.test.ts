@@ -11,6 +11,24 @@ const secret = 'select reverse(ssn) from customers';
 const masked = 'DataRow([redacted:ssn])';
 
 describe('names of statements', () => {
+  it('by PREPARE go on record without the constants that may be values, like the statement by itself', () => {
+    const secret = "select id from customers where ssn = '078-05-1120'";
+    const gateway = ready();
+    gateway.client(
+      encode.query(`prepare s as ${secret}`),
+      encode.query(`select 1; prepare t as ${secret}`),
+      encode.query("prepare u as select '7'"),
+    );
+    assert.deepEqual(
+      gateway.operations.map(({ text }) => text),
+      [
+        "prepare s as select id from customers where ssn = '…'",
+        "select …; prepare t as select id from customers where ssn = '…'",
+        "prepare u as select '7'",
+      ],
+    );
+  });
+
   it('by PREPARE can be bound, and mean what was prepared', () => {
     const gateway = ready({ policy: when('delete', 'deny') });
     gateway.client(encode.query('prepare d as delete from orders'), bind('d'), execute(), sync);

@@ -23,6 +23,8 @@ export interface Understanding {
   readonly acts: readonly Act[];
   readonly facts: Facts;
   readonly maskFacts: MaskFacts;
+  /** The same for what goes on record: with what PREPARE names, whose constants stand in the text. */
+  readonly recordFacts: MaskFacts;
   /** Hidden classes whose values the statement can compute with or show. */
   readonly classes: readonly string[];
   readonly pureRead: boolean;
@@ -115,6 +117,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
       ...(lookups.classes.length === 0 ? {} : { lookups: lookups.classes }),
     },
     maskFacts,
+    recordFacts: recordFactsOf(maskFacts, statements, sight),
     classes,
     pureRead:
       !opaque && statements.every((statement) => statement.pureRead) && !relations.some((relation) => sight.catalogue.runsCode(relation)),
@@ -136,6 +139,24 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
     ends: analysis.statements.length > 0 && analysis.statements.every(({ kind }) => endingKinds.has(kind)),
     reasonChange: changed,
+  };
+}
+
+function recordFactsOf(facts: MaskFacts, statements: readonly Statement[], sight: Sight): MaskFacts {
+  const prepared = statements.flatMap(({ sessionEffects }) =>
+    sessionEffects.flatMap((effect) => (effect.kind === 'prepare' ? [effect.statement] : [])),
+  );
+  if (prepared.length === 0) return facts;
+  const resolver = new Resolver(sight);
+  for (const statement of prepared) resolver.acts(statement);
+  const written = resolver.relations(prepared.flatMap((statement) => statement.written));
+  const relations = resolver.relations(prepared.flatMap((statement) => statement.relations));
+  return {
+    mentions: [...facts.mentions, ...prepared.flatMap((statement) => statement.mentions)],
+    mentionsAll: facts.mentionsAll || resolver.wholeRows || prepared.some((statement) => statement.mentionsAll),
+    relations: [...facts.relations, ...relations],
+    written: [...facts.written, ...written],
+    opaque: facts.opaque || resolver.opaque || resolver.unknown || prepared.some((statement) => statement.opaque),
   };
 }
 
