@@ -95,7 +95,7 @@ before(async () => {
     },
   });
   await bank.direct(
-    'create table visits (id integer primary key, ssn text not null unique, n integer check (n < 100)); alter table visits owner to gateway',
+    'create domain number_of_person as text check (length(value) > 3); create table visits (id integer primary key, ssn number_of_person not null unique, n integer check (n < 100)); alter table visits owner to gateway',
   );
   await bank.direct('insert into visits select distinct on (ssn) id, ssn, 1 from customers where id <= 100 order by ssn, id');
   await bank.direct('alter role gateway set log_min_duration_statement = 0; alter role gateway set log_parameter_max_length_on_error = -1');
@@ -172,6 +172,7 @@ describe('a bound pseudonym finds what it stands for', () => {
     ['select id from accounts where number = $1', () => [shown.account], [12]],
     ['select id from accounts where number = $1', () => [`${shown.account}   `], [12]],
     ['select id from accounts where number = $1::text', () => [shown.account], [12]],
+    ['select id from accounts where number = any ($1)', () => [[shown.account, null]], [12]],
     ['select c.id from customers c join visits v on c.ssn = v.ssn where v.ssn = $1', () => [shown.ssn], [7]],
     ['select c.id from customers c join visits v on v.ssn = $1 and c.ssn = v.ssn', () => [shown.ssn], [7]],
     ['select c.id from customers c join visits using (ssn) where ssn = $1', () => [shown.ssn], [7]],
@@ -447,6 +448,34 @@ describe('what could give the value back is refused, with the way out', () => {
       assert.match(await refusal(client, sql, [shown.ssn]), /beside a foreign table/);
     });
     await bank.direct('drop server far cascade');
+  });
+});
+
+describe('a value cannot be guessed by such a comparison, in strict mode', () => {
+  /** Parse is left out: the statement was named by SQL. */
+  const bindTo = async (client: Session, name: string): Promise<string[]> => {
+    client.forget();
+    const { connection } = client as unknown as { connection: { stream: { write(bytes: Uint8Array): void } } };
+    const text = (value: string) => Buffer.from(`${value}\0`);
+    const frame = (tag: string, ...parts: Buffer[]) =>
+      Buffer.concat([Buffer.from(tag), int32(parts.reduce((sum, { length }) => sum + length, 4)), ...parts]);
+    connection.stream.write(
+      Buffer.concat([frame('B', text(''), text(name), Buffer.alloc(6)), frame('D', text('P')), frame('E', text(''), int32(0)), frame('S')]),
+    );
+    await eventually('an answer', () => client.messages().at(-1)?.startsWith('Z') || undefined);
+    return client.messages().map((each) => each[0]!);
+  };
+
+  it('of a statement that SQL has named, alone or behind one whose constant stands for nothing', async () => {
+    for (const before_ of ['', "select id from customers where ssn = '' and id = 0; ", 'select 1; ']) {
+      const client = await connect('strict');
+      const errors: unknown[] = [];
+      client.on('error', (error) => errors.push(error));
+      await client.query(`${before_}prepare p as select id from customers where ssn = '${truth.ssn}'`).catch(() => {});
+      assert.ok((await bindTo(client, 'p')).includes('E'), before_);
+      assert.ok(!client.messages().some((each) => each.startsWith('D')), before_);
+      await client.end();
+    }
   });
 });
 

@@ -91,10 +91,14 @@ export function parametersOf(
   return { byNumber, constants: [...new Set(constants.map((constant) => constant.class))], trace };
 }
 
-/** Of a text that is prepared: its parameters are the client's, who would be told of one more. Nothing stands for nothing. */
-export function constantRefusal(lookups: LookupParameters | undefined, sql: string): GatewayFault | undefined {
+/**
+ * Of a text that is prepared: its parameters are the client's, who would be told of one more. Nothing stands for nothing. `sql`: the text of
+ * the statement and of no other; undefined where it stood among others.
+ */
+export function constantRefusal(lookups: LookupParameters | undefined, sql: string | undefined): GatewayFault | undefined {
   if (lookups === undefined || lookups.constants.length === 0) return undefined;
-  if (lookups.trace(sql)?.constants.every(({ value }) => value === '') === true) return undefined;
+  const constants = sql === undefined ? undefined : lookups.trace(sql)?.constants;
+  if (constants !== undefined && constants.length > 0 && constants.every(({ value }) => value === '')) return undefined;
   const how = 'with the pseudonym in the text of a statement that is prepared';
   return refused(lookups.constants, how, 'Pass it as a bound parameter ($1).');
 }

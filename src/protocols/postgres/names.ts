@@ -9,6 +9,8 @@ export interface PreparedStatement {
   readonly name: string;
   /** As sent; for SQL PREPARE and DECLARE the whole text in which they stood, as the server keeps it. */
   readonly text: string;
+  /** By SQL: `text` is that of another statement, or of several. */
+  readonly bySql?: true;
   /** How that text stands on record, where more than this statement decided what of it is withheld (PREPARE, DECLARE). */
   readonly recorded?: string | undefined;
   readonly analysis: Analysis;
@@ -186,6 +188,7 @@ function fromSql(name: string, statement: Statement, source: SourceText): Prepar
   return {
     name,
     ...source,
+    bySql: true,
     analysis: { statements: [statement], literalSensitive: true },
     parameterTypes: [],
     byName: runsByName([statement]),

@@ -243,11 +243,11 @@ export class ClientRelay {
   /** The Bind with values in place of pseudonyms; undefined where it goes as it came. */
   #boundValues(
     message: Bind,
-    { text, parameterTypes }: PreparedStatement,
+    { text, bySql, parameterTypes }: PreparedStatement,
     { lookups, refusal }: Understanding,
   ): Uint8Array | GatewayFault | undefined {
     if (lookups === undefined || refusal !== undefined) return undefined;
-    const constants = constantRefusal(lookups, text);
+    const constants = constantRefusal(lookups, bySql === true ? undefined : text);
     return constants ?? bindValues(message, parameterTypes, lookups, this.#talk.sight().masks.classes);
   }
 
