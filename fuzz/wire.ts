@@ -154,10 +154,11 @@ export function int16(value: number): Buffer {
 }
 
 /** Parse, Bind, Describe, Execute and Sync of one statement without parameters. `format` of all result columns. */
-export function extended(sql: string, format: 0 | 1, fetch = 0): Buffer {
+export function extended(sql: string, format: 0 | 1, fetch = 0, values: readonly string[] = []): Buffer {
+  const parameters = values.flatMap((value) => [int32(Buffer.byteLength(value)), Buffer.from(value)]);
   return Buffer.concat([
     message('P', text(''), text(sql), int16(0)),
-    message('B', text(''), text(''), int16(0), int16(0), int16(1), int16(format)),
+    message('B', text(''), text(''), int16(0), int16(values.length), ...parameters, int16(1), int16(format)),
     message('D', Buffer.from('P'), text('')),
     message('E', text(''), int32(fetch)),
     message('S'),

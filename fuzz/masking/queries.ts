@@ -113,12 +113,13 @@ export class Queries {
     const where = random.chance(this.#chosen ? 0.8 : 0.4)
       ? ` where ${this.#deciding(scope, (wider) => this.#value('bool', wider, depth - 1))}`
       : '';
+    const looked = !this.#clean || this.#chosen ? this.#lookUp(scope, where) : where;
     const order =
       distinct === '' && random.chance(0.25)
         ? ` order by ${this.#deciding(scope, (wider) => this.#any(wider, 1))} ${random.pick(['', 'desc', 'nulls first'])}`
         : '';
     const limit = random.chance(0.15) ? ` limit ${random.between(1, 4)}` : '';
-    const query = `select ${distinct}${list} from ${from}${where}${order}${limit}`;
+    const query = `select ${distinct}${list} from ${from}${looked}${order}${limit}`;
     return { query: types === undefined ? query : `(${query})`, columns };
   }
 
@@ -197,6 +198,34 @@ export class Queries {
     return { from: `${first.from} ${join} ${second.from}${on}`, scope };
   }
 
+  /** By pseudonym (`lookups.ts`), beside the condition that is there. */
+  #lookUp(scope: Scope, where: string): string {
+    const random = this.#random;
+    const [item] = scope.filter(({ columns, hidden }) => (hidden ?? columns).some(({ name }) => name === 'code'));
+    if (item === undefined || (this.#chosen && this.#inValue > 0) || !random.chance(0.4)) return where;
+    const [one, other] = [`@code${random.below(6)}@`, `@code${random.below(6)}@`];
+    const column = `${item.alias}.code`;
+    const plain = [
+      `${column} = '${one}'`,
+      `'${one}' = ${column}`,
+      `${column} <> '${one}'`,
+      `${column} is not distinct from '${one}'::text`,
+      `${column} in ('${one}', '${other}')`,
+      `${column} not in ('${one}')`,
+      `${column} = any ('{${one},${other}}')`,
+      `${column} = any (array['${one}', '${other}'])`,
+    ];
+    const crooked = [
+      `${column} in ('${one}', ${this.#leaf('text', scope)})`,
+      `${column} = '${one}' or upper(${column}) = '${one}'`,
+      `(${column} = '${one}') is not null or '${one}'::regclass is null`,
+      `${column} = '${one}' and '${one}'::integer = 1`,
+      `case when ${column} = '${one}' then '${one}'::integer = 1 end`,
+    ];
+    const condition = random.pick(this.#chosen || random.chance(0.7) ? plain : crooked);
+    return where === '' ? ` where ${condition}` : `${where} ${random.pick(['and', 'or'])} (${condition})`;
+  }
+
   #fromItem(depth: number): { from: string; scope: Scope } {
     const random = this.#random;
     if (depth > 1 && random.chance(0.2)) {
@@ -214,7 +243,7 @@ export class Queries {
     }
     if (random.chance(0.06)) {
       const alias = this.#name('v');
-      const rows = Array.from({ length: 2 }, () => `(${random.pick(constants.text)}, ${random.pick(constants.int)})`);
+      const rows = Array.from({ length: 2 }, () => `(${this.#constant('text')}, ${random.pick(constants.int)})`);
       return {
         from: `(values ${rows.join(', ')}) as ${alias}(x, y)`,
         scope: [{ alias, columns: [column('x', 'text'), column('y', 'int')], isRow: true }],
@@ -256,7 +285,13 @@ export class Queries {
     }
     const others = scope.flatMap(({ alias, columns }) => columns.map(({ name }) => `${alias}.${name}`));
     if (others.length > 0 && type === 'text') return `${random.pick(others)}::text`;
-    return random.pick(constants[type]);
+    return this.#constant(type);
+  }
+
+  /** A pseudonym only where answers are not compared: it is compared with its column as well. */
+  #constant(type: ColumnType): string {
+    const all = constants[type];
+    return this.#random.pick(this.#clean ? all.filter((each) => !each.includes('@')) : all);
   }
 
   #expand(template: string, scope: Scope, depth: number): string {
@@ -275,7 +310,7 @@ export class Queries {
       case 'correlated':
         return this.#value('text', scope, depth);
       case 'text-constant':
-        return random.pick(constants.text);
+        return this.#constant('text');
       case 'n':
         return String(random.between(1, 12));
       default:
@@ -325,7 +360,7 @@ function lines(text: string): readonly string[] {
 }
 
 const constants: Readonly<Record<ColumnType, readonly string[]>> = {
-  text: ["'plain'", "'a'", 'current_user', "''"],
+  text: ["'plain'", "'a'", 'current_user', "''", "'@seen1@'"],
   int: ['0', '1', '2', '3'],
   num: ['1.5', '0'],
   date: ["date '2026-01-05'"],

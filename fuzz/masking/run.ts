@@ -7,6 +7,7 @@ import { Random } from '../random.ts';
 import { Findings, minimised, runCases, type RunOptions, type RunResult } from '../report.ts';
 import { cells, extended, message, Wire, type Message } from '../wire.ts';
 import { findCanary, holdsLiteral } from './canaries.ts';
+import { looksUp, Lookups } from './lookups.ts';
 import { dataClasses, schemaScript } from './schema.ts';
 import { makeScript, pause, type Script } from './scripts.ts';
 
@@ -29,7 +30,17 @@ class MaskingRun {
   readonly #bank: Bank;
   readonly #options: RunOptions;
   readonly #findings = new Findings();
-  readonly #counts = { statements: 0, rows: 0, refused: 0, failed: 0, 'clean cells': 0, 'chosen cells': 0, 'over-masked cells': 0 };
+  readonly #counts = {
+    statements: 0,
+    rows: 0,
+    refused: 0,
+    failed: 0,
+    'clean cells': 0,
+    'chosen cells': 0,
+    'over-masked cells': 0,
+    'looked up with rows': 0,
+    'looked up without': 0,
+  };
   #wire: Wire | undefined;
   #direct: pg.Client | undefined;
   #uses = 0;
@@ -98,7 +109,11 @@ class MaskingRun {
 
   async #step(wire: Wire, step: string, mode: Mode): Promise<Message[]> {
     this.#counts.statements += 1;
-    wire.send(mode === 'simple' ? message('Q', Buffer.from(`${step}\0`)) : extended(step, mode === 'binary' ? 1 : 0));
+    if (mode === 'simple') wire.send(message('Q', Buffer.from(`${this.#lookups.seen(step)}\0`)));
+    else {
+      const { text, values } = this.#lookups.bound(step);
+      wire.send(extended(text, mode === 'binary' ? 1 : 0, 0, values));
+    }
     const answers: Message[] = [];
     for (;;) {
       const one = await wire.next(answerMs);
@@ -114,7 +129,10 @@ class MaskingRun {
         wire.send(message('c'));
         if (mode !== 'simple') wire.send(message('S'));
       }
-      if (one.tag === 'Z') return answers;
+      if (one.tag === 'Z') {
+        if (looksUp(step)) this.#counts[answers.some(({ tag }) => tag === 'D') ? 'looked up with rows' : 'looked up without'] += 1;
+        return answers;
+      }
     }
   }
 
@@ -143,8 +161,12 @@ class MaskingRun {
     const wire = await this.#session();
     await wire.query("comment on table lookup is 'n'");
     await delay(catalogueMs);
+    const rows = (await wire.query('select code from people order by id')).filter(({ tag }) => tag === 'D');
+    this.#lookups = new Lookups(rows.map((row) => cells(row)[0]?.toString('utf8') ?? null));
     wire.taken();
   }
+
+  #lookups = new Lookups([]);
 
   // ---- what was found
 
@@ -184,12 +206,12 @@ class MaskingRun {
   /** The same without the gateway: what comes back must be the same. */
   async #compare(sql: string, caseIndex: number, kind: 'clean' | 'chosen', tries = 4): Promise<void> {
     const wire = await this.#session();
-    const answers = await wire.query(sql);
+    const answers = await wire.query(this.#lookups.seen(sql));
     const through = answers.filter(({ tag }) => tag === 'D').map((row) => cells(row).map((cell) => cell?.toString('utf8') ?? null));
     let direct: (string | null)[][];
     try {
       const result = await this.#direct!.query({
-        text: sql,
+        text: this.#lookups.direct(sql),
         rowMode: 'array',
         types: { getTypeParser: () => (value: unknown) => value },
       } as pg.QueryArrayConfig);
@@ -293,9 +315,9 @@ function shownIn(answers: readonly Message[]): string {
 function withClasses(config: Record<string, Record<string, unknown>>): void {
   const prefixed = (places: readonly string[]): string[] => places.map((place) => `orders/${place}`);
   config['data_classes'] = Object.fromEntries(
-    Object.entries(dataClasses).map(([name, { columns, paths, mask }]) => [
+    Object.entries(dataClasses).map(([name, { columns, paths, ...rest }]) => [
       name,
-      { columns: prefixed(columns), paths: prefixed(paths), mask },
+      { columns: prefixed(columns), paths: prefixed(paths), ...rest },
     ]),
   );
 }

@@ -57,7 +57,7 @@ export const relations: readonly Relation[] = [
 ];
 
 /** A data class for every kind of canary, masked in every way. `columns` without the target. */
-export const dataClasses: Readonly<Record<string, { columns: string[]; paths: string[]; mask: string | null }>> = {
+export const dataClasses: Readonly<Record<string, { columns: string[]; paths: string[]; mask: string | null; lookup?: true }>> = {
   ssn: { columns: ['public.people.ssn'], paths: ['public.people.doc#$.ssn'], mask: 'partial-last4' },
   secret: {
     columns: ['public.people.secret', 'public.events.payload', 'public.keyed.key', 'public.refs.ref', 'public.guarded.secret'],
@@ -71,7 +71,7 @@ export const dataClasses: Readonly<Record<string, { columns: string[]; paths: st
     paths: [],
     mask: 'redact',
   },
-  code: { columns: ['public.people.code'], paths: [], mask: 'pseudonym' },
+  code: { columns: ['public.people.code'], paths: [], mask: 'pseudonym', lookup: true },
   card: { columns: ['public.wallets.card'], paths: [], mask: 'hash' },
 };
 

@@ -67,6 +67,7 @@ function filled(template: string, random: Random, queries: Queries): string[] {
         ` returning old, new`,
         ` returning ${table.name}`,
       ]),
+    code: () => `'@code${random.below(4)}@'`,
     literal: () => `${literalMark}${random.below(100)}`,
   };
   return template
@@ -95,7 +96,46 @@ const spelled = [
   'from people p cross join generate_series(1, 24) n left join (values (32, 0)) v(g, z) on false join generate_series(32, 126) w(x) on x = ascii(substr({secret}, n, 1)) cross join lateral (select x) l(g2)',
 ].map((from) => `select string_agg(chr(${from.includes('l(g2)') ? 'g2' : 'g'}), '' order by n) ${from} group by p.id`);
 
+/** By pseudonym (`lookups.ts`): the value must come back by no expression, plan, error or notice beside it. */
+const lookedUp = [
+  'select * from people p where p.code = {code}',
+  'select p.id, ({query}) from people p where p.code in ({code}, {code})',
+  'select p.id, {text}::integer from {table}, people p where p.code = {code}',
+  'select ({query})::text::integer from people p where p.code = {code}',
+  'with w as (select * from people where code = {code}) select w::text, code || $$-$$, left(code, 3) from w',
+  'select p.code, q.code || $$$$ from people p join people q on p.code = q.code where q.code = {code}',
+  'select s.c, upper(s.c) from (select code as c, id from people) s where s.c = {code} order by ({query})::text',
+  'select count(*) filter (where code = {code}), bool_or(code = {code}), array_agg(code = {code}) from people',
+  'select case when code = {code} then code else {code} end, nullif(code, {code}), coalesce(nullif(code, {code}), {code}) from people',
+  'select x, x || $$$$ from (values ({code}), ((select code from people limit 1))) v (x) where x = {code}',
+  'select x, length(x) from (select code as x from people union all select {code}) v where x = {code}',
+  'select g from (select code as g from people) s, generate_series(1, 3) n where s.g in ({code}, {code}) and s.g <> {code}',
+  'select current_query(), pg_stat_activity.query, people.id from pg_stat_activity, people where code = {code}',
+  'select c.statement, p.id from pg_cursors c right join people p on true where p.code = {code}',
+  "select set_config('application_name', name, false) from people where code = {code}",
+  "select query_to_xml('select * from people', true, true, '') from people where code = {code}",
+  'explain (analyze, verbose) select * from people where code = {code}',
+  'explain (verbose, generic_plan) select * from people where code = {code}',
+  'update people set note = note where code = {code} returning *',
+  'update people set ssn = ssn where code = {code} and 1 / (id - id) = 1',
+  'update people set name = null where code = {code}',
+  'update people set code = {code} where code = {code} returning code || $$$$',
+  'delete from vip where code = {code} returning old.code, upper(code)',
+  'insert into lookup (id, label) select 90, {code} from people where code = {code}',
+  'insert into lookup (id, label) values (1, {code}) on conflict (id) do update set label = {code} where exists (select from people where code = {code})',
+  'merge into people p using lookup l on p.code = {code} and p.id = l.id when matched then update set note = l.label returning *',
+  'copy (select id from people where code = {code}) to stdout',
+  'declare cur cursor for select code from people where code = {code}',
+  'prepare pre as select code, code || $$$$ from people where code = {code}; execute pre',
+  'select f_tell(id) from people where code = {code}',
+  'select code from people where code = any (array[{code}, {code}]) or code like {code}',
+  'select code from v_people v join people p on p.id = v.id and p.code = {code} where v.name = {code}',
+  'select id from people where code = {code}::regclass::text',
+];
+
 const wrappings = [
+  ...lookedUp,
+  ...lookedUp,
   ...spelled.map((query) => query.replace('{secret}', 'p.secret')),
   ...spelled.map((query) => `with s(t) as (${query.replace('{secret}', "coalesce(p.ssn, '')")}) select t || '' from s`),
   ...Array.from({ length: 14 }, () => '{query}'),

@@ -36,7 +36,7 @@ export function createPseudonyms(crypto: Crypto, key: Uint8Array): Pseudonyms {
       const form = formOf(value);
       if (form === undefined) return oneWay(crypto, key, value);
       const pseudonym = permute(crypto, shapeKey(form.shape), value, form, 1);
-      known.set(value, pseudonym);
+      if (value.length <= mostKnownUnits) known.set(value, pseudonym);
       return pseudonym;
     },
     valueOf(pseudonym) {
@@ -159,8 +159,9 @@ const leastWays = 1_000_000;
 const mostPlaces = 256;
 const mostUnits = 1_024;
 const mostShapes = 1_024;
-/** Values of at most `mostUnits` whose pseudonym is remembered: columns repeat themselves, and a pseudonym costs ten digests. */
+/** Values whose pseudonym is remembered, and their length: columns repeat themselves, and a pseudonym costs ten digests. */
 const mostKnown = 4_096;
+const mostKnownUnits = 64;
 const digitZero = 0x30;
 const upperA = 0x41;
 const lowerA = 0x61;
