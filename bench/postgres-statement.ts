@@ -252,9 +252,10 @@ const catalogueRows: Parameters<typeof buildCatalogue>[0]['rows'] = {
     { oid: 16_400, schema: 'public', name: 'pgbench_accounts', kind: 'r', rowSecurity: false },
     { oid: 16_500, schema: 'public', name: 'ledger', kind: 'r', rowSecurity: false },
   ],
-  columns: ['aid', 'bid', 'abalance', 'filler']
-    .map((name, index) => ({ relation: 16_400, number: index + 1, name }))
-    .concat([{ relation: 16_500, number: 1, name: 'owner' }]),
+  columns: new Map([
+    [16_400, new Map(['aid', 'bid', 'abalance', 'filler'].map((name, index) => [index + 1, name]))],
+    [16_500, new Map([[1, 'owner']])],
+  ]),
   views: [],
   inheritance: [],
   generated: [],

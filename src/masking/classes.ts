@@ -39,6 +39,7 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
   const ordered = [...dataClasses].sort(byStrength);
   const ranks = new Map<string, number>();
   const columns = new Map<string, ColumnRule[]>();
+  const columnNames = new Set<string>();
   const targets = new Map<string, Set<string>>();
   for (const [rank, dataClass] of ordered.entries()) {
     if (ranks.has(dataClass.name)) throw new RangeError(`data class '${dataClass.name}' is defined twice`);
@@ -47,6 +48,7 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
     for (const { column, path } of places) {
       if (path !== undefined) compileJsonPath(path);
       append(columns, columnKey(column), { class: dataClass.name, path });
+      columnNames.add(column.column);
       const classes = targets.get(column.target) ?? new Set();
       targets.set(column.target, classes.add(dataClass.name));
     }
@@ -56,7 +58,8 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
   return {
     names: ordered.map((dataClass) => dataClass.name),
     detectors: compileDetectors(ordered),
-    rulesOf: (column) => columns.get(columnKey(column)) ?? [],
+    // A catalogue asks for each of its columns, and few have such a name.
+    rulesOf: (column) => (columnNames.has(column.column) ? (columns.get(columnKey(column)) ?? NO_RULES) : NO_RULES),
     columnClasses: (target) => [...(targets.get(target) ?? [])],
     strongest(classes) {
       let best = Infinity;
@@ -88,5 +91,6 @@ function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else values.push(value);
 }
 
+const NO_RULES: readonly ColumnRule[] = [];
 /** What shows least comes first. */
 const STRENGTH: Readonly<Record<MaskKind, number>> = { null: 0, redact: 1, hash: 2, pseudonym: 3, 'partial-last4': 4 };

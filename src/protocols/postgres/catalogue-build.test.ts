@@ -16,7 +16,7 @@ describe('a catalogue', () => {
     const catalogue = build({
       ...rows,
       relations: [...rows.relations, grandchild],
-      columns: [...rows.columns, { relation: 20_060, number: 2, name: 'pan' }],
+      columns: new Map([...rows.columns, [20_060, new Map([[2, 'pan']])]]),
       inheritance: [{ child: 20_060, parent: 20_005 }, ...rows.inheritance],
     });
     assert.deepEqual(rulesOf(catalogue, 20_060), { pan: ['pan'] });
@@ -37,8 +37,7 @@ describe('a catalogue', () => {
   });
 
   it('lets a renamed column keep its classes, through any number of names', () => {
-    const named = (name: string) =>
-      rows.columns.map((column) => (column.relation === 20_001 && column.number === 3 ? { ...column, name } : column));
+    const named = (name: string) => new Map(rows.columns).set(20_001, new Map(rows.columns.get(20_001)).set(3, name));
     const once = build({ ...rows, columns: named('harmless') }, bank);
     assert.deepEqual(rulesOf(once, 20_001)['harmless'], ['ssn']);
     const twice = build({ ...rows, columns: named('innocent') }, once);

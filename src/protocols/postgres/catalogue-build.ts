@@ -7,12 +7,15 @@ import { isTelling } from './mask-context.ts';
 import type { Place } from './objects.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 import { lineageCatalogue } from './understanding-lineage.ts';
+import { ViewLineages } from './view-lineages.ts';
 
 /** One database's catalogue as rows, read in one snapshot. Oids are numbers; `kind` is `pg_class.relkind`. */
 export interface CatalogueRows {
   readonly relations: readonly RelationRow[];
-  /** `type`: oid of the type, of a domain that beneath it. Left out: not known. */
-  readonly columns: readonly { relation: number; number: number; name: string; type?: number }[];
+  /** Relation → attribute number → name. */
+  readonly columns: ReadonlyMap<number, ReadonlyMap<number, string>>;
+  /** Relation → attribute number → oid of the type, of a domain that beneath it. Left out: not known. */
+  readonly columnTypes?: ReadonlyMap<number, ReadonlyMap<number, number>>;
   readonly views: readonly ViewRow[];
   readonly inheritance: readonly { child: number; parent: number }[];
   /** Stored generated columns and the columns that they are computed from. */
@@ -51,6 +54,8 @@ export interface BuildOptions {
   readonly analyse: (sql: string) => Analysis;
   /** A column that ever had a class keeps it, whatever it is called now and whatever its table is a part of: neither renaming nor detaching unmasks. */
   readonly previous: SchemaCatalogue | undefined;
+  /** Of the readings before; the same object each time. */
+  readonly lineages?: ViewLineages;
 }
 
 interface ReadView {
@@ -60,7 +65,6 @@ interface ReadView {
 }
 
 interface MutableRelation extends CatalogueRelation {
-  readonly columns: Map<number, string>;
   readonly rules: Map<string, readonly ColumnRule[]>;
   textColumns?: Map<string, 'text' | 'bpchar'>;
   readonly columnTaint: Map<string, readonly string[]>;
@@ -130,7 +134,7 @@ class Builder {
         schema,
         name,
         kind: relationKinds.get(kind) ?? 'other',
-        columns: new Map(),
+        columns: rows.columns.get(oid) ?? NO_COLUMNS,
         rules: new Map(),
         columnTaint: new Map(),
         tainted: [],
@@ -142,7 +146,6 @@ class Builder {
       else same.push(relation);
       if (rowSecurity || kind === 'f') this.#runsCode.add(oid);
     }
-    for (const { relation, number, name } of rows.columns) this.#byOid.get(relation)?.columns.set(number, name);
   }
 
   #columnRules(): void {
@@ -185,12 +188,16 @@ class Builder {
   }
 
   #textColumns(): void {
-    for (const { relation: oid, name, type } of this.#options.rows.columns) {
-      const relation = this.#byOid.get(oid);
-      const form = textForms.get(type ?? 0);
-      if (form === undefined || relation?.rules.has(name) !== true) continue;
-      relation.textColumns ??= new Map();
-      relation.textColumns.set(name, form);
+    const { columnTypes } = this.#options.rows;
+    for (const relation of this.#byOid.values()) {
+      if (relation.rules.size === 0) continue;
+      const types = columnTypes?.get(relation.oid);
+      for (const [number, name] of relation.columns) {
+        const form = textForms.get(types?.get(number) ?? 0);
+        if (form === undefined || !relation.rules.has(name)) continue;
+        relation.textColumns ??= new Map();
+        relation.textColumns.set(name, form);
+      }
     }
   }
 
@@ -260,13 +267,15 @@ class Builder {
 
   /** Columns that are computed or come from another view, by what their expressions are made of. A view before those that stand on it. */
   #computedColumns(views: readonly ReadView[], catalogue: LineageCatalogue): void {
-    const waiting = new Map(views.map(({ view, statement }) => [view.oid, statement]));
+    const { lineages = new ViewLineages() } = this.#options;
+    const waiting = new Map(views.map((one) => [one.view.oid, one]));
     const trace = (oid: number): void => {
-      const statement = waiting.get(oid);
+      const { statement, view: row } = waiting.get(oid) ?? {};
       const view = this.#byOid.get(oid);
       waiting.delete(oid);
-      if (statement === undefined || view === undefined || view.tainted.length === 0 || this.#runsCode.has(oid)) return;
-      const lineage = statement.lineage(catalogue);
+      if (statement === undefined || row === undefined || view === undefined || view.tainted.length === 0 || this.#runsCode.has(oid))
+        return;
+      const lineage = lineages.of(row.definition, statement, catalogue);
       const columns = [...view.columns].sort(([a], [b]) => a - b).map(([, name]) => name);
       if (lineage?.columns.length !== columns.length) return;
       for (const [index, sources] of lineage.columns.entries()) {
@@ -275,6 +284,7 @@ class Builder {
       }
     };
     for (const { view } of views) trace(view.oid);
+    lineages.settle();
   }
 
   #classesOf(sources: readonly Source[]): readonly string[] {
@@ -348,6 +358,7 @@ function distinct(rules: readonly ColumnRule[]): readonly ColumnRule[] {
   return [...new Map(rules.map((rule) => [`${rule.class} ${rule.path ?? ''}`, rule])).values()];
 }
 
+const NO_COLUMNS: ReadonlyMap<number, string> = new Map();
 const systemSchemas: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema']);
 /** `text`, `varchar`, `bpchar` by their oids in pg_type.dat. */
 const textForms: ReadonlyMap<number, 'text' | 'bpchar'> = new Map([

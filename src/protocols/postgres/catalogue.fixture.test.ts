@@ -4,6 +4,7 @@ import { buildCatalogue, type CatalogueRows } from './catalogue-build.ts';
 import { analyse } from './fixture.test.ts';
 import { maskContext } from './mask.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
+import { numbered } from './testing/bank.ts';
 import { understand, type NamedStatements, type Understanding } from './understanding.ts';
 
 /** A bank with everything in it that can make a name mean something else: two schemas, views, partitions, generated columns, user code. */
@@ -33,19 +34,19 @@ export const rows: CatalogueRows = {
     { ...table(10, 'secured'), rowSecurity: true },
     { ...table(11, 'far'), kind: 'f' },
   ],
-  columns: [
-    ...columns(1, ['id', 'name', 'ssn', 'ssn_last', 'ssn_length']),
-    ...columns(2, ['id', 'ssn']),
-    ...columns(3, ['id', 'amount', 'note']),
-    ...columns(4, ['id', 'pan']),
-    ...columns(5, ['id', 'pan']),
-    ...columns(6, ['id', 'label']),
-    ...columns(7, ['what']),
-    ...columns(8, ['id']),
-    ...columns(9, ['x']),
-    ...columns(10, ['id']),
-    ...columns(11, ['id']),
-  ],
+  columns: new Map([
+    [20_001, numbered(['id', 'name', 'ssn', 'ssn_last', 'ssn_length'])],
+    [20_002, numbered(['id', 'ssn'])],
+    [20_003, numbered(['id', 'amount', 'note'])],
+    [20_004, numbered(['id', 'pan'])],
+    [20_005, numbered(['id', 'pan'])],
+    [20_006, numbered(['id', 'label'])],
+    [20_007, numbered(['what'])],
+    [20_008, numbered(['id'])],
+    [20_009, numbered(['x'])],
+    [20_010, numbered(['id'])],
+    [20_011, numbered(['id'])],
+  ]),
   views: [
     { oid: 20_007, definition: 'select v.label as what from public.people_view v', origins: [{ relation: 20_006, column: 2 }] },
     {
@@ -94,8 +95,4 @@ export function acts(sql: string): string[] {
 
 function table(oid: number, name: string) {
   return { oid: oid + 20_000, schema: 'public', name, kind: 'r', rowSecurity: false };
-}
-
-function columns(relation: number, names: readonly string[]) {
-  return names.map((name, index) => ({ relation: relation + 20_000, number: index + 1, name }));
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { bank, build, classes, meaning, place, rows } from './catalogue.fixture.test.ts';
 import { analyse } from './fixture.test.ts';
 import { maskContext, planColumns } from './mask.ts';
+import { numbered } from './testing/bank.ts';
 import { unsettled } from './unsettled.ts';
 import { understand, type NamedStatements, type Understanding } from './understanding.ts';
 
@@ -107,12 +108,11 @@ describe('a view’s column', () => {
         { oid: 12_002, schema: 'pg_catalog', name: 'pg_stat_activity', kind: 'v', rowSecurity: false },
         ...views.map(([oid, name]) => ({ oid, schema: 'public', name, kind: 'v', rowSecurity: false })),
       ],
-      columns: [
+      columns: new Map([
         ...rows.columns,
-        { relation: 12_002, number: 1, name: 'pid' },
-        { relation: 12_002, number: 2, name: 'query' },
-        ...views.flatMap(([oid, , columns]) => columns.map((name, index) => ({ relation: oid, number: index + 1, name }))),
-      ],
+        [12_002, numbered(['pid', 'query'])],
+        ...views.map(([oid, , columns]) => [oid, numbered(columns)] as const),
+      ]),
       views: [...rows.views, ...views.map(([oid, , , definition]) => ({ oid, definition, origins: undefined }))],
     });
 

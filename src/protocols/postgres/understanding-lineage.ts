@@ -84,7 +84,7 @@ export function lineageCatalogue(catalogue: SchemaCatalogue, made: ReadonlySet<s
     relation(name) {
       const [relation, ...others] = catalogue.relationsNamed(name);
       if (relation === undefined || others.length > 0 || made.has(name.name) || relation.columns.size === 0) return undefined;
-      return { id: relation.oid, columns: columnsInOrder(relation) };
+      return { id: relation.oid, columns: columnsInOrder(relation.columns) };
     },
     hasUserFunction: (name) => catalogue.hasUserFunction(name),
     hasUserOperator: (name) => catalogue.hasUserOperator(name),
@@ -101,13 +101,14 @@ function lookupColumn(masks: MaskContext, relation: CatalogueRelation | undefine
   return { class: rule.class, padded: form === 'bpchar' };
 }
 
-function columnsInOrder(relation: CatalogueRelation): readonly string[] {
-  const known = inOrder.get(relation);
+/** By attribute number. The same array for the same columns, which readings of the catalogue share as long as they do not change. */
+function columnsInOrder(columns: CatalogueRelation['columns']): readonly string[] {
+  const known = inOrder.get(columns);
   if (known !== undefined) return known;
-  const columns = [...relation.columns].sort(([a], [b]) => a - b).map(([, name]) => name);
-  inOrder.set(relation, columns);
-  return columns;
+  const names = [...columns].sort(([a], [b]) => a - b).map(([, name]) => name);
+  inOrder.set(columns, names);
+  return names;
 }
 
 const lookupKinds: ReadonlySet<RelationKind> = new Set<RelationKind>(['table', 'partitioned-table']);
-const inOrder = new WeakMap<CatalogueRelation, readonly string[]>();
+const inOrder = new WeakMap<CatalogueRelation['columns'], readonly string[]>();

@@ -6,6 +6,7 @@ import { createAnalyser, loadParser } from '../../sql/postgres/index.ts';
 import { buildCatalogue, type CatalogueRows } from './catalogue-build.ts';
 import { maskContext, planColumns } from './mask.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
+import { numbered } from './testing/bank.ts';
 import { unsettled, withMade } from './unsettled.ts';
 import { understand, type Understanding } from './understanding.ts';
 
@@ -35,7 +36,7 @@ const classes = compileDataClasses(
 function relation(oid: number, name: string, kind: string, columns: readonly string[]) {
   return {
     relation: { oid, schema: 'public', name, kind, rowSecurity: false },
-    columns: columns.map((column, index) => ({ relation: oid, number: index + 1, name: column })),
+    columns: numbered(columns),
   };
 }
 
@@ -46,7 +47,7 @@ function catalogueOf(
 ): SchemaCatalogue {
   const rows: CatalogueRows = {
     relations: relations.map((one) => one.relation),
-    columns: relations.flatMap((one) => one.columns),
+    columns: new Map(relations.map((one) => [one.relation.oid, one.columns])),
     views: [],
     inheritance: [],
     generated: [],
@@ -65,7 +66,7 @@ function understood(sql: string, catalogue: SchemaCatalogue): Understanding {
 
 describe('set_config of the name in a row of pg_settings, as pg_dump does it', () => {
   const sql = "select set_config(name, 'view, foreign-table', false) from pg_settings where name = 'restrict_nonsystem_relation_kind'";
-  const own = { relation: { oid: 12_001, schema: 'pg_catalog', name: 'pg_settings', kind: 'v', rowSecurity: false }, columns: [] };
+  const own = { relation: { oid: 12_001, schema: 'pg_catalog', name: 'pg_settings', kind: 'v', rowSecurity: false }, columns: new Map() };
 
   it('sets what the condition says', () => {
     const { refusal, acts } = understood(sql, catalogueOf([own]));

@@ -44,7 +44,7 @@ function sight(more: Partial<Sight> = {}): Sight {
       ...Object.entries(tables).map(([name, oid]) => ({ oid, schema: 'public', name, kind: 'r', rowSecurity: false })),
       ...views.map(({ relation }) => relation),
     ],
-    columns: [],
+    columns: new Map(),
     views: views.map((one) => one.view),
     inheritance: [{ child: tables.part, parent: tables.parent }],
     generated: [],

@@ -22,13 +22,10 @@ export const bankRows: CatalogueRows = {
     { oid: 20_001, schema: 'public', name: 'customers', kind: 'r', rowSecurity: false },
     { oid: 20_002, schema: 'public', name: 'orders', kind: 'r', rowSecurity: false },
   ],
-  columns: [
-    { relation: 20_001, number: 1, name: 'id' },
-    { relation: 20_001, number: 2, name: 'name' },
-    { relation: 20_001, number: 3, name: 'ssn' },
-    { relation: 20_002, number: 1, name: 'id' },
-    { relation: 20_002, number: 2, name: 'amount' },
-  ],
+  columns: new Map([
+    [20_001, numbered(['id', 'name', 'ssn'])],
+    [20_002, numbered(['id', 'amount'])],
+  ]),
   views: [],
   inheritance: [],
   generated: [],
@@ -36,6 +33,11 @@ export const bankRows: CatalogueRows = {
   userOperators: [],
   textTypes: [],
 };
+
+/** A relation's columns as the catalogue has them. */
+export function numbered(names: readonly string[]): ReadonlyMap<number, string> {
+  return new Map(names.map((name, index) => [index + 1, name]));
+}
 
 export function bankCatalogue(crypto: Crypto, analyse: (sql: string) => Analysis, rows: CatalogueRows = bankRows): SchemaCatalogue {
   const place = { target: 'orders', database: undefined, databaseName: 'orders' };
