@@ -82,6 +82,15 @@ describe('a bound pseudonym is replaced by its value', () => {
 });
 
 describe('what cannot be replaced is refused', () => {
+  it('more than the gateway has time for while others wait', () => {
+    const one = shown('1234567890123456');
+    const many = (count: number) => `{${Array.from({ length: count }, () => one).join(',')}}`;
+    const started = performance.now();
+    assert.match(String(bound(many(1_000_000), 'array')), /one of too many.*at most 4,000/);
+    assert.ok(performance.now() - started < 2_000);
+    assert.equal(String(bound(many(4_000), 'array')).split(',').length, 4_000);
+  });
+
   it('a value that is no pseudonym with a way back', () => {
     for (const value of ['12345', 'Müller 1234567', '--', 'x'.repeat(300)])
       assert.match(String(bound(value, 'one')), /no pseudonym that can be turned back/);

@@ -22,7 +22,7 @@ export function boundQuery(sql: string, lookups: LookupParameters, classes: Data
     );
   const { text, values, parameters } = rewritten;
   const message: Bind = { kind: 'Bind', portal: '', statement: '', parameterFormats: [], parameters: values, resultFormats: [] };
-  const bound = bindValues(message, [], parameters, classes);
+  const bound = bindValues(message, [], parameters, classes, () => 'a constant');
   if (bound instanceof GatewayFault) return bound;
   return [
     encode.parse({ name: '', query: text, parameterTypes: [] }),
