@@ -377,6 +377,10 @@ describe('a pseudonym in the text of a Query finds what it stands for', () => {
   it('of a stock psql', async () => {
     const psql = async (sql: string) => (await run('psql', ['-X', '-A', '-t', '-q', '-c', sql], await bank.env('pipeline'))).stdout.trim();
     const seen = await psql('select ssn from customers where id = 7');
+    // What psql asks of the catalogue for itself changes nothing.
+    const described = ['-c', String.raw`\d customers`, '-c', String.raw`\df`, '-c', `select id from customers where ssn = '${seen}'`];
+    const after_ = await run('psql', ['-X', '-A', '-t', '-q', ...described], await bank.env('pipeline'));
+    assert.equal(after_.stdout.trim().split('\n').at(-1), '7');
     assert.equal(await psql(`select id, ssn from customers where ssn = '${seen}'`), `7|${seen}`);
     assert.equal(await psql(`update visits set n = n where ssn = '${seen}' returning id`), '7');
     assert.equal(await psql(`select id from customers where ssn = '${truth.ssn}'`), '');
@@ -399,6 +403,22 @@ describe('a value is no pseudonym', () => {
       assert.deepEqual((await client.query(`select count(*)::int as n from ${rows} where x = $1`, [shown.ssn])).rows, [{ n: 1 }]);
       const united = `(select '${shown.ssn}' as x union all select ssn from visits where false) g`;
       assert.deepEqual((await client.query(`select count(*)::int as n from ${united} where x = $1`, [shown.ssn])).rows, [{ n: 1 }]);
+    }));
+});
+
+describe('a table of all numbers does not say what a pseudonym stands for', () => {
+  it('where code has made it, under the name of the table that is looked up', () =>
+    using('orders', async (client) => {
+      const { rows } = await bank.direct('select min(n) as n from visits');
+      assert.deepEqual(rows, [{ n: 1 }]);
+      // Where the value is, is asked by halves.
+      await client.query(
+        `do $$ begin create temp table visits as select id, 'x'::text as ssn, id as n from public.visits; update visits v set ssn = p.ssn from public.visits p where p.id = v.id; end $$`,
+      );
+      const half = 'select 1 as found from visits where ssn = $1 and n < 50';
+      assert.match(await refusal(client, half, [shown.ssn]), /by the name of a table alone.*schema\.table/);
+      assert.match(await refusal(client, half.replace('$1', `'${shown.ssn}'`)), /by the name of a table alone/);
+      assert.deepEqual(await ids(client, 'select id from public.visits where ssn = $1 and n < 50', [shown.ssn]), [7]);
     }));
 });
 

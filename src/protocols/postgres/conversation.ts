@@ -42,6 +42,8 @@ export class Conversation {
    * beside its answers may repeat them (CONTEXT of an error, the plan that `auto_explain` sends when a portal is dropped).
    */
   lookedUp = false;
+  /** Code ran that may have put a temporary table in front of any that is named without its schema (`Understanding.mayShadow`). */
+  shadowed = false;
   /** Syncs sent into a copy, which the server ignores there; where the copy had failed by then it answers them after all. */
   ignoredSyncs = 0;
   /** Grant of the operation forwarded last: an answer waits for its record, and so for all earlier ones. */

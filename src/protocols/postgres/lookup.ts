@@ -103,6 +103,20 @@ export function constantRefusal(lookups: LookupParameters | undefined, sql: stri
   return refused(lookups.constants, how, 'Pass it as a bound parameter ($1).');
 }
 
+/**
+ * Code that the gateway cannot see may have made a temporary table of that name and filled it with all numbers: which of them a pseudonym
+ * meets there would say what it stands for. `shadowed`: such code has run in this session.
+ */
+export function shadowRefusal(lookups: LookupParameters, statements: readonly Statement[], shadowed: boolean): GatewayFault | undefined {
+  if (!shadowed || statements.every(({ relations }) => relations.every(({ schema }) => schema !== undefined))) return undefined;
+  const classes = new Set([...lookups.constants, ...[...lookups.byNumber.values()].map((replaced) => replaced.class)]);
+  return refused(
+    [...classes],
+    'by the name of a table alone, after code ran that may have made another of that name',
+    'Write schema.table.',
+  );
+}
+
 /** The server may hand what is compared on to another one, in a text. */
 function isElsewhere(relation: CatalogueRelation, catalogue: SchemaCatalogue): boolean {
   return relation.kind === 'foreign-table' || (relation.kind === 'view' && catalogue.runsCode(relation));

@@ -10,7 +10,7 @@ import type { Asked } from './operation.ts';
 import { describedFields, type Portal, type PreparedStatement, type SourceText } from './names.ts';
 import { bindingBytes, boundParameters, checkNames, kept } from './client-parts.ts';
 import { copyTable, readyTable } from './client-tables.ts';
-import { constantRefusal, refused, type LookupParameters } from './lookup.ts';
+import { constantRefusal, refused, shadowRefusal, type LookupParameters } from './lookup.ts';
 import { bindValues } from './lookup-bind.ts';
 import { boundQuery } from './lookup-text.ts';
 import { SecondDoor } from './second-door.ts';
@@ -162,10 +162,10 @@ export class ClientRelay {
   }
 
   /** What goes in place of a Query in whose text pseudonyms stand; undefined where it goes as it came. */
-  #boundQuery(text: string, { lookups, refusal }: Understanding): readonly Uint8Array[] | GatewayFault | undefined {
+  #boundQuery(text: string, { lookups, refusal, statements }: Understanding): readonly Uint8Array[] | GatewayFault | undefined {
     if (lookups === undefined || lookups.constants.length === 0 || refusal !== undefined) return undefined;
     if (this.#door.cycleIsOpen) return insideCycle(lookups);
-    return boundQuery(text, lookups, this.#talk.sight().masks.classes);
+    return shadowRefusal(lookups, statements, this.#talk.shadowed) ?? boundQuery(text, lookups, this.#talk.sight().masks.classes);
   }
 
   // ---- extended protocol
@@ -244,11 +244,12 @@ export class ClientRelay {
   #boundValues(
     message: Bind,
     { text, bySql, parameterTypes }: PreparedStatement,
-    { lookups, refusal }: Understanding,
+    { lookups, refusal, statements }: Understanding,
   ): Uint8Array | GatewayFault | undefined {
     if (lookups === undefined || refusal !== undefined) return undefined;
-    const constants = constantRefusal(lookups, bySql === true ? undefined : text);
-    return constants ?? bindValues(message, parameterTypes, lookups, this.#talk.sight().masks.classes);
+    const refusedHere =
+      constantRefusal(lookups, bySql === true ? undefined : text) ?? shadowRefusal(lookups, statements, this.#talk.shadowed);
+    return refusedHere ?? bindValues(message, parameterTypes, lookups, this.#talk.sight().masks.classes);
   }
 
   /** The first Execute in the cycle of its Bind runs what was decided there; any later one is decided anew. */

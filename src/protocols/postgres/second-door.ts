@@ -102,6 +102,7 @@ export class SecondDoor {
   start(operation: Operation, grant: Running['grant'], understanding: Understanding): Running {
     this.#talk.lastGrant = grant;
     if (understanding.runsUnseen) this.#talk.names.ranUnseen();
+    if (understanding.mayShadow) this.#talk.shadowed = true;
     const started = new Running(operation, grant, understanding);
     started.allowance = allowanceOf(this.#talk.session.limits.inForce, understanding);
     return started;

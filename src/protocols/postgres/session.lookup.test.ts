@@ -148,6 +148,38 @@ describe('a Query with a pseudonym in its text', () => {
   });
 });
 
+describe('behind code that may have made a temporary table of the same name', () => {
+  const parameter = 'select id from customers where ssn = $1';
+  const bound = (text: string) => joined([parse(text), bind('', '', [shown]), encode.describe('P', ''), execute(), sync]);
+
+  it('a table must be named with its schema', () => {
+    const gateway = gatewayWith();
+    gateway.client(encode.query(sql), bound(parameter));
+    assert.ok(!answers(gateway).includes('Error(42501)'));
+    gateway.client(encode.query('do $$ begin end $$'));
+    answers(gateway);
+    gateway.client(encode.query(sql), bound(parameter));
+    assert.deepEqual(answers(gateway), ['Error(42501)', 'Ready(I)', 'ParseComplete', 'Error(42501)', 'Ready(I)']);
+    gateway.client(encode.query(sql.replace('customers', 'public.customers')), bound(parameter.replace('customers', 'public.customers')));
+    assert.ok(!answers(gateway).includes('Error(42501)'));
+  });
+
+  it('also where it is sent without waiting', () => {
+    const gateway = gatewayWith({ slowServer: true });
+    gateway.client(
+      joined([parse('do $$ begin end $$'), bind(), execute(), parse(parameter, 's'), bind('s', '', [shown]), execute(), sync]),
+    );
+    for (let round = 0; round < 5; round += 1) gateway.serve();
+    assert.deepEqual(gateway.server.ran, ['do $$ begin end $$']);
+  });
+
+  it('what the server brings along is no such code', () => {
+    const gateway = gatewayWith();
+    gateway.client(encode.query("select pg_catalog.version(), current_setting('x', true), format('%s', 1)"), encode.query(sql));
+    assert.ok(!answers(gateway).includes('Error(42501)'));
+  });
+});
+
 describe('a Bind with a pseudonym', () => {
   it('goes with the value; what was asked for has the pseudonym', () => {
     const gateway = gatewayWith();

@@ -43,6 +43,8 @@ export interface Understanding {
   readonly viewChanges: ViewChanges;
   /** Code runs that the gateway cannot see, named here or behind a view: it may change settings, names, anything of the session. */
   readonly runsUnseen: boolean;
+  /** Such code by itself, not row security alone: it may put a temporary table in front of any that is named without its schema. */
+  readonly mayShadow: boolean;
   /** It gives, forgets or declares names by SQL (PREPARE, DEALLOCATE, DECLARE …). */
   readonly namesBySql: boolean;
   /** Rows of it may come to the client, by whatever way. */
@@ -134,6 +136,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     makes: statements.flatMap(madeNames),
     viewChanges: viewChanges(statements, sight),
     runsUnseen: opaque || relations.some((relation) => runsCode(relation, sight.catalogue)),
+    mayShadow: opaque || relations.some((relation) => isOwnView(relation) && runsCode(relation, sight.catalogue)),
     namesBySql: analysis.statements.some(({ sessionEffects }) => sessionEffects.some(({ kind }) => namingEffects.has(kind))),
     showsRows: analysis.statements.some(({ returnsRows, copy }) => returnsRows || copy?.direction === 'to-client'),
     copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
@@ -163,6 +166,10 @@ function recordFactsOf(facts: MaskFacts, statements: readonly Statement[], sight
 /** While something was defined the catalogue says so of every relation: then it is believed of views. */
 function runsCode(relation: CatalogueRelation, catalogue: SchemaCatalogue): boolean {
   return catalogue.runsCode(relation) && (catalogue.isUnsettled !== true || relation.kind === 'view');
+}
+
+function isOwnView({ kind, schema }: CatalogueRelation): boolean {
+  return kind === 'view' && schema !== 'pg_catalog' && schema !== 'information_schema';
 }
 
 /** Relations whose rows may be read: one that is only written or made here may be new. */
