@@ -57,6 +57,15 @@ describe('two passes', () => {
     ]);
   });
 
+  it('holds what reaches objects that it does not name, where an owner wants that', () => {
+    const cascading = engineFor(`
+      @id("deployers may define") permit (principal, action in Action::"define", resource in Target::"orders");
+      @id("cascades wait") @review("dba") forbid (principal, action, resource) when { context has cascade && context.cascade };`);
+    assert.equal(cascading.decide(question([act('sql:drop-table', customers)])).kind, 'allow');
+    const held = cascading.decide(question([act('sql:drop-table', customers)], { facts: { cascade: true } }));
+    assert.deepEqual(held.kind === 'hold' && held.reviews.map(({ policy }) => policy), ['cascades wait']);
+  });
+
   it('never lets a review turn a denial into a hold', () => {
     const database: ObjectRef = { type: 'Database', id: 'orders/orders' };
     const decision = engine.decide(question([act('sql:drop-database', database)]));

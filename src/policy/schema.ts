@@ -26,6 +26,8 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   statements: 'Set<String>',
   /** UPDATE or DELETE without a WHERE that names a column, TRUNCATE; a write to every document or file. */
   unbounded: 'Bool',
+  /** … CASCADE: it reaches objects that it does not name. Only where it is true. */
+  cascade: 'Bool',
   /** Functions called, `schema.name`, or `name` where the statement leaves the schema open. */
   functions: 'Set<String>',
   /** Runs code or text that the gateway cannot see. */

@@ -93,7 +93,7 @@ export interface Statement {
    * a column compared with itself, an OR with such a branch. TRUNCATE. False under EXPLAIN without ANALYZE.
    */
   readonly unbounded: boolean;
-  /** DROP, TRUNCATE or REVOKE … CASCADE: reaches objects that the statement does not name. */
+  /** … CASCADE, of DROP, ALTER, TRUNCATE, REVOKE or CREATE EXTENSION: reaches objects that the statement does not name. */
   readonly cascade: boolean;
   /** Nothing can change: plain reads with safe, non-volatile built-in functions only. EXECUTE and FETCH: false; the named statement's own counts. */
   readonly pureRead: boolean;

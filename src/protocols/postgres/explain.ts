@@ -4,6 +4,7 @@ import type { MaskingMode } from '../../core/target.ts';
 import type { Analysis } from '../../sql/statement.ts';
 import type { PostgresTarget } from './environment.ts';
 import { maskContext } from './mask.ts';
+import { policyFacts } from './policy-facts.ts';
 import { understand } from './understanding.ts';
 
 export interface Meaning {
@@ -30,10 +31,11 @@ export function explainPostgres(options: {
   const masks = maskContext(target.classes, catalogue, options.masking, options.revealed);
   const place = { target: target.name, database: undefined, databaseName: target.database };
   const nothingNamed = { statement: () => undefined, cursor: () => undefined };
-  const { acts, facts, classes, refusal } = understand(
+  const understanding = understand(
     options.analyse(statement),
     { place, catalogue, masks, made: new Set(), readOnly: options.readOnly === true },
     nothingNamed,
   );
-  return { acts: acts.length === 0 ? [connect] : acts, facts, classes, refusal };
+  const { acts, classes, refusal } = understanding;
+  return { acts: acts.length === 0 ? [connect] : acts, facts: policyFacts(understanding), classes, refusal };
 }

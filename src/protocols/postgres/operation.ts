@@ -4,6 +4,7 @@ import type { Target } from '../../core/target.ts';
 import { maskProse } from '../../masking/text.ts';
 import { redactParameters, redactStatement, type BoundParameter, type MaskContext, type MaskFacts } from './mask.ts';
 import type { SourceText } from './names.ts';
+import { policyFacts } from './policy-facts.ts';
 import type { Understanding } from './understanding.ts';
 
 /** One statement text about to be prepared or run, and what was bound to it. */
@@ -88,7 +89,7 @@ interface Question {
 
 /** The facts with the reason among them, masked as what goes on record is. The last one of each statement is kept. */
 function questionOf(masks: MaskContext, understanding: Understanding | undefined, stated: string | undefined): Question {
-  const facts = understanding?.facts ?? unknownStatement;
+  const facts = understanding === undefined ? unknownStatement : policyFacts(understanding);
   if (stated === undefined) return { facts, key: understanding };
   const known = understanding === undefined ? undefined : reasoned.get(understanding);
   if (known?.stated === stated) return known;

@@ -13,14 +13,14 @@ export const administerStatements: ReadonlyMap<string, StatementRule> = new Map<
   ['AlterRoleStmt', defines('AlterRoleStmt', 'alter-role', (body) => role(roleOf(body['role'])))],
   ['AlterRoleSetStmt', setForRole],
   ['DropRoleStmt', (body, at) => onRoles(body['roles'], 'drop-role', at)],
-  ['DropOwnedStmt', (body, at) => onRoles(body['roles'], 'drop-owned', at, body['behavior'])],
+  ['DropOwnedStmt', (body, at) => onRoles(body['roles'], 'drop-owned', at)],
   ['ReassignOwnedStmt', reassignOwned],
   ['GrantStmt', grant],
   ['GrantRoleStmt', grantRole],
   ['AlterDefaultPrivilegesStmt', defaultPrivileges],
   ['CreatePolicyStmt', defines('CreatePolicyStmt', 'create-policy', (body) => relation(body['table']), ['table'])],
   ['AlterPolicyStmt', defines('AlterPolicyStmt', 'alter-policy', (body) => relation(body['table']), ['table'])],
-  ['CreateExtensionStmt', unseen('create-extension', inDatabase)],
+  ['CreateExtensionStmt', createExtension],
   ['AlterExtensionStmt', unseen('alter-extension', inDatabase)],
   ['AlterExtensionContentsStmt', unseen('alter-extension', inDatabase)],
   ['CreatePLangStmt', unseen('create-language', inDatabase)],
@@ -58,9 +58,8 @@ function setForRole(body: Body, at: At): void {
   setForLater(body['setstmt'], at.found);
 }
 
-function onRoles(roles: unknown, kind: string, at: At, behavior?: unknown): void {
+function onRoles(roles: unknown, kind: string, at: At): void {
   for (const node of listOf(roles)) defined(at, kind, role(roleOf(tagged(node)?.body)));
-  at.found.cascade = behavior === 'DROP_CASCADE';
 }
 
 function reassignOwned(body: Body, at: At): void {
@@ -77,7 +76,6 @@ function grant(body: Body, at: At): void {
     else defined(at, kind, objectNamed(type, node));
   }
   objectKind(type);
-  at.found.cascade = body['behavior'] === 'DROP_CASCADE';
 }
 
 function grantRole(body: Body, at: At): void {
@@ -87,7 +85,6 @@ function grantRole(body: Body, at: At): void {
     if (granted?.tag !== 'AccessPriv') return refuse('a role was expected');
     defined(at, kind, role(requiredText(granted.body['priv_name'], 'role name')));
   }
-  at.found.cascade = body['behavior'] === 'DROP_CASCADE';
 }
 
 /** For the schemas that it names, else for all that the role makes. */
@@ -99,7 +96,13 @@ function defaultPrivileges(body: Body, at: At): void {
   });
   for (const schema of schemas) defined(at, 'alter-default-privileges', { type: 'Schema', schema });
   if (schemas.length === 0) defined(at, 'alter-default-privileges', currentDatabase);
-  at.found.cascade = inline(body['action'])?.['behavior'] === 'DROP_CASCADE';
+  if (inline(body['action'])?.['behavior'] === 'DROP_CASCADE') at.found.cascade = true;
+}
+
+/** CASCADE installs what the extension requires. */
+function createExtension(body: Body, at: At): void {
+  unseen('create-extension', inDatabase)(body, at);
+  if (listOf(body['options']).some((node) => tagged(node)?.body['defname'] === 'cascade')) at.found.cascade = true;
 }
 
 /** A publication lets what it names leave the server. */

@@ -52,6 +52,7 @@ function include(node: unknown, at: At): void {
   const statement = tagged(node) ?? refuse('an empty statement');
   const rule = statements.get(statement.tag) ?? refuse(`unknown statement ${statement.tag}`);
   checkFields(statement.tag, statement.body);
+  if (statement.body['behavior'] === 'DROP_CASCADE') at.found.cascade = true;
   rule(statement.body, at);
 }
 

@@ -150,6 +150,7 @@ function alterTable(body: Body, at: At): void {
     const subtype = requiredText(command.body['subtype'], 'ALTER TABLE command');
     if (subtype === 'AT_ChangeOwner') found.act('sql:alter-owner', target);
     if (subtype.endsWith('RowSecurity')) found.act('sql:alter-policy', target);
+    if (command.body['behavior'] === 'DROP_CASCADE') found.cascade = true;
     const storing = storingCommands.has(subtype);
     if (storing) found.stores = true;
     const column = text(command.body['name']);
@@ -177,7 +178,6 @@ function otherRelation(definition: unknown): ReturnType<typeof relationName> | u
 function drop(body: Body, at: At): void {
   const { kind } = objectKind(body['removeType']);
   for (const node of listOf(body['objects'])) defined(at, `drop-${kind}`, objectNamed(body['removeType'], node));
-  at.found.cascade = body['behavior'] === 'DROP_CASCADE';
 }
 
 function alter(body: Body, at: At, type: unknown): void {
@@ -197,7 +197,6 @@ function rename(body: Body, at: At): void {
   if (column !== undefined) found.mention(column, true);
   if (renamesContent.has(requiredText(type, 'object type'))) found.mentionAll(true);
   found.stores = true;
-  found.cascade = body['behavior'] === 'DROP_CASCADE';
 }
 
 function setSchema(body: Body, at: At): void {

@@ -62,7 +62,6 @@ function rowChange(tag: string, kind: string): StatementRule {
 function truncate(body: Body, { found }: At): void {
   found.kind = 'truncate';
   found.unbounded = true;
-  found.cascade = body['behavior'] === 'DROP_CASCADE';
   for (const node of listOf(body['relations'])) found.write('sql:truncate', rangeVarName(node));
 }
 
