@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { after, afterEach, before } from 'node:test';
 import { startBank, type Bank } from '../../harness.ts';
 import { fieldsOf, message, Wire, type WireMessage } from '../drivers/wire.ts';
 
@@ -8,34 +10,57 @@ import { fieldsOf, message, Wire, type WireMessage } from '../drivers/wire.ts';
  */
 export interface Guarded {
   readonly bank: Bank;
-  /** A signed-in connection that sends what a test says. */
+  /** A signed-in connection that sends what a test says, closed after the test. */
   open(parameters?: readonly (readonly [string, string])[]): Promise<Raw>;
-  /** The rows of the guarded table and every write to it since it was made, by whatever way, as the server has them. */
-  state(): Promise<string>;
-  close(): Promise<void>;
+  /** That the guarded table has the rows it had, and was not written to in any way, as the server has it. Asked after each test as well. */
+  assertUntouched(message?: string): Promise<void>;
 }
 
-export async function startGuarded(): Promise<Guarded> {
-  const bank = await startBank({ policies: { 'guarded.cedar': policies } });
-  await bank.direct(tables);
-  const ca = readFileSync(bank.authorityFile, 'utf8');
+/** For the tests of one file: started in front of them, stopped behind them. */
+export function guardedBank(): Guarded {
+  let bank: Bank;
+  let untouched: string;
+  const opened: Raw[] = [];
+  const assertUntouched = async (message?: string): Promise<void> => assert.equal(await stateOf(bank), untouched, message);
+  before(async () => {
+    bank = await startBank({ policies: { 'guarded.cedar': policies } });
+    await bank.direct(tables);
+    untouched = await stateOf(bank);
+  });
+  after(async () => {
+    await bank.close();
+  });
+  afterEach(async () => {
+    for (const raw of opened.splice(0)) raw.close();
+    await assertUntouched();
+  });
   return {
-    bank,
-    async open(parameters = []) {
-      const wire = await Wire.open(bank.postgresPort);
-      await wire.encrypt(ca);
-      wire.startup(0, [['user', 'ci'], ['database', 'orders'], ...parameters]);
-      const [asked] = await wire.receiveUntil('RE');
-      if (asked?.tag === 'R') wire.send('p', await bank.issuer.mint('pipeline'));
-      return new Raw(wire, asked?.tag === 'R' ? await wire.receiveUntil('ZE') : [asked!]);
+    get bank() {
+      return bank;
     },
-    async state() {
-      const { rows } = await bank.direct(`select (select json_agg(g order by id) from guarded g)::text as rows,
-        (select json_agg(w.what order by w.id) from guarded_writes w)::text as writes`);
-      return JSON.stringify(rows);
+    async open(parameters) {
+      const raw = await openRaw(bank, parameters);
+      opened.push(raw);
+      return raw;
     },
-    close: () => bank.close(),
+    assertUntouched,
   };
+}
+
+/** The rows of the guarded table and every write to it since it was made. */
+async function stateOf(bank: Bank): Promise<string> {
+  const { rows } = await bank.direct(`select (select json_agg(g order by id) from guarded g)::text as rows,
+    (select json_agg(w.what order by w.id) from guarded_writes w)::text as writes`);
+  return JSON.stringify(rows);
+}
+
+export async function openRaw(bank: Bank, parameters: readonly (readonly [string, string])[] = []): Promise<Raw> {
+  const wire = await Wire.open(bank.postgresPort);
+  await wire.encrypt(readFileSync(bank.authorityFile, 'utf8'));
+  wire.startup(0, [['user', 'ci'], ['database', 'orders'], ...parameters]);
+  const [asked] = await wire.receiveUntil('RE');
+  if (asked?.tag === 'R') wire.send('p', await bank.issuer.mint('pipeline'));
+  return new Raw(wire, asked?.tag === 'R' ? await wire.receiveUntil('ZE') : [asked!]);
 }
 
 /** A connection, and what came over it, in words: `C select 1`, `E 42501`, `D a,b`, `Z I`. */

@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { bind, execute, parse, query, startGuarded, sync, type Guarded, type Raw } from './guarded.ts';
+import { describe, it } from 'node:test';
+import { bind, execute, parse, query, guardedBank, sync, type Raw } from './guarded.ts';
 
-let guarded: Guarded;
-let untouched: string;
+const guarded = guardedBank();
 let raw: Raw;
-before(async () => {
-  guarded = await startGuarded();
-  untouched = await guarded.state();
-});
-after(async () => {
-  await guarded.close();
-});
-afterEach(async () => {
-  raw.close();
-  assert.equal(await guarded.state(), untouched);
-});
 
 /** With backslashes that are plain characters this is a string, an operator and a string; with backslashes that escape, a DELETE. */
 const doubleMeaning = String.raw`select '\' || '; delete from guarded; --'`;
@@ -108,19 +96,19 @@ describe('how the server reads text', () => {
       raw.write(query(setting), query(doubleMeaning), query('select 1'));
       assert.equal((await raw.answers(3)).includes(asString), false);
       raw.close();
-      assert.equal(await guarded.state(), untouched, setting);
+      await guarded.assertUntouched(setting);
 
       raw = await guarded.open();
       raw.write(parse(setting), bind(), execute(), sync, parse(doubleMeaning.replace(/;/g, ',')), query(doubleMeaning), sync);
       await raw.answers(4);
       raw.close();
-      assert.equal(await guarded.state(), untouched, setting);
+      await guarded.assertUntouched(setting);
 
       raw = await guarded.open();
       raw.write(parse(setting), bind(), execute(), query(doubleMeaning));
       await raw.answers();
       raw.close();
-      assert.equal(await guarded.state(), untouched, setting);
+      await guarded.assertUntouched(setting);
     }
   });
 

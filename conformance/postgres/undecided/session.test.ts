@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   bind,
   close,
@@ -10,26 +10,13 @@ import {
   flush,
   parse,
   query,
-  startGuarded,
+  guardedBank,
   sync,
-  type Guarded,
   type Raw,
 } from './guarded.ts';
 
-let guarded: Guarded;
-let untouched: string;
+const guarded = guardedBank();
 let raw: Raw;
-before(async () => {
-  guarded = await startGuarded();
-  untouched = await guarded.state();
-});
-after(async () => {
-  await guarded.close();
-});
-afterEach(async () => {
-  raw.close();
-  assert.equal(await guarded.state(), untouched);
-});
 
 const outcome = (answers: readonly string[]): readonly string[] => answers.filter((word) => /^[ECZ]|closed/.test(word));
 

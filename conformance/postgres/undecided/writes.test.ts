@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { bind, execute, parse, query, startGuarded, sync, type Guarded, type Raw } from './guarded.ts';
+import { describe, it } from 'node:test';
+import { bind, execute, parse, query, guardedBank, sync, type Raw } from './guarded.ts';
 
-let guarded: Guarded;
-let untouched: string;
+const guarded = guardedBank();
 let raw: Raw;
-before(async () => {
-  guarded = await startGuarded();
-  untouched = await guarded.state();
-});
-after(async () => {
-  await guarded.close();
-});
-afterEach(async () => {
-  raw.close();
-  assert.equal(await guarded.state(), untouched);
-});
 
 /** Sends each on a connection of its own; none may change the guarded table, and each is refused in its place. */
 async function refused(...texts: readonly string[]): Promise<void> {
@@ -25,7 +13,7 @@ async function refused(...texts: readonly string[]): Promise<void> {
     assert.deepEqual([answers.at(-2), answers.at(-1)], ['E 42501', 'Z I'], text);
     assert.deepEqual((await raw.run('select 1')).at(-2), 'C SELECT 1');
     raw.close();
-    assert.equal(await guarded.state(), untouched, text);
+    await guarded.assertUntouched(text);
   }
 }
 
