@@ -1,11 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, chmodSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
-import { createBank } from '../../../src/cli/demo/bank.ts';
-import { createDemoAuthority } from '../../../src/cli/demo/certificates.ts';
+import type pg from 'pg';
 import { startBank, type Bank } from '../../harness.ts';
-import { startPostgres15 } from '../../parts/postgres15.ts';
+import { asSuperuser, Site, startOlderBank } from '../../parts/older-bank.ts';
 
 /** The bank in a PostgreSQL 18 and in a PostgreSQL 15, both behind one gateway, with tables for drivers to work on. */
 export interface TwoBanks {
@@ -24,22 +21,11 @@ export interface BankServer {
 }
 
 export async function startTwoBanks(options: { readonly logLevel?: string } = {}): Promise<TwoBanks> {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-drivers-'));
-  chmodSync(folder, 0o711);
-  const closers: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const site = new Site('drivers');
+  const close = (): Promise<void> => site.close();
   try {
-    const authority = await createDemoAuthority();
-    const oldAuthority = join(folder, 'ca15.crt');
-    writeFileSync(oldAuthority, authority.certificate);
-    const old = await startPostgres15({ folder: join(folder, 'postgres15'), tls: await authority.issue(['localhost']) });
-    closers.push(() => old.stop());
-    const oldAdmin = { host: '127.0.0.1', port: old.port, user: old.user, password: old.password };
-    await createBank({ ...oldAdmin, database: 'postgres' }, { user: 'gateway', password: oldPassword });
-    await addDriverTables({ ...oldAdmin, database: 'orders' });
+    const old = await startOlderBank(site);
+    await asSuperuser({ ...old.admin, database: 'orders' }, tables);
 
     const bank = await startBank({
       ...options,
@@ -48,17 +34,16 @@ export async function startTwoBanks(options: { readonly logLevel?: string } = {}
         // Drivers are what is looked at here: a disk that stalls under other tests' load must not refuse them.
         config.audit = { durability: 'process' };
         const { orders } = config.targets as Record<string, { upstream: object; labels: object }>;
-        const upstream15 = { ...orders!.upstream, port: old.port, ca: `file:${oldAuthority}` };
-        const orders15 = { ...orders!, upstream: { ...upstream15, password: undefined, unsafe_password: oldPassword } };
+        const orders15 = old.target(orders!);
         const all = { orders, orders15, open: opened(orders!), open15: opened(orders15) };
         // Copies of their own: the configuration's YAML allows no aliases.
         config.targets = Object.fromEntries(Object.entries(all).map(([name, target]) => [name, structuredClone(target)]));
         config.data_classes = dataClasses(['orders', 'orders15', 'open', 'open15']);
       },
     });
-    closers.push(() => bank.close());
+    site.closers.push(() => bank.close());
     const newAdmin = { host: '127.0.0.1', port: bank.postgres.port, user: bank.postgres.superuser, password: bank.postgres.password };
-    await addDriverTables({ ...newAdmin, database: 'orders' });
+    await asSuperuser({ ...newAdmin, database: 'orders' }, tables);
 
     const newPassword = readFileSync(join(bank.folder, 'orders.password'), 'utf8');
     const server = (name: string, admin: pg.ClientConfig, password: string, ca: string, target: string, open: string): BankServer => ({
@@ -78,7 +63,7 @@ export async function startTwoBanks(options: { readonly logLevel?: string } = {}
       bank,
       servers: [
         server('PostgreSQL 18', newAdmin, newPassword, bank.authorityFile, 'orders', 'open'),
-        server('PostgreSQL 15', oldAdmin, oldPassword, oldAuthority, 'orders15', 'open15'),
+        server('PostgreSQL 15', old.admin, old.password, old.authorityFile, 'orders15', 'open15'),
       ],
       close,
     };
@@ -107,22 +92,6 @@ function dataClasses(targets: readonly string[]): Record<string, unknown> {
     shade: { columns: columns(shadedColumns.map((name) => `shaded.${name}`)), mask: 'redact' },
   };
 }
-
-async function addDriverTables(connection: pg.ClientConfig): Promise<void> {
-  await asSuperuser(connection, tables);
-}
-
-async function asSuperuser(connection: pg.ClientConfig, sql: string): Promise<pg.QueryResult> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
-    return await client.query(sql);
-  } finally {
-    await client.end();
-  }
-}
-
-const oldPassword = 'the-older-gateway-password';
 
 /** Columns of `shaded` that are sensitive; the others are not. */
 export const shadedColumns = ['i2', 'i4', 'i8', 'num', 'f8', 'b', 't', 'by', 'js', 'jb', 'arr', 'u', 'd', 'ti', 'tz', 'iv', 'ip'];

@@ -1,11 +1,8 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
-import { createBank } from '../../../src/cli/demo/bank.ts';
-import { createDemoAuthority } from '../../../src/cli/demo/certificates.ts';
+import type pg from 'pg';
 import { startBank, type Bank } from '../../harness.ts';
-import { startPostgres15 } from '../../parts/postgres15.ts';
+import { asSuperuser, Site, startOlderBank } from '../../parts/older-bank.ts';
 
 /** The bank in a PostgreSQL 18 and in a PostgreSQL 15 behind one gateway that allows everything, for the tools that people use. */
 export interface ToolWorld {
@@ -37,22 +34,11 @@ export interface Place {
 }
 
 export async function startToolWorld(): Promise<ToolWorld> {
-  const scratch = mkdtempSync(join(tmpdir(), 'sallyport-tools-'));
-  chmodSync(scratch, 0o711);
-  const closers: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
-    rmSync(scratch, { recursive: true, force: true });
-  };
+  const site = new Site('tools');
+  const close = (): Promise<void> => site.close();
   try {
-    const authority = await createDemoAuthority();
-    const oldAuthority = join(scratch, 'ca15.crt');
-    writeFileSync(oldAuthority, authority.certificate);
-    const old = await startPostgres15({ folder: join(scratch, 'postgres15'), tls: await authority.issue(['localhost']) });
-    closers.push(() => old.stop());
-    const oldAdmin = { host: '127.0.0.1', port: old.port, user: old.user, password: old.password };
-    await createBank({ ...oldAdmin, database: 'postgres' }, { user: 'gateway', password: oldPassword });
-    await prepare(oldAdmin);
+    const old = await startOlderBank(site);
+    await prepare(old.admin);
 
     const bank = await startBank({
       policies: { 'tools.cedar': allowEverything },
@@ -60,15 +46,8 @@ export async function startToolWorld(): Promise<ToolWorld> {
         // Tools are what is looked at here: a disk that stalls under other tests' load must not refuse them.
         config.audit = { durability: 'process' };
         const { orders } = config.targets as Record<string, { upstream: object; labels: object }>;
-        const upstream15 = {
-          ...orders!.upstream,
-          port: old.port,
-          ca: `file:${oldAuthority}`,
-          password: undefined,
-          unsafe_password: oldPassword,
-        };
         const open = { ...orders!, labels: { ...orders!.labels, masking: 'open' } };
-        const all = { orders, orders15: { ...orders!, upstream: upstream15 }, open, open15: { ...open, upstream: upstream15 } };
+        const all = { orders, orders15: old.target(orders!), open, open15: old.target(open) };
         // Copies of their own: the configuration's YAML allows no aliases.
         config.targets = Object.fromEntries(Object.entries(all).map(([name, target]) => [name, structuredClone(target)]));
         const classes = config.data_classes as Record<string, { columns: string[]; paths?: string[] }>;
@@ -78,7 +57,7 @@ export async function startToolWorld(): Promise<ToolWorld> {
         }
       },
     });
-    closers.push(() => bank.close());
+    site.closers.push(() => bank.close());
     const newAdmin = { host: '127.0.0.1', port: bank.postgres.port, user: bank.postgres.superuser, password: bank.postgres.password };
     await prepare(newAdmin);
 
@@ -109,8 +88,8 @@ export async function startToolWorld(): Promise<ToolWorld> {
     };
     return {
       bank,
-      servers: [server(18, newAdmin, newPassword, bank.authorityFile), server(15, oldAdmin, oldPassword, oldAuthority)],
-      scratch,
+      servers: [server(18, newAdmin, newPassword, bank.authorityFile), server(15, old.admin, old.password, old.authorityFile)],
+      scratch: site.folder,
       close,
     };
   } catch (error) {
@@ -129,18 +108,6 @@ async function prepare(admin: pg.ClientConfig): Promise<void> {
   await asSuperuser({ ...admin, database: 'orders' }, 'create extension if not exists pg_trgm');
   await asSuperuser({ ...admin, database: 'orders' }, things);
 }
-
-async function asSuperuser(connection: pg.ClientConfig, sql: string): Promise<pg.QueryResult> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
-    return await client.query(sql);
-  } finally {
-    await client.end();
-  }
-}
-
-const oldPassword = 'the-older-gateway-password';
 
 /** One of each kind of thing, owned by the gateway's role. */
 const things = `
