@@ -12,7 +12,7 @@ import { Names, type PreparedStatement } from './names.ts';
 import type { Place } from './objects.ts';
 import { Reasons } from './reason.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
-import type { Settings } from './settings.ts';
+import { redirectsNames, type Settings } from './settings.ts';
 import { Stopping } from './stopping.ts';
 import { unsettled, withMade, type Unsettled } from './unsettled.ts';
 import { understand, type Sight, type Understanding } from './understanding.ts';
@@ -42,8 +42,8 @@ export class Conversation {
    * beside its answers may repeat them (CONTEXT of an error, the plan that `auto_explain` sends when a portal is dropped).
    */
   lookedUp = false;
-  /** Code ran that may have put a temporary table in front of any that is named without its schema (`Understanding.mayShadow`). */
-  shadowed = false;
+  /** A table that is named without its schema may be another one than the catalogue says (`Understanding.mayShadow`). */
+  shadowed: boolean;
   /** Syncs sent into a copy, which the server ignores there; where the copy had failed by then it answers them after all. */
   ignoredSyncs = 0;
   /** Grant of the operation forwarded last: an answer waits for its record, and so for all earlier ones. */
@@ -78,6 +78,7 @@ export class Conversation {
     this.clientFramer = parts.clientFramer;
     this.upstreamFramer = parts.upstreamFramer;
     this.reasons = new Reasons(parts.settings);
+    this.shadowed = [...parts.settings.values].some(([setting, value]) => redirectsNames(setting, value.split(',')));
     this.stopping = new Stopping(this, parts.cancelUpstream);
     this.lastGrant = parts.session.grant;
     const { name, database: own } = parts.target;

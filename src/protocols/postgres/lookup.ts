@@ -104,17 +104,13 @@ export function constantRefusal(lookups: LookupParameters | undefined, sql: stri
 }
 
 /**
- * Code that the gateway cannot see may have made a temporary table of that name and filled it with all numbers: which of them a pseudonym
- * meets there would say what it stands for. `shadowed`: such code has run in this session.
+ * Another table of that name may hold all numbers: which of them a pseudonym meets there would say what it stands for. `shadowed`: code that
+ * the gateway cannot see has run in this session and may have made a temporary one, or the session has a search path of its own.
  */
 export function shadowRefusal(lookups: LookupParameters, statements: readonly Statement[], shadowed: boolean): GatewayFault | undefined {
   if (!shadowed || statements.every(({ relations }) => relations.every(({ schema }) => schema !== undefined))) return undefined;
   const classes = new Set([...lookups.constants, ...[...lookups.byNumber.values()].map((replaced) => replaced.class)]);
-  return refused(
-    [...classes],
-    'by the name of a table alone, after code ran that may have made another of that name',
-    'Write schema.table.',
-  );
+  return refused([...classes], 'by the name of a table alone, where code has run or a search path was set', 'Write schema.table.');
 }
 
 /** The server may hand what is compared on to another one, in a text. */

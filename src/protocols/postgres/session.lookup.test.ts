@@ -148,11 +148,11 @@ describe('a Query with a pseudonym in its text', () => {
   });
 });
 
-describe('behind code that may have made a temporary table of the same name', () => {
+describe('where a table may be another one of the same name', () => {
   const parameter = 'select id from customers where ssn = $1';
   const bound = (text: string) => joined([parse(text), bind('', '', [shown]), encode.describe('P', ''), execute(), sync]);
 
-  it('a table must be named with its schema', () => {
+  it('behind code that may have made it, it must be named with its schema', () => {
     const gateway = gatewayWith();
     gateway.client(encode.query(sql), bound(parameter));
     assert.ok(!answers(gateway).includes('Error(42501)'));
@@ -171,6 +171,36 @@ describe('behind code that may have made a temporary table of the same name', ()
     );
     for (let round = 0; round < 5; round += 1) gateway.serve();
     assert.deepEqual(gateway.server.ran, ['do $$ begin end $$']);
+  });
+
+  it('by a search path of the session’s own', () => {
+    const named = sql.replace('customers', 'public.customers');
+    for (const change of [
+      'set search_path = scratch, public',
+      'set local search_path to scratch',
+      "select set_config('search_path', 'scratch', false)",
+      'reset search_path',
+    ]) {
+      const gateway = gatewayWith();
+      gateway.client(encode.query(change));
+      answers(gateway);
+      gateway.client(encode.query(sql), encode.query(named));
+      assert.equal(answers(gateway).filter((word) => word === 'Error(42501)').length, 1, change);
+    }
+    const brought = gatewayWith({
+      startup: [
+        { name: 'user', value: 'ci' },
+        { name: 'database', value: 'orders' },
+        { name: 'options', value: '-c search_path=scratch' },
+      ],
+    });
+    brought.client(encode.query(sql), encode.query(named));
+    assert.equal(answers(brought).filter((word) => word === 'Error(42501)').length, 1);
+    for (const usual of ['set search_path = public', `set search_path = "$user", public`, 'reset all', 'set statement_timeout = 0']) {
+      const gateway = gatewayWith();
+      gateway.client(encode.query(usual), encode.query(sql));
+      assert.ok(!answers(gateway).includes('Error(42501)'), usual);
+    }
   });
 
   it('what the server brings along is no such code', () => {

@@ -33,6 +33,15 @@ export function isFreeSetting(name: string): boolean {
   return freeSettings.has(name);
 }
 
+/**
+ * True where a name without a schema may mean another relation than by default. `values` undefined: not known. Of the default, which is the
+ * target's to set, nothing is known either way.
+ */
+export function redirectsNames(setting: string, values: readonly string[] | undefined): boolean {
+  if (setting !== 'search_path') return false;
+  return values === undefined || !values.every((value) => usualSchemas.has(value.trim()));
+}
+
 /** Settings under the gateway's own name never reach the target. */
 export function isGatewaySetting(name: string): boolean {
   return name.startsWith('sallyport.');
@@ -141,6 +150,7 @@ const notSettings = new Set(['user', 'database', 'replication']);
 const packetParameters = new Set([...notSettings, 'options']);
 /** `name` or `extension.name` ("Customized Options" in the manual). */
 const settingName = /^[a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)*$/;
+const usualSchemas = new Set(['public', '$user', '"$user"', 'pg_catalog', '"$user", public', '"$user",public']);
 const utf8Names = new Set(['utf8', 'unicode', 'auto']);
 const trueNames = new Set(['on', 'true', 'yes', '1', 't', 'y']);
 const freeSettings = new Set([

@@ -9,7 +9,7 @@ import type { SchemaCatalogue } from './schema-catalogue.ts';
 import { reasonChange, reasonSetting, type ReasonChange } from './reason.ts';
 import { readOnlyRefusal } from './read-only.ts';
 import { Tracer } from './understanding-lineage.ts';
-import { isFreeSetting, isGatewaySetting, isPinnedSetting } from './settings.ts';
+import { isFreeSetting, isGatewaySetting, isPinnedSetting, redirectsNames } from './settings.ts';
 import { unknownName } from './unknown-name.ts';
 import { alsoReached, viewChanges, viewWriteRefusal, type ViewChanges } from './view-writes.ts';
 
@@ -43,7 +43,7 @@ export interface Understanding {
   readonly viewChanges: ViewChanges;
   /** Code runs that the gateway cannot see, named here or behind a view: it may change settings, names, anything of the session. */
   readonly runsUnseen: boolean;
-  /** Such code by itself, not row security alone: it may put a temporary table in front of any that is named without its schema. */
+  /** Such code by itself, not row security alone, or another search path: a table that is named without its schema may be another one. */
   readonly mayShadow: boolean;
   /** It gives, forgets or declares names by SQL (PREPARE, DEALLOCATE, DECLARE …). */
   readonly namesBySql: boolean;
@@ -136,7 +136,10 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     makes: statements.flatMap(madeNames),
     viewChanges: viewChanges(statements, sight),
     runsUnseen: opaque || relations.some((relation) => runsCode(relation, sight.catalogue)),
-    mayShadow: opaque || relations.some((relation) => isOwnView(relation) && runsCode(relation, sight.catalogue)),
+    mayShadow:
+      opaque ||
+      analysis.statements.some((statement) => statement.sessionEffects.some(redirects)) ||
+      relations.some((relation) => isOwnView(relation) && runsCode(relation, sight.catalogue)),
     namesBySql: analysis.statements.some(({ sessionEffects }) => sessionEffects.some(({ kind }) => namingEffects.has(kind))),
     showsRows: analysis.statements.some(({ returnsRows, copy }) => returnsRows || copy?.direction === 'to-client'),
     copiesIn: analysis.statements.some(({ copy }) => copy?.direction === 'from-client'),
@@ -166,6 +169,10 @@ function recordFactsOf(facts: MaskFacts, statements: readonly Statement[], sight
 /** While something was defined the catalogue says so of every relation: then it is believed of views. */
 function runsCode(relation: CatalogueRelation, catalogue: SchemaCatalogue): boolean {
   return catalogue.runsCode(relation) && (catalogue.isUnsettled !== true || relation.kind === 'view');
+}
+
+function redirects(effect: SessionEffect): boolean {
+  return effect.kind === 'set' && redirectsNames(effect.setting, effect.values);
 }
 
 function isOwnView({ kind, schema }: CatalogueRelation): boolean {
