@@ -86,8 +86,10 @@ export interface Statement {
    * known to be harmless): can data be copied out of its column? Undefined: nothing is stored.
    */
   readonly copies: { readonly mentions: readonly string[]; readonly mentionsAll: boolean } | undefined;
-  /** What is stored may come from any relation: by a function that runs a query given as text. */
+  /** What is stored may come from any relation: by a function that runs a query given as text, or in an expression that runs later. */
   readonly copiesAny: boolean;
+  /** Expressions over relations that it does not name run in it: an error of theirs can repeat any relation's values. */
+  readonly evaluatesUnnamed: boolean;
   /**
    * UPDATE or DELETE (at any depth) with no WHERE, or with a WHERE that holds for every row whatever its literals are: no column named,
    * a column compared with itself, an OR with such a branch. TRUNCATE. False under EXPLAIN without ANALYZE.

@@ -27,6 +27,10 @@ export interface MaskFacts {
   readonly relations: readonly CatalogueRelation[];
   /** Those of `relations` that it writes rows to. */
   readonly written: readonly CatalogueRelation[];
+  /** Beside `relations`: what the views that it writes stand on. Errors repeat their rows. */
+  readonly behind: readonly CatalogueRelation[];
+  /** Expressions over relations that it does not name may run in it: nothing is known of its errors. */
+  readonly beyond: boolean;
   /** Runs code that the analyser cannot see, or names a relation that the catalogue does not know. */
   readonly opaque: boolean;
   /** Where the values of its result come from, where that could be proven. It says less than `mentions`, never more. */
@@ -157,4 +161,5 @@ const TELLING: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['pg_cursors', new Set(['statement'])],
   ['pg_stat_statements', new Set(['query'])],
   ['pg_largeobject', new Set(['data'])],
+  ['pg_backend_memory_contexts', new Set(['ident'])],
 ]);

@@ -120,17 +120,35 @@ describe('notifications and settings', () => {
     );
   });
 
-  it('a setting is withheld while a touching statement runs, unless the server limits its values', () => {
-    assert.equal(maskParameterStatus(context, 'application_name', canary, touching), '[withheld by masking]');
-    assert.equal(maskParameterStatus(context, 'application_name', 'psql', elsewhere), 'psql');
-    assert.equal(maskParameterStatus(context, 'application_name', 'psql'), 'psql');
-    assert.equal(maskParameterStatus(context, 'application_name', '4111111111111111'), '[redacted:card]');
-    assert.equal(maskParameterStatus(context, 'DateStyle', 'ISO, MDY', touching), 'ISO, MDY');
-    assert.equal(maskParameterStatus(context, 'TimeZone', `<${canary}>5`, touching), '[withheld by masking]');
+  it('a setting is withheld that is not known to be the client’s own, unless the server limits its values', () => {
+    assert.equal(maskParameterStatus(context, 'application_name', canary, false), '[withheld by masking]');
+    assert.equal(maskParameterStatus(context, 'application_name', 'psql', true), 'psql');
+    assert.equal(maskParameterStatus(context, 'application_name', '4111111111111111', true), '[redacted:card]');
+    assert.equal(maskParameterStatus(context, 'DateStyle', 'ISO, MDY', false), 'ISO, MDY');
+    assert.equal(maskParameterStatus(context, 'TimeZone', `<${canary}>5`, false), '[withheld by masking]');
   });
 });
 
 describe('errors that come from elsewhere than the statement says', () => {
+  it('withhold the row of a table behind a view that is written, and of a table of the same name in another schema', () => {
+    const D = `Failing row contains (1, ${canary}).`;
+    const check = { C: '44000', M: 'new row violates check option for view "v"', D };
+    assert.equal(masked(check, factsOf({ relations: [orders], behind: [customers] })).D, '[withheld by masking]');
+    const named = factsOf({ relations: [{ ...orders, schema: 'mine', name: 'customers' }] });
+    assert.equal(masked({ C: '23502', M: 'null value', D, s: 'public', t: 'customers' }, named).D, '[withheld by masking]');
+    assert.equal(masked({ C: '23502', M: 'null value', D, s: 'mine', t: 'customers' }, named).D, D);
+  });
+
+  it('withhold everything where expressions over any relation may have run: ANALYZE, ALTER DOMAIN, COMMIT of a cursor WITH HOLD', () => {
+    const out = masked({ C: '22P02', M: `invalid input syntax for type integer: "${canary}"` }, factsOf({ beyond: true }));
+    assert.match(out.M!, /withheld.*22P02/);
+  });
+
+  it('believe no SQLSTATE that another server sent: dblink and postgres_fdw pass RAISE on as their own', () => {
+    for (const F of ['dblink.c', 'connection.c', 'libpqwalreceiver.c'])
+      for (const C of ['25000', '42501', '23505']) assert.match(masked({ C, M: canary, F }).M!, /withheld/, `${C} in ${F}`);
+  });
+
   const trigger = 'PL/pgSQL function tells() line 3 at RAISE';
 
   it('withhold what a trigger of a harmless table says', () => {

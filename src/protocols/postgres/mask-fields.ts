@@ -17,8 +17,8 @@ export function maskFields(
   fields: ReadonlyMap<string, string>,
   lookedUp = false,
 ): ReadonlyMap<string, string> {
-  const isKnown = facts !== undefined && !lookedUp && !ranCode(fields) && !isElsewhere(fields, facts);
-  const touches = (isKnown ? touchedClasses(context, facts) : context.hidden).length > 0;
+  const isKnown = facts !== undefined && !lookedUp && !facts.beyond && !ranCode(fields) && !isElsewhere(fields, facts);
+  const touches = (isKnown ? touchedClasses(context, withBehind(facts)) : context.hidden).length > 0;
   if (!touches && context.detectors.isEmpty) return fields;
   const fromServer = !isProcedural(fields);
   const keepsMessage =
@@ -33,13 +33,18 @@ export function maskNotification(context: MaskContext, payload: string): string 
   return context.hidden.length > 0 && payload !== '' ? WITHHELD : maskProse(context.classes, context.detectors, payload);
 }
 
+/** True for a statement that cannot have put a hidden value into a setting; undefined: none is running. */
+export function isPlain(context: MaskContext, facts: MaskFacts | undefined): boolean {
+  return facts === undefined || touchedClasses(context, facts).length === 0;
+}
+
 /**
- * Masks a ParameterStatus value. `set_config` can put any value into a setting that takes free text; it is withheld where a statement that
- * touches hidden classes is running. Settings whose values the server itself limits pass.
+ * Masks a ParameterStatus value. `set_config` can put any value into a setting that takes free text; while any class is hidden, one that is not
+ * known to be the client's own (`ReportedSettings`) is withheld. Settings whose values the server itself limits pass.
  */
-export function maskParameterStatus(context: MaskContext, name: string, value: string, facts?: MaskFacts): string {
+export function maskParameterStatus(context: MaskContext, name: string, value: string, isKnown: boolean): string {
   if (LIMITED_SETTINGS.has(name)) return value;
-  if (facts !== undefined && touchedClasses(context, facts).length > 0) return WITHHELD;
+  if (!isKnown && context.hidden.length > 0) return WITHHELD;
   return maskProse(context.classes, context.detectors, value);
 }
 
@@ -63,10 +68,17 @@ function isLogged(fields: ReadonlyMap<string, string>): boolean {
   return fields.get('C') === '00000';
 }
 
-/** Raised by PL/pgSQL, PL/Python, PL/Perl or PL/Tcl: their source files all begin with `pl`, and no SQL can set this field. */
+function withBehind(facts: MaskFacts): MaskFacts {
+  return facts.behind.length === 0 ? facts : { ...facts, relations: [...facts.relations, ...facts.behind] };
+}
+
+/**
+ * Raised by PL/pgSQL, PL/Python, PL/Perl or PL/Tcl, whose source files all begin with `pl`, or passed on from another server, where it may have
+ * been: no SQL can set this field.
+ */
 function isProcedural(fields: ReadonlyMap<string, string>): boolean {
   const file = fields.get('F');
-  return file === undefined || file.startsWith('pl') || fields.has('q');
+  return file === undefined || file.startsWith('pl') || RELAYING_FILES.has(file) || fields.has('q');
 }
 
 /**
@@ -84,7 +96,11 @@ function ranCode(fields: ReadonlyMap<string, string>): boolean {
  */
 function isElsewhere(fields: ReadonlyMap<string, string>, facts: MaskFacts): boolean {
   const table = fields.get('t');
-  return table !== undefined && !facts.relations.some((relation) => relation.name === table);
+  const schema = fields.get('s');
+  if (table === undefined) return false;
+  return ![...facts.relations, ...facts.behind].some(
+    (relation) => relation.name === table && (schema === undefined || relation.schema === schema),
+  );
 }
 
 /**
@@ -100,6 +116,8 @@ function carriesNamesOnly(fields: ReadonlyMap<string, string>, isRunning: boolea
 }
 
 const WITHHELD = '[withheld by masking]';
+/** They report another server's error, its SQLSTATE and message, as their own: dblink, postgres_fdw, subscriptions. */
+const RELAYING_FILES: ReadonlySet<string> = new Set(['dblink.c', 'connection.c', 'libpqwalreceiver.c']);
 /** Severity, SQLSTATE, positions, source file, line and routine: set by the server alone. */
 const FIXED: ReadonlySet<string> = new Set('SVCFLRPp');
 /** Schema, table, column, data type, constraint. */

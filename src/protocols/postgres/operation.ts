@@ -147,7 +147,7 @@ function joined(texts: readonly Uint8Array[], binding: Uint8Array): Uint8Array {
 const unknownStatement: Facts = { protocol: 'postgres' };
 const reasoned = new WeakMap<Understanding, Question & { readonly stated: string }>();
 const connects = new WeakMap<Target, readonly Act[]>();
-const unknownFacts = { mentions: [], mentionsAll: true, relations: [], written: [], opaque: true };
+const unknownFacts = { mentions: [], mentionsAll: true, relations: [], written: [], behind: [], beyond: true, opaque: true };
 const encoder = new TextEncoder();
 const lenient = new TextDecoder();
 const maxRecordedText = 32_768;

@@ -7,12 +7,13 @@ import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
 import { faultFields, faultMessage, notice } from './fault.ts';
 import { checkPinned } from './login.ts';
-import { maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
+import { isPlain, maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
 import { maskCopyLine } from './mask-copy.ts';
 import { HEADER_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
 import { describedFields } from './names.ts';
 import { Passing } from '../../core/passing.ts';
 import type { ClientRelay } from './relay-client.ts';
+import { ReportedSettings } from './reported-settings.ts';
 import { copyCountTable, copyOpenTable, readyCountTable, readyTable } from './server-tables.ts';
 
 /**
@@ -25,6 +26,7 @@ export class UpstreamRelay {
   readonly #majorVersion: number | undefined;
   readonly #descriptions = new Descriptions();
   readonly #passing = new Passing();
+  readonly #settings: ReportedSettings;
   /** Rows that may be shown in this step, where they are limited by the minute. */
   #left = Number.POSITIVE_INFINITY;
 
@@ -32,6 +34,7 @@ export class UpstreamRelay {
     this.#talk = talk;
     this.#client = client;
     this.#majorVersion = majorVersion;
+    this.#settings = new ReportedSettings(talk.settings);
   }
 
   receive(): void {
@@ -256,8 +259,10 @@ export class UpstreamRelay {
       }
       case 'ParameterStatus': {
         checkPinned(message.name, message.value, this.#talk.session.target);
-        if (message.name === 'application_name') this.#talk.reasons.applicationBecame(message.value);
-        const value = maskParameterStatus(this.#talk.sight().masks, message.name, message.value, factsOf(head));
+        const { masks } = this.#talk.sight();
+        const isKnown = this.#settings.isKnown(message.name, message.value, isPlain(masks, factsOf(head)));
+        const value = maskParameterStatus(masks, message.name, message.value, isKnown);
+        if (message.name === 'application_name') this.#talk.reasons.applicationBecame(isKnown ? message.value : '');
         if (value === message.value) this.#tell(this.#talk.upstreamFramer.view());
         else this.#tell(encode.parameterStatus(message.name, value));
         return;
@@ -306,6 +311,7 @@ export class UpstreamRelay {
     if (effects.length > 0) {
       this.#talk.names.apply(effects, running.source);
       this.#talk.reasons.apply(effects);
+      this.#settings.apply(effects);
     }
     running.completed += 1;
     const { understanding } = running;
@@ -348,6 +354,7 @@ export class UpstreamRelay {
   /** Answers go out before the operation is reported complete. */
   #complete(running: Running, outcome: 'succeeded' | 'failed' | 'cancelled'): void {
     this.#flush();
+    this.#settings.ended(running);
     this.#talk.complete(running, outcome);
   }
 

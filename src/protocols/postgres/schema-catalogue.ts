@@ -14,6 +14,8 @@ export interface SchemaCatalogue extends Catalogue {
   hasUserOperator(name: string): boolean;
   /** True where reading the relation runs code: a view over user functions, row security, a foreign table. */
   runsCode(relation: CatalogueRelation): boolean;
+  /** The same without regard to what was defined since, which makes `runsCode` true of everything. Left out: there is no difference. */
+  runsCodeAsRead?(relation: CatalogueRelation): boolean;
   /**
    * Other relations whose rows a write to this one changes: what a view stands on, at any depth; the parents of a partition or an
    * inheritance child. Undefined where that cannot be known.

@@ -143,8 +143,8 @@ describe('an oid that no catalogue has, in a session that made something', () =>
   });
 });
 
-describe('a function that runs a query given as text', () => {
-  it('stores nothing where any class is hidden', () => {
+describe('what reads any relation by its name or by a query given as text', () => {
+  it('stores nothing where any class is hidden, now or in an expression that runs later', () => {
     const catalogue = catalogueOf([people, relation(20_040, 'notes', 'r', ['id', 'note'])]);
     const xml = "query_to_xml('select ssn from people', true, true, '')::text";
     for (const sql of [
@@ -154,9 +154,88 @@ describe('a function that runs a query given as text', () => {
       `create temp table kept as select ${xml}`,
       `select set_config('app.kept', ${xml}, false)`,
       `select pg_notify('a', ${xml})`,
+      `create table kept (v text default ${xml})`,
+      `alter table notes alter note set default ${xml}`,
+      `create domain kept as text default ${xml}`,
+      `create policy kept on notes using (${xml} <> '')`,
+      'insert into notes select 1, data from pg_logical_slot_peek_changes($$s$$, null, null)',
+      'insert into notes select 1, query from pg_stat_get_activity(null)',
+      'insert into notes select 1, t_data::text from heap_page_items(get_raw_page($$people$$, 0))',
+      'create publication p for all tables',
+      'create publication p for tables in schema public',
     ])
       assert.equal(understood(sql, catalogue).refusal?.code, 'masking-refused', sql);
-    assert.equal(understood(`select ${xml}`, catalogue).refusal, undefined, 'what is shown is masked');
+    assert.equal(understood("select table_to_xml('people', true, true, '')", catalogue).refusal, undefined, 'what is shown is masked');
+  });
+
+  it('is refused where the text itself can keep what it reads: set_config, setval, an advisory lock', () => {
+    const catalogue = catalogueOf([people]);
+    for (const sql of [
+      "select query_to_xml('select set_config(''a.b'', ssn, false) from people', true, true, '')",
+      "select * from ts_stat('select pg_advisory_lock(hashtext(ssn))::text::tsvector from people')",
+      "select * from crosstab('select 1, 2, setval(''s'', id) from people') as t (a int, b int)",
+    ])
+      assert.equal(understood(sql, catalogue).refusal?.code, 'masking-refused', sql);
+  });
+});
+
+describe('errors that can repeat rows of what a statement does not name', () => {
+  const view = {
+    relation: { ...relation(20_050, 'shown', 'v', ['id']).relation },
+    columns: relation(20_050, 'shown', 'v', ['id']).columns,
+  };
+  const views = [
+    { oid: 20_050, definition: 'select people.id from public.people', origins: [{ relation: people.relation.oid, column: 1 }] },
+  ];
+
+  it('are known of a view that is written: it is its table whose row fails', () => {
+    const catalogue = catalogueOf([people, view], { views });
+    const { maskFacts } = understood('update shown set id = -1', catalogue);
+    assert.deepEqual(
+      maskFacts.behind.map(({ name }) => name),
+      ['people'],
+    );
+    assert.equal(maskFacts.beyond, false);
+    assert.deepEqual(understood('select id from shown', catalogue).maskFacts.behind, []);
+  });
+
+  it('may be any relation’s where policies of rows are asked, types change, all is analysed or a transaction ends', () => {
+    const guarded = {
+      ...relation(20_060, 'guarded', 'r', ['id']),
+      relation: { ...relation(20_060, 'guarded', 'r', ['id']).relation, rowSecurity: true },
+    };
+    const catalogue = catalogueOf([people, guarded]);
+    for (const sql of [
+      'select id from guarded',
+      'alter domain d add check (value::int > 0)',
+      'analyze',
+      'vacuum analyze',
+      'commit',
+      'reindex schema public',
+    ])
+      assert.equal(understood(sql, catalogue).maskFacts.beyond, true, sql);
+    for (const sql of ['select id from people', 'analyze people', 'rollback', 'drop domain d', 'select 1'])
+      assert.equal(understood(sql, catalogue).maskFacts.beyond, false, sql);
+    assert.equal(understood('select id from guarded', unsettled(catalogue, 'relations')).maskFacts.beyond, true);
+    assert.equal(understood('select id from people', unsettled(catalogue, 'relations')).maskFacts.beyond, false);
+  });
+});
+
+describe('what copies whenever something is written later', () => {
+  it('is not made by those who may not see it: policies of rows that ask, keys that follow updates', () => {
+    const catalogue = catalogueOf([people, relation(20_040, 'notes', 'r', ['id', 'note'])]);
+    for (const sql of [
+      'create policy p on notes using ((select ssn::int from people limit 1) > 0)',
+      'alter policy p on notes with check (note = (select max(ssn) from people))',
+      'create table kept (v text references people (ssn) on update cascade)',
+      'alter table notes add foreign key (note) references people (ssn) on update cascade',
+    ])
+      assert.equal(understood(sql, catalogue).refusal?.code, 'masking-refused', sql);
+    for (const sql of [
+      'create policy p on notes using (note = current_user)',
+      'create table kept (v int references people (id) on update cascade)',
+    ])
+      assert.equal(understood(sql, catalogue).refusal, undefined, sql);
   });
 });
 

@@ -97,6 +97,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     mentionsAll: resolver.wholeRows || statements.some((statement) => statement.mentionsAll),
     relations,
     written,
+    ...reachedUnnamed(statements, relations, written, sight.catalogue),
     opaque: opaque || resolver.unknown || written.some((relation) => relation.hasRules === true),
   };
   const tracer = new Tracer(sight, withoutLineage, definesOf([...acts.values()]) !== 'nothing');
@@ -158,11 +159,27 @@ function recordFactsOf(facts: MaskFacts, statements: readonly Statement[], sight
   const written = resolver.relations(prepared.flatMap((statement) => statement.written));
   const relations = resolver.relations(prepared.flatMap((statement) => statement.relations));
   return {
+    ...facts,
     mentions: [...facts.mentions, ...prepared.flatMap((statement) => statement.mentions)],
     mentionsAll: facts.mentionsAll || resolver.wholeRows || prepared.some((statement) => statement.mentionsAll),
     relations: [...facts.relations, ...relations],
     written: [...facts.written, ...written],
     opaque: facts.opaque || resolver.opaque || resolver.unknown || prepared.some((statement) => statement.opaque),
+  };
+}
+
+/** What an error of it may repeat beside what it names. */
+function reachedUnnamed(
+  statements: readonly Statement[],
+  relations: readonly CatalogueRelation[],
+  written: readonly CatalogueRelation[],
+  catalogue: SchemaCatalogue,
+): Pick<MaskFacts, 'behind' | 'beyond'> {
+  const behind = written.filter(({ kind }) => kind === 'view').map((view) => catalogue.writesThrough(view));
+  const ofCode = relations.some((relation) => catalogue.runsCodeAsRead?.(relation) ?? catalogue.runsCode(relation));
+  return {
+    behind: behind.flatMap((those) => those ?? []),
+    beyond: ofCode || behind.includes(undefined) || statements.some((statement) => statement.evaluatesUnnamed),
   };
 }
 
@@ -242,6 +259,7 @@ const cursorOfCode: Statement = {
   attributes: [],
   copies: undefined,
   copiesAny: false,
+  evaluatesUnnamed: true,
   unbounded: false,
   cascade: false,
   pureRead: false,
@@ -267,7 +285,9 @@ class Resolver {
     const found = new Map<number, CatalogueRelation>();
     for (const name of names) {
       const meant = this.#sight.catalogue.relationsNamed(name);
-      if (meant.length === 0 && !this.#sight.made.has(name.name)) this.unknown = true;
+      // The storage of long values is in no catalogue, and nothing of its name was made here.
+      const isMade = this.#sight.made.has(name.name) && name.schema !== 'pg_toast';
+      if (meant.length === 0 && !isMade) this.unknown = true;
       for (const relation of meant) found.set(relation.oid, relation);
     }
     return [...found.values()];
@@ -366,6 +386,8 @@ function refusalOf(
     if (copies !== undefined) {
       const { mentions, mentionsAll } = copies;
       const carried = reachedClasses(sight.masks, { ...facts, mentions, mentionsAll, opaque: facts.opaque || statement.copiesAny });
+      if (carried.length > 0 && statement.copiesAny)
+        return withheld('it may carry away', carried, 'Name what is read in the statement itself, or have the class revealed to you.');
       if (carried.length > 0)
         return withheld('it would copy', carried, 'Leave the sensitive columns out, or have their class revealed to you.');
     }

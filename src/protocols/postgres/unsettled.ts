@@ -22,6 +22,7 @@ export function unsettled(catalogue: SchemaCatalogue, what: Unsettled): SchemaCa
     hasUserFunction: (name) => code || catalogue.hasUserFunction(name),
     hasUserOperator: (name) => code || catalogue.hasUserOperator(name),
     runsCode: () => true,
+    runsCodeAsRead: (relation) => catalogue.runsCode(relation),
     isUnsettled: true,
   };
   cache.set(catalogue, made);

@@ -18,8 +18,8 @@ export const administerStatements: ReadonlyMap<string, StatementRule> = new Map<
   ['GrantStmt', grant],
   ['GrantRoleStmt', grantRole],
   ['AlterDefaultPrivilegesStmt', defaultPrivileges],
-  ['CreatePolicyStmt', defines('CreatePolicyStmt', 'create-policy', (body) => relation(body['table']), ['table'])],
-  ['AlterPolicyStmt', defines('AlterPolicyStmt', 'alter-policy', (body) => relation(body['table']), ['table'])],
+  ['CreatePolicyStmt', rowSecurity('CreatePolicyStmt', 'create-policy')],
+  ['AlterPolicyStmt', rowSecurity('AlterPolicyStmt', 'alter-policy')],
   ['CreateExtensionStmt', createExtension],
   ['AlterExtensionStmt', unseen('alter-extension', inDatabase)],
   ['AlterExtensionContentsStmt', unseen('alter-extension', inDatabase)],
@@ -105,13 +105,28 @@ function createExtension(body: Body, at: At): void {
   if (listOf(body['options']).some((node) => tagged(node)?.body['defname'] === 'cascade')) at.found.cascade = true;
 }
 
-/** A publication lets what it names leave the server. */
+/**
+ * What a policy asks of other relations is asked with every statement on its own one, whose text says nothing of it: as if it were copied there.
+ */
+function rowSecurity(tag: string, kind: string): StatementRule {
+  return (body, at) => {
+    at.found.stores = true;
+    defined(at, kind, relation(body['table']));
+    at.walk.fields(tag, body, { ...at.scope, storing: true }, ['table']);
+  };
+}
+
+/** A publication lets what it names leave the server: tables, all of a schema, or all there are. */
 function publication(kind: string): StatementRule {
   return (body, at) => {
     const { found, walk, scope } = at;
+    if (body['for_all_tables'] === true) publishesAny(at);
     for (const node of listOf(body['pubobjects'])) {
       const table = inline(tagged(node)?.body['pubtable']);
-      if (table === undefined) continue;
+      if (table === undefined) {
+        if (body['action'] !== 'AP_DropObjects') publishesAny(at);
+        continue;
+      }
       checkFields('PublicationTable', table);
       found.read(relationName(bodyOf(table['relation'])));
       walk.node(table['whereClause'], scope);
@@ -120,6 +135,11 @@ function publication(kind: string): StatementRule {
     found.launders = true;
     found.mentionAll(true);
   };
+}
+
+function publishesAny({ found }: At): void {
+  found.readsAny = true;
+  found.keepsArguments();
 }
 
 function importForeignSchema(body: Body, at: At): void {

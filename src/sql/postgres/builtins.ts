@@ -107,11 +107,26 @@ export const reachingFunctions: ReadonlyMap<string, `sql:${string}`> = byAction(
   `,
 });
 
-/** Functions that run a query given as text, or read whatever relation they are given the name of. */
+/**
+ * Functions that read whatever they are given the name of (relations, pages on disk, changes in the log, other sessions' statements), by name
+ * alone: pageinspect, tablefunc and others may be installed in any schema.
+ */
 export const readingFunctions: ReadonlySet<string> = words(`
-  cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema query_to_xml
-  query_to_xml_and_xmlschema query_to_xmlschema schema_to_xml schema_to_xml_and_xmlschema schema_to_xmlschema table_to_xml
-  table_to_xml_and_xmlschema table_to_xmlschema ts_rewrite ts_stat
+  brin_page_items bt_page_items cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema
+  get_raw_page gin_leafpage_items gist_page_items gist_page_items_bytea hash_page_items heap_page_item_attrs heap_page_items pg_file_read
+  pg_get_backend_memory_contexts pg_get_wal_block_info pg_get_wal_record_info pg_get_wal_records_info pg_logical_slot_get_binary_changes
+  pg_logical_slot_get_changes pg_logical_slot_peek_binary_changes pg_logical_slot_peek_changes pg_stat_get_activity
+  pg_stat_get_backend_activity pg_stat_statements schema_to_xml schema_to_xml_and_xmlschema schema_to_xmlschema table_to_xml
+  table_to_xml_and_xmlschema table_to_xmlschema tuple_data_split
+`);
+
+/**
+ * Functions that run SQL given as text, here. What is in it may keep what it reads (set_config, setval, an advisory lock) where nothing is
+ * known of it, whatever becomes of the result.
+ */
+export const textRunningFunctions: ReadonlySet<string> = words(`
+  connectby crosstab crosstab2 crosstab3 crosstab4 crosstabn query_to_xml query_to_xml_and_xmlschema query_to_xmlschema ts_rewrite ts_stat
+  xpath_table
 `);
 
 /** Helpers of the standard's information schema that drivers call by their schema's name. Immutable or stable. */

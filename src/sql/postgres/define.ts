@@ -104,6 +104,7 @@ export function unseen(kind: string | ((body: Body) => string), object: (body: B
 export function defined({ found }: At, kind: string, object: SqlObjectName): void {
   found.kind = kind;
   found.changes = true;
+  found.defines = true;
   if (object.type === 'Relation') {
     found.actOnRelation(`sql:${kind}`, object.name);
     found.rowOfRelation(object.name.name);
@@ -285,8 +286,17 @@ function constraint(body: Body, scope: Parameters<Rule>[1], walk: Parameters<Rul
     for (const column of strings(body[field])) walk.found.mention(column, scope.storing);
   const referenced = inline(body['pktable']);
   if (referenced !== undefined) walk.found.read(relationName(referenced));
+  if (body['fk_upd_action'] === cascades) followsUpdates(body, walk);
   exclusionOperators(body['exclusions'], scope, walk);
   walk.fields('Constraint', body, scope, ['keys', 'including', 'fk_attrs', 'pk_attrs', 'pktable', 'exclusions']);
+}
+
+/** ON UPDATE CASCADE: a new value of the other relation is copied into this one, whoever sets it. Without columns it is the primary key. */
+function followsUpdates(body: Body, { found }: Parameters<Rule>[2]): void {
+  const columns = strings(body['pk_attrs']);
+  found.stores = true;
+  for (const column of columns) found.mention(column, true);
+  if (columns.length === 0) found.mentionAll(true);
 }
 
 function mentioningName(tag: string): Rule {
@@ -304,6 +314,9 @@ function functionNamed(name: unknown): SqlObjectName {
 function database(body: Body): SqlObjectName {
   return { type: 'Database', database: requiredText(body['dbname'], 'database name') };
 }
+
+/** FKCONSTR_ACTION_CASCADE */
+const cascades = 'c';
 
 /** Commands after which data stands in another column, shows through another relation, or is on its own without the parent that said what it is. */
 const storingCommands: ReadonlySet<string> = new Set([

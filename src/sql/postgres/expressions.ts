@@ -9,6 +9,7 @@ import {
   reachingFunctions,
   readingFunctions,
   rowFunctions,
+  textRunningFunctions,
   volatileFunctions,
 } from './builtins.ts';
 import type { QualifiedName } from '../statement.ts';
@@ -50,7 +51,7 @@ function useOperator(name: unknown, found: Findings): void {
 }
 
 /** Records a call and what it may do. */
-function callFunction(name: QualifiedName, found: Findings): void {
+function callFunction(name: QualifiedName, argumentCount: number, found: Findings): void {
   found.function(name);
   if (name.schema === 'information_schema' && informationSchemaFunctions.has(name.name)) return;
   if (isBuiltin(name)) {
@@ -76,6 +77,10 @@ function callFunction(name: QualifiedName, found: Findings): void {
     return;
   }
   if (readingFunctions.has(name.name) || reachingFunctions.has(name.name)) found.readsAny = true;
+  if (textRunningFunctions.has(name.name) && !isRewriteOfQueries(name, argumentCount)) {
+    found.readsAny = true;
+    found.keepsArguments();
+  }
   found.act(reachingFunctions.get(name.name) ?? 'sql:call-function', object);
   found.runsUnseen();
 }
@@ -143,7 +148,7 @@ function functionCall(body: Body, scope: Scope, walk: Walk): void {
   if (arguments_ === 1 && !isKnown(name)) walk.found.mention(name.name, scope.storing);
   // A keyword since version 16; before, the name of a column like any other.
   if (arguments_ === 0 && name.name === 'system_user') walk.found.mention(name.name, scope.storing);
-  callFunction(name, walk.found);
+  callFunction(name, arguments_, walk.found);
 }
 
 function operatorExpression(body: Body, scope: Scope, walk: Walk): void {
@@ -194,7 +199,7 @@ function useType(name: QualifiedName, found: Findings): void {
 function tableSample(body: Body, scope: Scope, walk: Walk): void {
   const method = qualifiedName(strings(body['method']));
   if (isBuiltin(method) && builtinSampleMethods.has(method.name)) walk.found.function(method);
-  else callFunction(method, walk.found);
+  else callFunction(method, 1, walk.found);
   // Which rows are sampled differs from call to call.
   walk.found.differs = true;
   walk.fields('RangeTableSample', body, scope, ['method']);
@@ -219,6 +224,11 @@ function spelled(tag: string, name: string): Rule {
 function spelledLikeFunction(tag: string, name: string, body: Body, scope: Scope, walk: Walk): void {
   walk.found.function({ schema: undefined, name });
   walk.fields(tag, body, scope);
+}
+
+/** `ts_rewrite(query, target, substitute)` reads nothing; with two arguments the second is SQL. */
+function isRewriteOfQueries({ name }: QualifiedName, argumentCount: number): boolean {
+  return name === 'ts_rewrite' && argumentCount === 3;
 }
 
 function isKnown(name: QualifiedName): boolean {

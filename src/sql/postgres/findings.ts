@@ -31,6 +31,8 @@ export class Findings {
   keeps = false;
   /** Calls what may read any relation. */
   readsAny = false;
+  /** Makes or changes something whose expressions run later. */
+  defines = false;
   /** EXPLAIN without ANALYZE: planned, not run. */
   plannedOnly = false;
   copy: Statement['copy'] = undefined;
@@ -157,7 +159,8 @@ export class Findings {
       mentionsAll: seen.mentionsAll,
       attributes: [...this.#attributes],
       copies: this.launders ? seen : this.stores && !this.plannedOnly ? this.#stored.summary() : undefined,
-      copiesAny: this.readsAny && (this.keeps || this.stores) && !this.plannedOnly,
+      copiesAny: this.readsAny && (this.keeps || this.stores || this.defines) && !this.plannedOnly,
+      evaluatesUnnamed: evaluatingAnything.has(this.kind) || (maintaining.has(this.kind) && !this.namesRelations),
       unbounded: this.unbounded && !this.plannedOnly,
       cascade: this.cascade,
       pureRead:
@@ -180,3 +183,19 @@ class Mentions {
     return { mentions: [...this.names], mentionsAll: this.all };
   }
 }
+
+/**
+ * Expressions over relations that the statement does not name run in it: checks of a domain on every column of that type; what was left to the
+ * end of the transaction (cursors WITH HOLD, deferred constraints).
+ */
+const evaluatingAnything: ReadonlySet<string> = new Set([
+  'alter-domain',
+  'alter-type',
+  'commit',
+  'commit-prepared',
+  'prepare-transaction',
+  'set-constraints',
+]);
+
+/** Of a whole database or schema, where they name no relation: expressions of statistics and indexes run. */
+const maintaining: ReadonlySet<string> = new Set(['analyze', 'cluster', 'reindex', 'vacuum']);

@@ -58,7 +58,7 @@ export function testContext(
 }
 
 export function factsOf(facts: Partial<MaskFacts>): MaskFacts {
-  return { mentions: [], mentionsAll: false, relations: [], written: [], opaque: false, ...facts };
+  return { mentions: [], mentionsAll: false, relations: [], written: [], behind: [], beyond: false, opaque: false, ...facts };
 }
 
 /** A field with the origin given, of type text in text format unless said otherwise. */

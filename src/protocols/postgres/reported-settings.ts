@@ -1,0 +1,48 @@
+import type { SessionEffect } from '../../sql/statement.ts';
+import type { Running } from './expected.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * Which values of settings are known to be the client's own. Code that the gateway cannot see may set any (`set_config` in a DO block), and the
+ * server reports a value late: just before ReadyForQuery, or when a savepoint or the end of a transaction brings it back. From the first such
+ * code on, a value counts as known only where this session named it itself or heard it before.
+ */
+export class ReportedSettings {
+  readonly #own = new Set<string>();
+  #codeRan = false;
+
+  constructor(atStartup: Settings) {
+    for (const [name, value] of atStartup.values) this.#own.add(keyOf(name, value));
+  }
+
+  /** An operation ended, whatever came of it. */
+  ended({ understanding }: Running): void {
+    if (understanding.runsUnseen) this.#codeRan = true;
+  }
+
+  /** A statement completed. */
+  apply(effects: readonly SessionEffect[]): void {
+    for (const effect of effects)
+      if (effect.kind === 'set' && effect.values !== undefined) this.#keep(keyOf(effect.setting, effect.values.join(', ')));
+  }
+
+  /** `isPlain`: what is running, if anything is, touches no hidden class and runs no such code. */
+  isKnown(name: string, value: string, isPlain: boolean): boolean {
+    const key = keyOf(name, value);
+    if (this.#own.has(key)) return true;
+    if (!isPlain || this.#codeRan) return false;
+    this.#keep(key);
+    return true;
+  }
+
+  #keep(key: string): void {
+    if (this.#own.size < mostValues) this.#own.add(key);
+  }
+}
+
+function keyOf(name: string, value: string): string {
+  return `${name.toLowerCase()}=${value.toLowerCase()}`;
+}
+
+/** A client that sets a thousand values has them withheld at worst. */
+const mostValues = 1_000;
