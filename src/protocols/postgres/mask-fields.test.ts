@@ -144,6 +144,24 @@ describe('errors that come from elsewhere than the statement says', () => {
     assert.match(out.M!, /withheld.*22P02/);
   });
 
+  it('withhold names that code made of values, and what is meant for logs', () => {
+    const opaque = factsOf({ opaque: true });
+    const W = 'PL/pgSQL function inline_code_block line 1 at EXECUTE';
+    const said: readonly Record<string, string>[] = [
+      { C: '42P07', S: 'NOTICE', V: 'NOTICE', M: `relation "${canary}" already exists, skipping`, F: 'heap.c', W },
+      { C: '00000', S: 'NOTICE', V: 'NOTICE', M: `table "${canary}" does not exist, skipping`, F: 'dropcmds.c', W },
+      { C: '42710', M: `type "${canary}" already exists`, F: 'typecmds.c' },
+      { C: '00000', S: 'LOG', V: 'LOG', M: `duration: 1 ms plan: Query Text: select '${canary}'`, F: 'auto_explain.c' },
+    ];
+    for (const fields of said) assert.ok(!JSON.stringify(masked(fields, opaque)).includes(canary), fields['M']);
+    assert.ok(!JSON.stringify(masked(said[3]!, touching)).includes(canary));
+    assert.equal(
+      masked({ C: '23505', M: 'duplicate key value violates unique constraint "k"', W }, opaque).M,
+      'duplicate key value violates unique constraint "k"',
+    );
+    assert.equal(masked({ C: '42P07', M: 'relation "customers" already exists' }).M, 'relation "customers" already exists');
+  });
+
   it('believe no SQLSTATE that another server sent: dblink and postgres_fdw pass RAISE on as their own', () => {
     for (const F of ['dblink.c', 'connection.c', 'libpqwalreceiver.c'])
       for (const C of ['25000', '42501', '23505']) assert.match(masked({ C, M: canary, F }).M!, /withheld/, `${C} in ${F}`);

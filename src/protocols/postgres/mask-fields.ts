@@ -21,8 +21,8 @@ export function maskFields(
   const touches = (isKnown ? touchedClasses(context, withBehind(facts)) : context.hidden).length > 0;
   if (!touches && context.detectors.isEmpty) return fields;
   const fromServer = !isProcedural(fields);
-  const keepsMessage =
-    !touches || (fromServer && carriesNamesOnly(fields, lookedUp || facts !== undefined) && !(lookedUp && isLogged(fields)));
+  const raised = { isRunning: lookedUp || facts !== undefined, ofCode: ranCode(fields) || facts?.opaque === true };
+  const keepsMessage = !touches || (fromServer && carriesNamesOnly(fields, raised) && !(lookedUp && isLogged(fields)));
   const masked = new Map<string, string>();
   for (const [code, text] of fields) masked.set(code, mask(context, fields, code, text, { touches, fromServer, keepsMessage }));
   return masked;
@@ -107,11 +107,15 @@ function isElsewhere(fields: ReadonlyMap<string, string>, facts: MaskFacts): boo
  * An error of the statement's own text points at it (field P): it repeats names that the client wrote. Raised while the statement runs, it
  * points nowhere, and many repeat a value as if it were a name: a cast to regclass (42P01, 0A000) or tsquery (42601),
  * `has_database_privilege` (3D000), `cursor_to_xml` (34000), dblink (08003).
+ * Code can make a name of a value, and then be told that it is there already, or skipped. What is meant for a log (auto_explain, plans printed for
+ * debugging) shows statements that code made, and parameters.
  */
-function carriesNamesOnly(fields: ReadonlyMap<string, string>, isRunning: boolean): boolean {
+function carriesNamesOnly(fields: ReadonlyMap<string, string>, { isRunning, ofCode }: { isRunning: boolean; ofCode: boolean }): boolean {
   const state = fields.get('C') ?? '';
   const stateClass = state.slice(0, 2);
-  if (NAMING_CLASSES.has(stateClass) || NAMING_STATES.has(state)) return true;
+  if (FOR_LOGS.has(fields.get('V') ?? '')) return false;
+  if (ofCode && (stateClass === '00' || ALREADY_THERE.has(state))) return false;
+  if (NAMING_CLASSES.has(stateClass) || ALREADY_THERE.has(state) || state === INSUFFICIENT_PRIVILEGE) return true;
   return fields.has('P') ? stateClass === '42' || stateClass === '0A' : !isRunning && NAMING_WHEN_IDLE.has(stateClass);
 }
 
@@ -125,8 +129,10 @@ const NAMES: ReadonlySet<string> = new Set('stcdn');
 /** PostgreSQL documentation, appendix A. Not 22 (data), P0 (PL/pgSQL), XX (internal) and 3F (a cast to regnamespace names the value). */
 const NAMING_CLASSES: ReadonlySet<string> = new Set(['00', '23', '25', '28', '2B', '40', '53', '55', '57']);
 const NAMING_WHEN_IDLE: ReadonlySet<string> = new Set(['08', '0A', '26', '34', '3D']);
-/** insufficient_privilege, duplicate_table, duplicate_object, duplicate_column, duplicate_database, duplicate_schema. */
-const NAMING_STATES: ReadonlySet<string> = new Set(['42501', '42P07', '42710', '42701', '42P04', '42P06']);
+/** duplicate_table, duplicate_object, duplicate_column, duplicate_database, duplicate_schema. */
+const ALREADY_THERE: ReadonlySet<string> = new Set(['42P07', '42710', '42701', '42P04', '42P06']);
+const INSUFFICIENT_PRIVILEGE = '42501';
+const FOR_LOGS: ReadonlySet<string> = new Set(['LOG', 'DEBUG']);
 /** Reported settings with an enumeration, a flag or a number, or that only the server sets. */
 const LIMITED_SETTINGS: ReadonlySet<string> = new Set([
   'client_encoding',
