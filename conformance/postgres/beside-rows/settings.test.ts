@@ -22,6 +22,18 @@ describeAttacks('what the server reports of settings', [
     steps: [told(setting), 'begin', "set local application_name = 'x'", 'commit'],
   },
   {
+    name: 'application_name set by a trigger',
+    steps: [
+      `create function x_set() returns trigger language plpgsql as $$ begin ${setting}; return new; end $$`,
+      'create trigger x_set before update on plain for each row execute function x_set()',
+      'update plain set note = note',
+      "set application_name = 'x'",
+      'extended: update plain set note = note',
+      'drop function x_set() cascade',
+    ],
+    lasts: true,
+  },
+  {
     name: 'a value that was never reported, brought back',
     steps: [
       "set application_name = 'x'",

@@ -27,8 +27,6 @@ export class Conversation {
   readonly upstreamFramer: Framer;
   readonly names = new Names();
   readonly expected = new ExpectedQueue();
-  /** What the client brought at startup. */
-  readonly settings: Settings;
   readonly reasons: Reasons;
   readonly stopping: Stopping;
   /** The server's last word on the transaction (trap 5). */
@@ -79,7 +77,6 @@ export class Conversation {
     this.target = parts.target;
     this.clientFramer = parts.clientFramer;
     this.upstreamFramer = parts.upstreamFramer;
-    this.settings = parts.settings;
     this.reasons = new Reasons(parts.settings);
     this.shadowed = [...parts.settings.values].some(([setting, value]) => redirectsNames(setting, value.split(',')));
     this.stopping = new Stopping(this, parts.cancelUpstream);

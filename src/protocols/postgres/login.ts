@@ -17,6 +17,8 @@ export interface UpstreamReady {
   readonly secretKey: Uint8Array;
   /** 15 of `15.18 (Debian …)`; undefined where the server does not say. */
   readonly majorVersion: number | undefined;
+  /** Values that it reported (ParameterStatus). */
+  readonly settings: ReadonlyMap<string, string>;
 }
 
 type State = 'unconnected' | 'tls-answer' | 'encrypting' | 'authentication' | 'settings' | 'ready';
@@ -41,6 +43,7 @@ export class Login {
   #sentPassword = false;
   #secretKey: Uint8Array = new Uint8Array(0);
   #majorVersion: number | undefined;
+  readonly #settings = new Map<string, string>();
 
   constructor(environment: PostgresEnvironment, framer: Framer, session: OpenSession, target: PostgresTarget, client: ClientStartup) {
     this.#environment = environment;
@@ -52,7 +55,7 @@ export class Login {
 
   get ready(): UpstreamReady | undefined {
     return this.#state === 'ready'
-      ? { processId: this.#processId, secretKey: this.#secretKey, majorVersion: this.#majorVersion }
+      ? { processId: this.#processId, secretKey: this.#secretKey, majorVersion: this.#majorVersion, settings: this.#settings }
       : undefined;
   }
 
@@ -118,6 +121,7 @@ export class Login {
         if (this.#state !== 'settings') throw refusal('the target broke the protocol', 'settings before authentication');
         if (message.name === 'server_version') this.#majorVersion = Number(/^\d{1,4}/.exec(message.value)?.[0]) || undefined;
         checkPinned(message.name, message.value, this.#session.target);
+        this.#settings.set(message.name, message.value);
         out.push({ kind: 'reply', bytes: view, grant: this.#session.grant });
         return;
       case 'BackendKeyData':

@@ -33,9 +33,9 @@ export function maskNotification(context: MaskContext, payload: string): string 
   return context.hidden.length > 0 && payload !== '' ? WITHHELD : maskProse(context.classes, context.detectors, payload);
 }
 
-/** True for a statement that cannot have put a hidden value into a setting; undefined: none is running. */
+/** True for a statement that cannot have put a hidden value into a setting, by a trigger neither; undefined: none is running. */
 export function isPlain(context: MaskContext, facts: MaskFacts | undefined): boolean {
-  return facts === undefined || touchedClasses(context, facts).length === 0;
+  return facts === undefined || (!facts.beyond && facts.written.length === 0 && touchedClasses(context, facts).length === 0);
 }
 
 /**

@@ -6,7 +6,7 @@ import { Descriptions } from './descriptions.ts';
 import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
 import { faultFields, faultMessage, notice } from './fault.ts';
-import { checkPinned } from './login.ts';
+import { checkPinned, type UpstreamReady } from './login.ts';
 import { isPlain, maskFields, maskNotification, maskParameterStatus, maskRow, sampleRow, type MaskPlan } from './mask.ts';
 import { maskCopyLine } from './mask-copy.ts';
 import { HEADER_BYTES, SERVER_TAG, type FieldDescription, type Format, type ServerMessage } from './messages.ts';
@@ -30,11 +30,11 @@ export class UpstreamRelay {
   /** Rows that may be shown in this step, where they are limited by the minute. */
   #left = Number.POSITIVE_INFINITY;
 
-  constructor(talk: Conversation, client: ClientRelay, majorVersion: number | undefined) {
+  constructor(talk: Conversation, client: ClientRelay, { majorVersion, settings }: UpstreamReady) {
     this.#talk = talk;
     this.#client = client;
     this.#majorVersion = majorVersion;
-    this.#settings = new ReportedSettings(talk.settings);
+    this.#settings = new ReportedSettings(settings);
   }
 
   receive(): void {

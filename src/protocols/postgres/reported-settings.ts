@@ -1,23 +1,23 @@
 import type { SessionEffect } from '../../sql/statement.ts';
 import type { Running } from './expected.ts';
-import type { Settings } from './settings.ts';
 
 /**
- * Which values of settings are known to be the client's own. Code that the gateway cannot see may set any (`set_config` in a DO block), and the
- * server reports a value late: just before ReadyForQuery, or when a savepoint or the end of a transaction brings it back. From the first such
- * code on, a value counts as known only where this session named it itself or heard it before.
+ * Which values of settings are known to be the client's own. Code that the gateway cannot see may set any (`set_config` in a DO block or in a
+ * trigger), and the server reports a value late: just before ReadyForQuery, or when a savepoint or the end of a transaction brings it back. From
+ * the first operation on that may have run such code, a value counts as known only where this session named it itself or heard it before.
  */
 export class ReportedSettings {
   readonly #own = new Set<string>();
   #codeRan = false;
 
-  constructor(atStartup: Settings) {
-    for (const [name, value] of atStartup.values) this.#own.add(keyOf(name, value));
+  /** `atStartup`: as the server reported them then. */
+  constructor(atStartup: ReadonlyMap<string, string>) {
+    for (const [name, value] of atStartup) this.#own.add(keyOf(name, value));
   }
 
   /** An operation ended, whatever came of it. */
   ended({ understanding }: Running): void {
-    if (understanding.runsUnseen) this.#codeRan = true;
+    if (understanding.runsUnseen || understanding.maskFacts.written.length > 0 || understanding.maskFacts.beyond) this.#codeRan = true;
   }
 
   /** A statement completed. */

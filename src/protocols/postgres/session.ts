@@ -132,7 +132,7 @@ class PostgresSession implements WireSession {
       cancelUpstream: () => cancelUpstream(talk, upstream),
     });
     const relay = new ClientRelay(talk);
-    return { talk, client: relay, upstream: new UpstreamRelay(talk, relay, upstream.majorVersion) };
+    return { talk, client: relay, upstream: new UpstreamRelay(talk, relay, upstream) };
   }
 
   #resume(): readonly Effect[] {
