@@ -100,7 +100,7 @@ const spelled = [
 const lookedUp = [
   'select * from people p where p.code = {code}',
   'select p.id, ({query}) from people p where p.code in ({code}, {code})',
-  'select p.id, {text}::integer from {table}, people p where p.code = {code}',
+  'select p.id, {text}::integer from public.people p, {table} where p.code = {code}',
   'select ({query})::text::integer from people p where p.code = {code}',
   'with w as (select * from people where code = {code}) select w::text, code || $$-$$, left(code, 3) from w',
   'select p.code, q.code || $$$$ from people p join people q on p.code = q.code where q.code = {code}',
