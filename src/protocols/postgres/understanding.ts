@@ -11,7 +11,7 @@ import { readOnlyRefusal } from './read-only.ts';
 import { Tracer } from './understanding-lineage.ts';
 import { isFreeSetting, isGatewaySetting, isPinnedSetting, redirectsNames } from './settings.ts';
 import { unknownName } from './unknown-name.ts';
-import { alsoReached, viewChanges, viewWriteRefusal, type ViewChanges } from './view-writes.ts';
+import { alsoNamed, alsoReached, joinedChanges, noViewChanges, viewChanges, viewWriteRefusal, type ViewChanges } from './view-writes.ts';
 
 /**
  * What one SQL text means at one target for one principal: its analysis with names resolved against the catalogue. Valid under the
@@ -79,8 +79,10 @@ export interface NamedStatements {
   mayExist?(what: 'S' | 'P', name: string): boolean;
 }
 
-export function understand(analysis: Analysis, sight: Sight, named: NamedStatements): Understanding {
+export function understand(analysis: Analysis, seen: Sight, named: NamedStatements): Understanding {
   const statements = withNamed(analysis.statements, named);
+  const changes = viewChanges(statements, seen);
+  const sight: Sight = changes === noViewChanges ? seen : { ...seen, views: joinedChanges(seen.views ?? noViewChanges, changes) };
   const resolver = new Resolver(sight);
   const acts = new Map<string, Act>();
   for (const statement of statements)
@@ -135,7 +137,7 @@ export function understand(analysis: Analysis, sight: Sight, named: NamedStateme
     namesUnknown: resolver.unknown,
     defines: definesOf([...acts.values()]),
     makes: statements.flatMap(madeNames),
-    viewChanges: viewChanges(statements, sight),
+    viewChanges: changes,
     runsUnseen: opaque || relations.some((relation) => runsCode(relation, sight.catalogue)),
     mayShadow:
       opaque ||
@@ -323,8 +325,15 @@ class Resolver {
     return objects.map((object) => ({ action: act.action, object }));
   }
 
-  /** With those that the act reaches through it. */
+  /** With those that the act reaches through it. What a view that was just made has of triggers and rules is not known. */
   #relations(action: SqlAct['action'], name: QualifiedName): readonly ObjectRef[] {
+    const beneath = alsoNamed(action, name, this.#sight);
+    if (beneath === undefined) return this.#reached(action, name);
+    this.opaque = true;
+    return [name, ...beneath].flatMap((each) => this.#reached(action, each));
+  }
+
+  #reached(action: SqlAct['action'], name: QualifiedName): readonly ObjectRef[] {
     const { catalogue, place } = this.#sight;
     const found = catalogue.relationsNamed(name);
     const reached = found.flatMap((relation) => alsoReached(action, relation, this.#sight));

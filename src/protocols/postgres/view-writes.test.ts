@@ -120,12 +120,57 @@ it('what is done to a part is done to its parent, reading too', () => {
 describe('a view that changed in the transaction that is open', () => {
   const refused = (sql: string, views: Sight['views'], made: readonly string[] = []) =>
     understood(sql, sight({ made: new Set(made), ...(views === undefined ? {} : { views }) })).refusal?.code === 'unclassified';
+  const on = (...names: readonly string[]) => names.map((name) => ({ schema: undefined, name }));
+  const inTransaction = (sql: string, ...made: readonly { name: string; on: ReturnType<typeof on> }[]) => {
+    const {
+      acts: asked,
+      facts,
+      refusal,
+    } = understood(sql, sight({ made: new Set(['fresh', ...made.map(({ name }) => name)]), views: { made, moved: false } }));
+    assert.equal(refusal, undefined);
+    return {
+      asked: asked.map(({ action, object }) => `${action.slice('sql:'.length)} ${object.id.replace('bank/public.', '')}`).sort(),
+      facts,
+    };
+  };
 
-  it('is not written to: nobody knows yet what it stands on', () => {
-    assert.equal(refused('delete from mine', { made: ['mine'], moved: false }, ['mine']), true);
-    assert.equal(refused('delete from orders', { made: ['orders'], moved: false }), true);
-    assert.equal(refused('insert into fresh values (1)', { made: ['mine'], moved: false }, ['fresh', 'mine']), false);
-    assert.equal(refused('create view mine as select id from customers; delete from mine', undefined), true);
+  it('is asked about as everything that its definition names, whatever rules and triggers it may have by now', () => {
+    const mine = { name: 'mine', on: on('mine', 'orders', 'few') };
+    const { asked, facts } = inTransaction('delete from mine where id = 1', mine);
+    assert.deepEqual(asked, ['delete contacts', 'delete customers', 'delete few', 'delete mine', 'delete orders']);
+    assert.equal(facts['opaque'], true);
+    assert.deepEqual(inTransaction('insert into outer_one values (1)', mine, { name: 'outer_one', on: on('mine', 'fresh') }).asked, [
+      'insert contacts',
+      'insert customers',
+      'insert few',
+      'insert fresh',
+      'insert mine',
+      'insert orders',
+      'insert outer_one',
+    ]);
+    assert.deepEqual(inTransaction('select 1 from mine', mine).asked, ['select mine']);
+    assert.deepEqual(
+      acts('create view mine as select id from customers; delete from mine where id = 1').filter((act) => act.startsWith('delete')),
+      ['delete customers', 'delete mine'],
+    );
+    const bare = inTransaction('insert into bare values (1)', { name: 'bare', on: [] });
+    assert.deepEqual([bare.asked, bare.facts['opaque']], [['insert bare'], true]);
+  });
+
+  it('and has the name of something else is asked about as both', () => {
+    assert.deepEqual(inTransaction('delete from orders where id = 1', { name: 'orders', on: on('customers') }).asked, [
+      'delete customers',
+      'delete orders',
+    ]);
+  });
+
+  it('is not written to where it stands on what is not known, or on the settings', () => {
+    for (const name of ['dark', 'on_dark', 'pg_settings', 'knobs', 'nowhere'])
+      assert.equal(refused('delete from mine', { made: [{ name: 'mine', on: on(name) }], moved: false }, ['mine']), true, name);
+    assert.equal(
+      refused('insert into fresh values (1)', { made: [{ name: 'mine', on: on('dark') }], moved: false }, ['fresh', 'mine']),
+      false,
+    );
   });
 
   it('and has another name is not written to under any', () => {

@@ -6,10 +6,16 @@ import type { SchemaCatalogue } from './schema-catalogue.ts';
 
 /** What happened to views since the catalogue was read: in this session's transaction, or by a statement that was just sent. */
 export interface ViewChanges {
-  /** Views made or replaced, by name alone. */
-  readonly made: readonly string[];
+  readonly made: readonly MadeView[];
   /** A view may have another name now, or stand in another schema: any name may be it. */
   readonly moved: boolean;
+}
+
+/** A view made or replaced, by name alone: which one of that name is not known. */
+export interface MadeView {
+  readonly name: string;
+  /** Every relation that its definition names. */
+  readonly on: readonly QualifiedName[];
 }
 
 /** From where writes are looked at. */
@@ -31,9 +37,34 @@ export function alsoReached(action: ActionName, relation: CatalogueRelation, { c
   return reaches ? (catalogue.writesThrough(relation) ?? []) : [];
 }
 
+/**
+ * The same for a view that the catalogue has not seen: every name in its definition, through other such views. The server resolved them when the view
+ * was made, so that each means all relations of that name. Undefined where no view of this name was made.
+ */
+export function alsoNamed(action: ActionName, name: QualifiedName, { views = noViewChanges }: From): readonly QualifiedName[] | undefined {
+  if (!writing.has(action) || !views.made.some((view) => view.name === name.name)) return undefined;
+  const seen = new Set<string>();
+  const names: QualifiedName[] = [];
+  const follow = (one: string): void => {
+    if (seen.has(one)) return;
+    seen.add(one);
+    for (const view of views.made) {
+      if (view.name !== one) continue;
+      for (const other of view.on) {
+        if (other.name !== one) names.push(other);
+        follow(other.name);
+      }
+    }
+  };
+  follow(name.name);
+  return names;
+}
+
 export function viewChanges(statements: readonly Statement[], from: From): ViewChanges {
-  const made = statements.flatMap(({ acts }) =>
-    acts.flatMap(({ action, object }) => (action === 'sql:create-view' && object.type === 'Relation' ? [object.name.name] : [])),
+  const made = statements.flatMap(({ acts, relations }) =>
+    acts.flatMap(({ action, object }) =>
+      action === 'sql:create-view' && object.type === 'Relation' ? [{ name: object.name.name, on: relations }] : [],
+    ),
   );
   return made.length === 0 && !statements.some((one) => moves(one, from))
     ? noViewChanges
@@ -50,16 +81,23 @@ export function mayWrite({ written, sessionEffects }: Statement): boolean {
   return written.length > 0 || sessionEffects.some(({ kind }) => kind === 'execute');
 }
 
-/** Why no policy can be asked about a write: which table it changes is not known, or it changes a setting. */
+/**
+ * Why no policy can be asked about a write: which table it changes is not known, or it changes a setting. `from.views`: with what the statements
+ * themselves do to views.
+ */
 export function viewWriteRefusal(statements: readonly Statement[], from: From): GatewayFault | undefined {
-  const changes = joinedChanges(from.views ?? noViewChanges, viewChanges(statements, from));
   for (const statement of statements) {
     for (const name of writtenNames(statement)) {
-      if (changes.moved || changes.made.includes(name.name)) return unsettledView(name);
-      for (const relation of from.catalogue.relationsNamed(name)) {
-        const through = relation.kind === 'view' ? from.catalogue.writesThrough(relation) : [];
-        if (through === undefined) return unknownView(name);
-        if (through.some(isSettings)) return settingsView(name);
+      if (from.views?.moved === true) return unsettledView(name);
+      const beneath = alsoNamed('sql:update', name, from);
+      for (const each of [name, ...(beneath ?? [])]) {
+        const meant = from.catalogue.relationsNamed(each);
+        if (each !== name && meant.length === 0 && !isMade(each, from)) return unsettledView(name);
+        for (const relation of meant) {
+          const through = relation.kind === 'view' ? from.catalogue.writesThrough(relation) : [];
+          if (through === undefined) return unknownView(name);
+          if (through.some(isSettings) || (each !== name && isSettings(relation))) return settingsView(name);
+        }
       }
     }
   }
@@ -73,15 +111,23 @@ function writtenNames({ acts, written }: Statement): readonly QualifiedName[] {
 }
 
 /** A new name or schema for what may be a view. The analysis says so by counting all that it shows as copied. */
-function moves({ kind, mentionsAll, acts }: Statement, { catalogue, made, views }: From): boolean {
+function moves({ kind, mentionsAll, acts }: Statement, from: From): boolean {
   if (kind === 'alter-schema') return true;
   if (!movingKinds.has(kind) || !mentionsAll) return false;
   return acts.some(({ object }) => {
     if (object.type !== 'Relation') return false;
-    const found = catalogue.relationsNamed(object.name);
-    const isNew = found.length === 0 && !made.has(object.name.name);
-    return isNew || found.some((relation) => relation.kind === 'view') || views?.made.includes(object.name.name) === true;
+    const found = from.catalogue.relationsNamed(object.name);
+    const isNew = found.length === 0 && !from.made.has(object.name.name);
+    return (
+      isNew ||
+      found.some((relation) => relation.kind === 'view') ||
+      from.views?.made.some((view) => view.name === object.name.name) === true
+    );
   });
+}
+
+function isMade({ name }: QualifiedName, { made, views }: From): boolean {
+  return made.has(name) || views?.made.some((view) => view.name === name) === true;
 }
 
 function isSettings({ schema, name }: CatalogueRelation): boolean {
@@ -90,7 +136,7 @@ function isSettings({ schema, name }: CatalogueRelation): boolean {
 
 function unsettledView({ name }: QualifiedName): GatewayFault {
   return new GatewayFault('unclassified', {
-    publicMessage: `what a write to "${name}" would change is not known before the transaction ends that made or renamed a view`,
+    publicMessage: `what a write to "${name}" would change is not known before the transaction ends that renamed or moved a view`,
     hint: 'Commit the change of the view first, or write to the table itself.',
   });
 }
