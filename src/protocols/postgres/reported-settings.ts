@@ -40,8 +40,9 @@ export class ReportedSettings {
   }
 }
 
+/** The server may write a value in another case, and quotes around names. */
 function keyOf(name: string, value: string): string {
-  return `${name.toLowerCase()}=${value.toLowerCase()}`;
+  return `${name.toLowerCase()}=${value.toLowerCase().replaceAll('"', '')}`;
 }
 
 /** A client that sets a thousand values has them withheld at worst. */

@@ -59,9 +59,13 @@ function catalogueOf(
   return buildCatalogue({ rows, place, classes, analyse, previous });
 }
 
-function understood(sql: string, catalogue: SchemaCatalogue): Understanding {
+function understood(sql: string, catalogue: SchemaCatalogue, made: readonly string[] = []): Understanding {
   const masks = maskContext(classes, catalogue, 'taint', new Set());
-  return understand(analyse(sql), { place, catalogue, masks, made: new Set() }, { statement: () => undefined, cursor: () => undefined });
+  return understand(
+    analyse(sql),
+    { place, catalogue, masks, made: new Set(made) },
+    { statement: () => undefined, cursor: () => undefined },
+  );
 }
 
 describe('set_config of the name in a row of pg_settings, as pg_dump does it', () => {
@@ -176,6 +180,14 @@ describe('what reads any relation by its name or by a query given as text', () =
       "select * from crosstab('select 1, 2, setval(''s'', id) from people') as t (a int, b int)",
     ])
       assert.equal(understood(sql, catalogue).refusal?.code, 'masking-refused', sql);
+  });
+});
+
+describe('a table that this session made', () => {
+  it('is not the storage of another one’s long values, whatever its name', () => {
+    const made = withMade(unsettled(catalogueOf([people]), 'relations'), catalogueOf([people]));
+    assert.equal(understood('select chunk_data from pg_toast.pg_toast_20000', made, ['pg_toast_20000']).maskFacts.opaque, true);
+    assert.equal(understood('select chunk_data from pg_toast_20000', made, ['pg_toast_20000']).maskFacts.opaque, false);
   });
 });
 
