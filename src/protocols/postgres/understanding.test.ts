@@ -220,13 +220,14 @@ describe('errors that can repeat rows of what a statement does not name', () => 
     for (const sql of [
       'select id from guarded',
       'alter domain d add check (value::int > 0)',
+      'alter type t alter attribute a type d cascade',
       'analyze',
       'vacuum analyze',
       'commit',
       'reindex schema public',
     ])
       assert.equal(understood(sql, catalogue).maskFacts.beyond, true, sql);
-    for (const sql of ['select id from people', 'analyze people', 'rollback', 'drop domain d', 'select 1'])
+    for (const sql of ['select id from people', 'analyze people', 'rollback', 'drop domain d', "alter type e add value 'x'", 'select 1'])
       assert.equal(understood(sql, catalogue).maskFacts.beyond, false, sql);
     assert.equal(understood('select id from guarded', unsettled(catalogue, 'relations')).maskFacts.beyond, true);
     assert.equal(understood('select id from people', unsettled(catalogue, 'relations')).maskFacts.beyond, false);

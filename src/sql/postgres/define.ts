@@ -48,7 +48,7 @@ export const defineStatements: ReadonlyMap<string, StatementRule> = new Map<stri
   ['CreateTrigStmt', createTrigger],
   ['RuleStmt', createRule],
   ['CreateDomainStmt', defines('CreateDomainStmt', 'create-domain', (body) => schemaOf(body['domainname']))],
-  ['AlterDomainStmt', defines('AlterDomainStmt', 'alter-domain', (body) => schemaOf(body['typeName']))],
+  ['AlterDomainStmt', alterDomain],
   [
     'CompositeTypeStmt',
     defines('CompositeTypeStmt', 'create-type', (body) => inSchema(relationName(bodyOf(body['typevar'])).schema), ['typevar']),
@@ -164,7 +164,14 @@ function alterTable(body: Body, at: At): void {
       walk.body('PartitionBoundSpec', tagged(command.body['def'])?.body['bound'], scope);
     }
   }
+  if (kind === 'type') found.changesTypes = true;
   defined(at, `alter-${kind}`, target);
+}
+
+/** Every column of that type is checked. */
+function alterDomain(body: Body, at: At): void {
+  defines('AlterDomainStmt', 'alter-domain', (one) => schemaOf(one['typeName']))(body, at);
+  at.found.changesTypes = true;
 }
 
 /** The second relation of ATTACH, DETACH, INHERIT and NO INHERIT. */

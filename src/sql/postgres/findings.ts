@@ -33,6 +33,8 @@ export class Findings {
   readsAny = false;
   /** Makes or changes something whose expressions run later. */
   defines = false;
+  /** Values of every column of a type are checked or converted. */
+  changesTypes = false;
   /** EXPLAIN without ANALYZE: planned, not run. */
   plannedOnly = false;
   copy: Statement['copy'] = undefined;
@@ -160,7 +162,7 @@ export class Findings {
       attributes: [...this.#attributes],
       copies: this.launders ? seen : this.stores && !this.plannedOnly ? this.#stored.summary() : undefined,
       copiesAny: this.readsAny && (this.keeps || this.stores || this.defines) && !this.plannedOnly,
-      evaluatesUnnamed: evaluatingAnything.has(this.kind) || (maintaining.has(this.kind) && !this.namesRelations),
+      evaluatesUnnamed: this.changesTypes || runningWhatWasLeft.has(this.kind) || (maintaining.has(this.kind) && !this.namesRelations),
       unbounded: this.unbounded && !this.plannedOnly,
       cascade: this.cascade,
       pureRead:
@@ -184,18 +186,8 @@ class Mentions {
   }
 }
 
-/**
- * Expressions over relations that the statement does not name run in it: checks of a domain on every column of that type; what was left to the
- * end of the transaction (cursors WITH HOLD, deferred constraints).
- */
-const evaluatingAnything: ReadonlySet<string> = new Set([
-  'alter-domain',
-  'alter-type',
-  'commit',
-  'commit-prepared',
-  'prepare-transaction',
-  'set-constraints',
-]);
+/** What was left to the end of the transaction runs in them: cursors WITH HOLD, deferred constraints. */
+const runningWhatWasLeft: ReadonlySet<string> = new Set(['commit', 'commit-prepared', 'prepare-transaction', 'set-constraints']);
 
 /** Of a whole database or schema, where they name no relation: expressions of statistics and indexes run. */
 const maintaining: ReadonlySet<string> = new Set(['analyze', 'cluster', 'reindex', 'vacuum']);
