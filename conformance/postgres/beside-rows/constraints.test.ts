@@ -59,6 +59,26 @@ describeAttacks('the detail of a constraint', [
     lasts: true,
   },
   {
+    name: 'a view that the open transaction made, and one on it',
+    steps: [
+      'begin',
+      'create view x_view as select id, name from customers',
+      'create view x_on_it as select id, name from x_view where id >= 0 with check option',
+      'update x_on_it set id = -5 where id = 1',
+      'rollback',
+    ],
+  },
+  {
+    name: 'a view that the open transaction made, of its table’s name',
+    steps: [
+      'begin',
+      'create schema x_other',
+      'create view x_other.customers as select id, name from public.customers',
+      'update x_other.customers set name = null where id = 1',
+      'rollback',
+    ],
+  },
+  {
     name: 'a row that another table’s DELETE changes',
     steps: [
       'alter table customers add column link integer references plain (id) on delete set null',
