@@ -3,6 +3,7 @@ import { fuzzClassification } from './classification/run.ts';
 import { fuzzMasking } from './masking/run.ts';
 import { fuzzProtocol } from './protocol/run.ts';
 import type { RunOptions, RunResult } from './report.ts';
+import { Watchdog } from './watchdog.ts';
 
 const fuzzers: ReadonlyMap<string, (options: RunOptions) => Promise<RunResult>> = new Map([
   ['classification', fuzzClassification],
@@ -42,7 +43,10 @@ async function main(): Promise<number> {
   let found = 0;
   for (const name of positionals.length === 0 ? fuzzers.keys() : positionals) {
     print(`${name}: seed ${seed}, ${only === undefined ? `${seconds} s` : `case ${only}`}`);
-    const result = await fuzzers.get(name)!({ seconds, seed, only, progress: (line) => print(`  ${line}`) });
+    const watchdog = new Watchdog(`npm run fuzz -- ${name} --seed ${seed}`);
+    const next = (caseIndex: number): void => watchdog.at(caseIndex);
+    const result = await fuzzers.get(name)!({ seconds, seed, only, progress: (line) => print(`  ${line}`), next });
+    await watchdog.stop();
     report(name, seed, result);
     found += result.findings.length;
   }

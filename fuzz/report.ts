@@ -14,6 +14,8 @@ export interface RunOptions {
   /** Only this case. */
   readonly only: number | undefined;
   readonly progress: (line: string) => void;
+  /** Told which case comes next. */
+  readonly next?: (caseIndex: number) => void;
 }
 
 export interface RunResult {
@@ -48,6 +50,7 @@ export class Findings {
 /** Runs cases until time is up. `one` gets the case's index. */
 export async function runCases(options: RunOptions, one: (index: number) => Promise<void>): Promise<number> {
   if (options.only !== undefined) {
+    options.next?.(options.only);
     await one(options.only);
     return 1;
   }
@@ -55,6 +58,7 @@ export async function runCases(options: RunOptions, one: (index: number) => Prom
   let told = performance.now();
   let index = 0;
   for (; performance.now() < end; index++) {
+    options.next?.(index);
     await one(index);
     if (performance.now() - told < 30_000) continue;
     told = performance.now();

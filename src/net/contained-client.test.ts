@@ -40,6 +40,54 @@ describe('a server whose messages cannot be read', () => {
     server.close();
   });
 
+  it('fails where an error does not end: node-postgres looked for its end for ever, and the gateway stood still', async () => {
+    for (const unending of [message('E', [0x53]), message('E', [0x53, 0x45, 0, 0x43]), message('N', []), message('E', [0x4d, 0x78])]) {
+      for (const answers of [[unending], [signedIn, unending]]) {
+        const server = await serverThatSays(...answers);
+        const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'a', database: 'a' });
+        containDefects(client);
+        client.on('error', () => {});
+        await assert.rejects(
+          client.connect().then(() => client.query('select 1')),
+          /cannot be read|terminated/,
+        );
+        await client.end().catch(() => {});
+        server.close();
+      }
+    }
+  });
+
+  it('does not fail where messages come in pieces', async () => {
+    const row = Buffer.concat([
+      message('D', [0, 1, 0, 0, 0, 1, 0x37]),
+      message('C', [...Buffer.from('SELECT 1'), 0]),
+      message('Z', [0x49]),
+    ]);
+    const described = message('T', [0, 1, 0x61, 0, ...Array<number>(18).fill(0)]);
+    for (let cut = 1; cut < described.length + row.length; cut += 3) {
+      const whole = Buffer.concat([described, row]);
+      const server = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => {
+          socket.write(signedIn);
+          socket.once('data', () => {
+            socket.write(whole.subarray(0, cut));
+            setTimeout(() => socket.write(whole.subarray(cut)), 2);
+          });
+        });
+      });
+      await new Promise<void>((resolve) => {
+        server.listen(0, '127.0.0.1', resolve);
+      });
+      const client = new pg.Client({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, user: 'a', database: 'a' });
+      containDefects(client);
+      await client.connect();
+      assert.deepEqual((await client.query('select 7 as a')).rows, [{ a: '7' }]);
+      await client.end();
+      server.close();
+    }
+  });
+
   it('fails the sign-in, and nothing else', async () => {
     const server = await serverThatSays(brokenRow);
     const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'a', database: 'a' });
