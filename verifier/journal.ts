@@ -188,17 +188,24 @@ export interface Segment {
   readonly file: FileHandle | undefined;
 }
 
-/** Lists the journal. The caller passes the segments on to a `Journal`, or closes their files. */
+/**
+ * Lists the journal. The caller passes the segments on to a `Journal`, or closes their files. Where one is gone that was listed, a running gateway
+ * has deleted it, and those before it as well: it goes from the oldest on.
+ */
 export async function findSegments(folder: LogFolder, findings: Findings): Promise<Segment[]> {
   const names = await folder.list('journal');
-  const segments: Segment[] = [];
+  let segments: Segment[] = [];
   for (const [place, name] of names.entries()) {
     if (!SEGMENT_NAME.test(name)) {
       findings.note(`journal/${name} is no journal segment`);
       continue;
     }
     const file = await folder.open(`journal/${name}`);
-    if (file === undefined) continue;
+    if (file === undefined) {
+      for (const earlier of segments) await earlier.file?.close();
+      segments = [];
+      continue;
+    }
     const { size } = await file.stat();
     const keep = place >= names.length - KEPT_OPEN;
     if (!keep) await file.close();
