@@ -85,24 +85,23 @@ function keepLastFour(text: string): string {
 }
 
 /**
- * `partial-last4` on bytes, for the hot path; undefined where the text is not ASCII alone (about 12 times the speed of decoding, masking and
- * encoding it).
+ * `partial-last4` in place, for the hot path; false, and nothing done, where the text is not ASCII alone (over 12 times the speed of decoding, masking
+ * and encoding it).
  */
-export function keepLastFourOfAscii(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
-  const shown = new Uint8Array(end - start);
+export function keepLastFourOfAscii(bytes: Uint8Array, start: number, end: number): boolean {
   let count = 0;
   for (let at = start; at < end; at++) {
     const kind = ASCII[bytes[at]!];
-    if (kind === undefined) return undefined;
+    if (kind === undefined) return false;
     if (kind === ALPHANUMERIC) count++;
   }
   let keep = count >= LEAST_TO_KEEP ? 4 : 0;
   for (let at = end - 1; at >= start; at--) {
     const byte = bytes[at]!;
     const kind = ASCII[byte]!;
-    shown[at - start] = kind === SEPARATING || (kind === ALPHANUMERIC && keep-- > 0) ? byte : STAR;
+    if (kind !== SEPARATING && (kind !== ALPHANUMERIC || keep-- <= 0)) bytes[at] = STAR;
   }
-  return shown;
+  return true;
 }
 
 function isAlphanumeric(character: string): boolean {

@@ -15,7 +15,17 @@ export interface MaskedCell {
 }
 
 /** Looks at one cell, `bytes` from `start` up to `end`; undefined where it stays as it is. Keeps no view of `bytes`. */
-export type CellMask = (bytes: Uint8Array, start: number, end: number) => MaskedCell | undefined;
+export interface CellMask {
+  (bytes: Uint8Array, start: number, end: number): MaskedCell | undefined;
+  /** For cells that keep their length: the same in place, in bytes that are the row's own. */
+  readonly inPlace?: InPlaceMask;
+}
+
+export interface InPlaceMask {
+  readonly class: string;
+  /** False where it cannot: the bytes may have been changed in part, and are not to be used. */
+  apply(bytes: Uint8Array, start: number, end: number): boolean;
+}
 
 interface CellType {
   readonly name: string;
@@ -38,13 +48,16 @@ export function wholeCellMask(context: MaskContext, type: CellType, rule: MaskRu
     const fixed: MaskedCell = { bytes: encodeCell(form, type, redaction(rule.class)), classes };
     return () => fixed;
   }
-  const inBytes = shown.kind === 'partial-last4' && form === 'text';
-  return (bytes, start, end) => {
-    const quick = inBytes ? keepLastFourOfAscii(bytes, start, end) : undefined;
-    if (quick !== undefined) return { bytes: quick, classes };
+  const inPlace = shown.kind === 'partial-last4' && form === 'text' ? { class: rule.class, apply: keepLastFourOfAscii } : undefined;
+  const mask = (bytes: Uint8Array, start: number, end: number): MaskedCell => {
+    if (inPlace !== undefined) {
+      const quick = new Uint8Array(bytes.subarray(start, end));
+      if (inPlace.apply(quick, 0, quick.length)) return { bytes: quick, classes };
+    }
     const text = decodeCell(form, type, bytes, start, end);
     return { bytes: encodeCell(form, type, context.classes.mask(shown, form === 'bpchar' ? text.trimEnd() : text)), classes };
   };
+  return inPlace === undefined ? mask : Object.assign(mask, { inPlace });
 }
 
 /** How the cells of a column are masked by what the detectors find in them; undefined where they cannot find anything. */

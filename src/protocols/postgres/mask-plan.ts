@@ -42,6 +42,8 @@ export interface MaskPlan {
   readonly columns: readonly ColumnPlan[];
   /** Those of `columns` that have a mask, in order. */
   readonly masked: readonly { readonly index: number; readonly mask: CellMask }[];
+  /** Some of `masked` keep the lengths of their cells: rows of which no other changes are masked in place. */
+  readonly masksInPlace: boolean;
   /** How the same rows are masked for records, where nothing is revealed to anyone; the plan itself where that is no different. */
   readonly record: MaskPlan;
   /** Of `maskRow`, for the row at hand and for what it writes next. */
@@ -70,6 +72,7 @@ export function planColumns(context: MaskContext, facts: MaskFacts, fields: read
     context,
     columns,
     masked,
+    masksInPlace: masked.some(({ mask }) => mask.inPlace !== undefined),
     get record() {
       const record = context.record === context ? this : planColumns(context.record, facts, fields);
       Object.defineProperty(this, 'record', { value: record });

@@ -23,6 +23,7 @@ function mask(fields: readonly ResultField[], cells: readonly (Uint8Array | stri
   return { cells: cellsOf(masked ?? row), counts: Object.fromEntries(counts), changed: masked !== undefined };
 }
 
+const bufferOf = (bytes: Uint8Array | undefined): Buffer | undefined => bytes && Buffer.from(bytes);
 const texts = (cells: readonly (Buffer | null)[]): (string | null)[] => cells.map((cell) => cell?.toString() ?? null);
 
 /** Reads a DataRow by its own rules, so that the masker's idea of one is not checked against itself. */
@@ -53,6 +54,27 @@ const bank = [
 ];
 
 describe('maskRow', () => {
+  it('in place is the same as anew, whatever the cells hold', () => {
+    const fields = [fieldOf(20_001, 1, { typeOid: 23 }), fieldOf(20_001, 3), fieldOf(0, 0), fieldOf(20_001, 3)];
+    const plan = planColumns(context, factsOf({}), fields);
+    assert.equal(plan.masksInPlace, true);
+    const anew = { ...plan, masksInPlace: false };
+    const cell = fc.option(
+      fc.oneof(fc.string({ unit: 'binary-ascii' }), fc.string({ unit: 'binary' }), fc.constant('4111 1111 1111 1111')),
+    );
+    fc.assert(
+      fc.property(fc.array(cell, { minLength: 4, maxLength: 4 }), (cells) => {
+        const row = dataRow(cells.map((text) => (text === null ? null : encoder.encode(text))));
+        const before = Buffer.from(row);
+        const [counted, countedAnew] = [new Map<string, number>(), new Map<string, number>()];
+        const masked = maskRow(plan, row, counted);
+        assert.deepEqual(bufferOf(masked), bufferOf(maskRow(anew, row, countedAnew)));
+        assert.deepEqual(Object.fromEntries(counted), Object.fromEntries(countedAnew));
+        assert.deepEqual(Buffer.from(row), before);
+      }),
+    );
+  });
+
   it('masks each column by its rule, counts, and leaves the rest', () => {
     const { cells, counts } = mask(bank, ['7', 'Alice', '123-45-6789', '12-3456', 'secret', 'digest', 'note']);
     const [id, name, ssn, account, secret, digest, note] = texts(cells);

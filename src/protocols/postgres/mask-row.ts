@@ -10,6 +10,39 @@ import type { MaskPlan } from './mask-plan.ts';
  */
 export function maskRow(plan: MaskPlan, message: Uint8Array, counts: Map<string, number>): Uint8Array | undefined {
   const cells = walkRow(plan, message);
+  if (plan.masksInPlace) return maskInPlace(plan, message, cells, counts) ?? maskAnew(plan, message, cells, counts);
+  return maskAnew(plan, message, cells, counts);
+}
+
+/** A copy of the row, masked where it lies. Undefined where a cell cannot be, or none has to be. */
+function maskInPlace(plan: MaskPlan, message: Uint8Array, cells: RowCells, counts: Map<string, number>): Uint8Array | undefined {
+  const { masked } = plan;
+  const { lengths, offsets } = cells;
+  let out: Uint8Array | undefined;
+  for (const { index, mask } of masked) {
+    const length = lengths[index]!;
+    if (length < 0) continue;
+    const start = offsets[index]!;
+    if (mask.inPlace === undefined) {
+      if (mask(message, start, start + length) !== undefined) return undefined;
+      continue;
+    }
+    if (out === undefined) {
+      out = allocate(plan, message.length);
+      out.set(message);
+    }
+    if (!mask.inPlace.apply(out, start, start + length)) return undefined;
+  }
+  if (out === undefined) return undefined;
+  for (const { index, mask } of masked) {
+    if (mask.inPlace === undefined || lengths[index]! < 0) continue;
+    const { class: name } = mask.inPlace;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return out;
+}
+
+function maskAnew(plan: MaskPlan, message: Uint8Array, cells: RowCells, counts: Map<string, number>): Uint8Array | undefined {
   const { masked } = plan;
   let changes = 0;
   let size = message.length;
