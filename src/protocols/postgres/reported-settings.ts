@@ -1,3 +1,4 @@
+import { RecentMap } from '../../core/recent-map.ts';
 import type { SessionEffect } from '../../sql/statement.ts';
 import type { Running } from './expected.ts';
 
@@ -7,12 +8,17 @@ import type { Running } from './expected.ts';
  * the first operation on that may have run such code, a value counts as known only where this session named it itself or heard it before.
  */
 export class ReportedSettings {
-  readonly #own = new Set<string>();
+  readonly #atStartup: ReadonlySet<string>;
+  #own: Set<string> | undefined;
   #codeRan = false;
 
   /** `atStartup`: as the server reported them then. */
   constructor(atStartup: ReadonlyMap<string, string>) {
-    for (const [name, value] of atStartup) this.#own.add(keyOf(name, value));
+    const keys = [...atStartup].map(([name, value]) => keyOf(name, value));
+    const joined = keys.join('\0');
+    let shared = startups.get(joined);
+    if (shared === undefined) startups.set(joined, (shared = new Set(keys)));
+    this.#atStartup = shared;
   }
 
   /** An operation ended, whatever came of it. */
@@ -29,13 +35,14 @@ export class ReportedSettings {
   /** `isPlain`: what is running, if anything is, touches no hidden class and runs no such code. */
   isKnown(name: string, value: string, isPlain: boolean): boolean {
     const key = keyOf(name, value);
-    if (this.#own.has(key)) return true;
+    if (this.#atStartup.has(key) || this.#own?.has(key) === true) return true;
     if (!isPlain || this.#codeRan) return false;
     this.#keep(key);
     return true;
   }
 
   #keep(key: string): void {
+    this.#own ??= new Set();
     if (this.#own.size < mostValues) this.#own.add(key);
   }
 }
@@ -45,5 +52,7 @@ function keyOf(name: string, value: string): string {
   return `${name.toLowerCase()}=${value.toLowerCase().replaceAll('"', '')}`;
 }
 
+/** One server reports the same to nearly all of its sessions: one set for all of them. */
+const startups = new RecentMap<string, ReadonlySet<string>>(64);
 /** A client that sets a thousand values has them withheld at worst. */
 const mostValues = 1_000;
