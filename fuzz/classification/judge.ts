@@ -1,4 +1,4 @@
-import type { SessionEffect } from '../../src/sql/statement.ts';
+import type { SessionEffect, Statement } from '../../src/sql/statement.ts';
 import type { Understanding } from '../../src/protocols/postgres/understanding.ts';
 import type { Observed } from './observe.ts';
 import { reaches, runsFunctions } from './schema.ts';
@@ -57,7 +57,7 @@ function unexplained(meaning: Understanding, actions: readonly string[], seen: O
       return !some(/set-role|session-authorization|reset|discard|schema|set$/);
     case 'function':
       // A cast from or to a type of the database, its domain's CHECK: no act of their own, but never a pure read.
-      if (meaning.statements.some(({ types }) => types.length > 0)) return false;
+      if (meaning.statements.concat(nested.flatMap(namedBy)).some(({ types }) => types.length > 0)) return false;
       return !meaning.maskFacts.relations.some(({ name }) => runsFunctions.get(name)?.includes(seen.name)) && !some(defining);
     case 'lock':
       return seen.name.startsWith('advisory') ? !some(/lock|discard/) : meaning.pureRead && !isPlanners(seen.name);
@@ -72,6 +72,11 @@ function unexplained(meaning: Understanding, actions: readonly string[], seen: O
     case 'transaction':
       return meaning.pureRead;
   }
+}
+
+/** What PREPARE and DECLARE name is a statement of its own, which EXECUTE and FETCH run. */
+function namedBy(effect: SessionEffect): readonly Statement[] {
+  return effect.kind === 'prepare' || effect.kind === 'declare-cursor' ? [effect.statement] : [];
 }
 
 /** An act on the relation itself, on what reaches it, or one that makes or drops it. */
