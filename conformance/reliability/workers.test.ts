@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { cpSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import type pg from 'pg';
 import { parse, stringify } from 'yaml';
 import { ApiClient } from '../../src/cli/client.ts';
 import { verifyLog, type VerifyReport } from '../../verifier/index.ts';
-import { eventually, startBank, type Bank } from '../harness.ts';
+import { eventually, startBank, unremarkable, type Bank } from '../harness.ts';
 import { connected, killLeftovers, newSite, recordsFrom, sallyport, serve, type ServingProcess, type Site } from './child.ts';
 
 let bank: Bank;
@@ -463,7 +462,7 @@ async function insertUntilBroken(client: pg.Client, round: string): Promise<read
   const answered: string[] = [];
   try {
     while (!load.isOver) {
-      const word = `${round}-${[...randomBytes(12)].map((byte) => String.fromCharCode(97 + (byte % 26))).join('')}`;
+      const word = `${round}-${unremarkable(12)}`;
       await client.query(`insert into worker_probe values ('${word}')`);
       answered.push(word);
     }
