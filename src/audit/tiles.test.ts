@@ -22,7 +22,7 @@ test('a bundle is its leaves behind 16-bit lengths, and only what uses up the by
   bundles.append(leaves[255]!);
   const { bytes, index, width }: EntryBundle = bundles.full[0]!;
   assert.deepEqual([index, width], [7, 256]);
-  assert.deepEqual([bundles.partial(), bundles.find(8)], [undefined, undefined]);
+  assert.deepEqual([bundles.partial(), bundles.copy(8)], [undefined, undefined]);
   assert.deepEqual(
     bundleLeaves(bytes).map((leaf) => Buffer.from(leaf)),
     leaves,
@@ -32,11 +32,48 @@ test('a bundle is its leaves behind 16-bit lengths, and only what uses up the by
     leaves.reduce((sum, leaf) => sum + 2 + leaf.byteLength, 0),
   );
   bundles.append(leaves[1]!);
-  assert.deepEqual(bundles.find(8)!.bytes, Buffer.of(0, 1, 1));
+  assert.deepEqual(Buffer.from(bundles.copy(8)!), Buffer.of(0, 1, 1));
   bundles.forgetStored(1);
-  assert.equal(bundles.find(7), undefined);
+  assert.equal(bundles.copy(7), undefined);
 
   const small = Buffer.of(0, 1, 65, 0, 2, 66, 67);
   assert.equal(bundleLeaves(small).length, 2);
   for (const length of [1, 2, 4, 5, 6]) assert.throws(() => bundleLeaves(small.subarray(0, length)), GatewayFault);
 });
+
+test('the memory of a stored bundle holds a later one, and what readers have of it stays as it was', () => {
+  const bundles = new EntryBundles();
+  fillBundle(bundles, 1);
+  const { buffer } = bundles.full[0]!.bytes;
+  const read = bundles.copy(0)!;
+  const before = Buffer.from(read);
+  fillBundle(bundles, 2);
+  assert.notEqual(bundles.full[1]!.bytes.buffer, buffer, 'not before it is stored');
+  bundles.forgetStored(1);
+  fillBundle(bundles, 3);
+  fillBundle(bundles, 4);
+  assert.equal(bundles.full[2]!.bytes.buffer, buffer);
+  assert.deepEqual(Buffer.from(read), before);
+  for (const [i, { bytes, index }] of bundles.full.entries()) {
+    assert.equal(index, i + 1);
+    assert.deepEqual(new Set(bundleLeaves(bytes).map((leaf) => leaf[0])), new Set([i + 2]));
+  }
+});
+
+test('a log that rests keeps no memory of stored bundles, and never that of very long ones', () => {
+  const bundles = new EntryBundles();
+  for (const long of [false, true]) {
+    fillBundle(bundles, 1, long ? 8_000 : 3);
+    const { buffer } = bundles.full[0]!.bytes;
+    bundles.forgetStored(1);
+    if (!long) bundles.forgetStored(0);
+    for (let i = 0; i < 2; i++) fillBundle(bundles, 2);
+    for (const { bytes } of bundles.full) assert.notEqual(bytes.buffer, buffer);
+    bundles.forgetStored(2);
+    bundles.forgetStored(0);
+  }
+});
+
+function fillBundle(bundles: EntryBundles, value: number, length = 3): void {
+  for (let i = 0; i < 256; i++) bundles.append(Buffer.alloc(length, value));
+}

@@ -15,11 +15,13 @@ export function tilePath(level: number | 'entries', index: number, width: number
 }
 
 /**
- * The leaves that are not in a stored full bundle yet, gathered as entry bundles: each leaf behind its length, 16 bits, big-endian. Bytes are only ever
- * added, so what is given out of a bundle is a view that stays as it is.
+ * The leaves that are not in a stored full bundle yet, gathered as entry bundles: each leaf behind its length, 16 bits, big-endian. The memory of a bundle
+ * that is stored holds a later one: new memory for each of them, kept until the next checkpoint, would make the engine collect its whole heap twice a second.
  */
 export class EntryBundles {
   readonly #full: EntryBundle[] = [];
+  /** Memory of bundles that are stored. */
+  #spare: Buffer[] = [];
   #index: number;
   #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   #length = 0;
@@ -34,6 +36,7 @@ export class EntryBundles {
   append(leaf: Uint8Array): void {
     const end = this.#length + 2 + leaf.byteLength;
     if (end > this.#bytes.byteLength) {
+      // The shorter memory is let go of: a partial bundle may have been given out of it.
       const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#bytes.byteLength * 2));
       this.#bytes.copy(larger, 0, 0, this.#length);
       this.#bytes = larger;
@@ -44,30 +47,37 @@ export class EntryBundles {
     if (++this.#width < TILE_HASHES) return;
     this.#full.push({ index: this.#index, width: TILE_HASHES, bytes: this.#bytes.subarray(0, this.#length) });
     // The next one is likely about as long.
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, Math.ceil(this.#length * 1.125)));
+    this.#bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, Math.ceil(this.#length * 1.125)));
     this.#index++;
     this.#length = 0;
     this.#width = 0;
   }
 
+  /** The full ones, oldest first. Their bytes are good until `forgetStored`. */
   get full(): readonly EntryBundle[] {
     return this.#full;
   }
 
-  /** The oldest `count` full bundles are on disk now. */
+  /** The oldest `count` full bundles are on disk now, and nobody reads their bytes here any more. */
   forgetStored(count: number): void {
-    this.#full.splice(0, count);
+    for (const { bytes } of this.#full.splice(0, count)) {
+      if (bytes.buffer.byteLength <= MAX_SPARE_BYTES) this.#spare.push(Buffer.from(bytes.buffer));
+    }
+    // As many as will be wanted until the next time; none where the log rests.
+    this.#spare.length = Math.min(this.#spare.length, count);
   }
 
-  /** What is gathered of the bundle that is not full, if anything. */
+  /** What is gathered of the bundle that is not full, if anything. Its bytes are good until that bundle was full and is forgotten. */
   partial(): EntryBundle | undefined {
     if (this.#width === 0) return undefined;
     return { index: this.#index, width: this.#width, bytes: this.#bytes.subarray(0, this.#length) };
   }
 
-  /** The bundle, as far as it is still in memory. */
-  find(index: number): EntryBundle | undefined {
-    return index === this.#index ? this.partial() : this.#full.find((bundle) => bundle.index === index);
+  /** The bytes of a bundle, as far as it is still in memory: a copy, for readers who take their time. */
+  copy(index: number): Uint8Array | undefined {
+    const found = index === this.#index ? this.partial() : this.#full.find((bundle) => bundle.index === index);
+    // Not `slice`, which of a `Buffer` is a view.
+    return found === undefined ? undefined : new Uint8Array(found.bytes);
   }
 }
 
@@ -96,3 +106,4 @@ export function bundleLeaves(bytes: Uint8Array): readonly Uint8Array[] {
 }
 
 const INITIAL_BYTES = 64 * 1024;
+const MAX_SPARE_BYTES = 1024 * 1024;

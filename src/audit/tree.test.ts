@@ -61,6 +61,23 @@ test('three tile levels: 70,000 leaves make the tiles that C2SP tlog-tiles count
   assert.deepEqual(Buffer.from(tree.tile(1, 0)!).subarray(0, HASH_BYTES), Buffer.from(perfectRoot(tree.tile(0, 0)!, TILE_HASHES)));
 });
 
+test('later tiles in the memory of stored ones are what they are in memory of their own', () => {
+  const own = new MerkleTree();
+  const again = new MerkleTree();
+  const memory = new Set<Uint8Array>();
+  for (let i = 0; i < 5_000; i++) {
+    for (const tree of [own, again]) tree.append(hashLeaf(Buffer.from(String(i))));
+    if (i % 700 !== 0) continue;
+    const { fullTiles } = again;
+    assert.deepEqual(fullTiles, own.fullTiles.slice(-fullTiles.length || Infinity));
+    for (const { bytes } of fullTiles) memory.add(bytes);
+    again.forgetStored(fullTiles.length);
+    assert.deepEqual(again.root(), own.root());
+    assert.deepEqual(again.partialTiles(), own.partialTiles());
+  }
+  assert.ok(memory.size < own.fullTiles.length, `${memory.size} pieces of memory for ${own.fullTiles.length} tiles`);
+});
+
 const LEAVES = data(900);
 
 test('every inclusion proof verifies by RFC 9162 section 2.1.3.2, and with one bit changed it does not', async () => {

@@ -9,6 +9,8 @@ export class MerkleTree {
   /** Full tiles in the order in which they filled, oldest first, until `forgetStored`. */
   readonly #full: HashTile[] = [];
   readonly #edge: Uint8Array[] = [];
+  /** Memory of tiles that are stored. */
+  #spare: Uint8Array[] = [];
   #size: number;
 
   /** An empty tree; or, with `edge`, one of `size` leaves whose partial tiles, by level from 0, are the given ones. */
@@ -44,7 +46,7 @@ export class MerkleTree {
     if (begin + hashes.byteLength < tile.byteLength) return;
     const index = Math.floor(at / TILE_HASHES);
     this.#full.push({ level, index, width: TILE_HASHES, bytes: tile });
-    this.#edge[level] = new Uint8Array(TILE_HASHES * HASH_BYTES);
+    this.#edge[level] = this.#spare.pop() ?? new Uint8Array(TILE_HASHES * HASH_BYTES);
     this.#put(level + 1, index, perfectRoot(tile, TILE_HASHES));
   }
 
@@ -75,13 +77,16 @@ export class MerkleTree {
     return tiles;
   }
 
+  /** Their bytes are good until `forgetStored`. */
   get fullTiles(): readonly HashTile[] {
     return this.#full;
   }
 
-  /** The oldest `count` full tiles are on disk now. */
+  /** The oldest `count` full tiles are on disk now, and nobody reads their bytes here any more: later tiles are made in that memory. */
   forgetStored(count: number): void {
-    this.#full.splice(0, count);
+    for (const { bytes } of this.#full.splice(0, count)) this.#spare.push(bytes);
+    // As many as will be wanted until the next time; none where the log rests.
+    this.#spare.length = Math.min(this.#spare.length, count);
   }
 
   /** The tile if it is still in memory (its bytes may run on behind `width`); the caller must not keep or change it. */

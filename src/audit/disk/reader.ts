@@ -34,7 +34,7 @@ export class LogReader {
 
   /** The leaves of one bundle, as far as there are any. */
   async leaves(bundle: number): Promise<readonly Uint8Array[]> {
-    const bytes = this.#bundles.find(bundle)?.bytes ?? (await this.#read(tilePath('entries', bundle)));
+    const bytes = this.#bundles.copy(bundle) ?? (await this.#read(tilePath('entries', bundle)));
     return bundleLeaves(bytes);
   }
 
