@@ -157,9 +157,9 @@ const memberTypes = new Map(
     'session.closed': 'session reason operations:count duration_ms:number recording:sealed?',
     'session.note': 'session event detail:object',
     'operation.decided':
-      'session operation target principal decision code? policies:strings acts:acts facts:object text text_exact:boolean digest? parameters:parameters? data_classes:strings approvals:strings? pure_read:boolean',
+      'session operation target principal decision code? policies:strings acts:acts facts:object text text_exact:boolean digest? parameters:parameters? runs:strings? data_classes:strings approvals:strings? pure_read:boolean',
     'operation.completed': 'session operation outcome error_code? reason? rows:count bytes:count duration_ms:number masked:counts',
-    'approval.requested': 'approval log? session operation target principal reviews:reviews binding text expires',
+    'approval.requested': 'approval log? session operation target principal reviews:reviews binding text runs:strings? expires',
     'approval.answered': `approval session operation answer reason group ${PRINCIPAL}`,
     'approval.ended': 'approval state',
     'credential.issued': `credential target expires ${PRINCIPAL}`,

@@ -6,7 +6,7 @@ import { eventually, startBank, type Bank } from '../harness.ts';
 /**
  * An approval of `execute a` must be one of what `a` meant. It once bound these nine characters: with `hold: refuse-and-retry` whoever
  * had a small DELETE approved could give its name to another one and retry that under the same approval, and the reviewer saw
- * neither of them.
+ * neither of them. What the name means stands beside the statement: a client that wrote it into a comment could pass for the gateway.
  */
 const policy = `@id("deployers work on it")
 permit (principal in Group::"deployers", action in [Action::"connect", Action::"read", Action::"write"], resource);
@@ -35,13 +35,19 @@ after(async () => {
 interface Approval {
   readonly id: string;
   readonly text: string;
+  readonly runs: readonly string[];
 }
 
-const ways: readonly (readonly [string, string, (client: pg.Client) => Promise<unknown>])[] = [
-  ['EXECUTE', 'execute a\n-- runs: prepare a as delete from parcels where id = 1', (client) => client.query('execute a')],
+const ways: readonly (readonly [string, Omit<Approval, 'id'>, (client: pg.Client) => Promise<unknown>])[] = [
+  ['EXECUTE', { text: 'execute a', runs: ['prepare a as delete from parcels where id = 1'] }, (client) => client.query('execute a')],
+  [
+    'EXECUTE that says itself what it runs',
+    { text: 'execute a\n-- runs: prepare a as select 1', runs: ['prepare a as delete from parcels where id = 1'] },
+    (client) => client.query('execute a\n-- runs: prepare a as select 1'),
+  ],
   [
     'Bind of what SQL prepared',
-    'prepare a as delete from parcels where id = 1',
+    { text: 'prepare a as delete from parcels where id = 1', runs: [] },
     // node-postgres skips the Parse of a name that it has parsed itself: make it believe so.
     (client) => {
       (client as unknown as { connection: { parsedStatements: Record<string, string> } }).connection.parsedStatements['a'] = 'bound';
@@ -60,7 +66,7 @@ for (const [name, shown, runIt] of ways) {
         const { approvals } = (await bank.api('dba-erin', '/api/v1/approvals?state=pending')) as { approvals: readonly Approval[] };
         return approvals[0];
       });
-      assert.equal(approval.text, shown, 'the reviewer sees what would run');
+      assert.deepEqual({ text: approval.text, runs: approval.runs }, shown, 'the reviewer sees what would run');
       await bank.api('dba-erin', `/api/v1/approvals/${approval.id}/approve`, { method: 'POST', body: '{"reason":"one row"}' });
 
       await client.query('deallocate a');

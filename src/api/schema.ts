@@ -81,6 +81,8 @@ const operation = z.object({
   policies: z.array(z.string()),
   acts: z.array(act),
   text: z.string(),
+  /** What it ran by names given earlier. */
+  runs: z.array(z.string()),
   /** `null`: decided, and never completed on record. */
   completed: z
     .object({
@@ -116,6 +118,8 @@ export const approval = z.object({
   data_classes: z.array(z.string()),
   /** Masked. */
   text: z.string(),
+  /** What it would run by names given earlier, masked. */
+  runs: z.array(z.string()),
   reviews: z.array(z.object({ policy: z.string(), group: z.string(), approvals: z.int(), message: z.string(), answers: z.array(answer) })),
   requested: time,
   expires: time,
@@ -127,7 +131,7 @@ export const approvalList = z.object({ approvals: z.array(approval) });
 
 export const approvalDetail = approval.extend({
   /** What exactly will run; only for those who may answer, and only while it is pending. */
-  exact: z.object({ text: z.string(), parameters: z.array(z.string().nullable()) }).nullable(),
+  exact: z.object({ text: z.string(), runs: z.array(z.string()), parameters: z.array(z.string().nullable()) }).nullable(),
 });
 
 export const auditEntry = z.object({

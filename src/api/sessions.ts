@@ -73,6 +73,7 @@ function addOperation(operations: Map<string, OperationSummary>, { record }: Log
     policies: listOf(record.policies),
     acts: listOf(record.acts),
     text: textOf(record.text),
+    runs: record.runs === undefined ? [] : Array.isArray(record.runs) ? [...record.runs] : [textOf(record.runs)],
     completed: null,
   });
   return true;

@@ -1,4 +1,5 @@
 import type { Review } from '../core/decision.ts';
+import type { UnmaskedOperation } from '../core/operation.ts';
 import type { Principal } from '../core/principal.ts';
 import type { RecordedAct } from '../core/record.ts';
 import type { HoldMode } from '../core/target.ts';
@@ -24,6 +25,8 @@ export interface Approval {
   readonly acts: readonly RecordedAct[];
   /** Masked, whole. */
   readonly text: string;
+  /** What it would run by names given earlier: masked. */
+  readonly runs: readonly string[];
   /** Masked. */
   readonly parameters: readonly (string | null)[];
   readonly dataClasses: readonly string[];
@@ -62,6 +65,7 @@ export interface ApprovalView {
   readonly principal: Pick<Principal, 'issuer' | 'subject' | 'kind' | 'display' | 'claims'>;
   readonly acts: readonly RecordedAct[];
   readonly text: string;
+  readonly runs: readonly string[];
   readonly dataClasses: readonly string[];
   readonly reviews: readonly ReviewView[];
   readonly requestedAtMs: number;
@@ -79,7 +83,4 @@ export interface ReviewView extends Pick<Review, 'policy' | 'group' | 'approvals
 }
 
 /** What exactly will run, for the one who decides on it. */
-export interface ExactText {
-  readonly text: string;
-  readonly parameters: readonly (string | null)[];
-}
+export type ExactText = UnmaskedOperation;

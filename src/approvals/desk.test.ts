@@ -243,6 +243,7 @@ describe('what is shown', () => {
     assert.deepEqual(view?.acts, [{ action: 'sql:delete', object: 'Relation::"orders/public.customers"' }]);
     assert.deepEqual(await bench.desk.exactText(pending.id), {
       text: "DELETE FROM customers -- \\u{202e}'078-05-1120'\\u{1b}[2K",
+      runs: [],
       parameters: [],
     });
     await bench.desk.answer(pending.id, alice, 'approve', '');
@@ -259,6 +260,31 @@ describe('what is shown', () => {
     }
     const kept = ['approvals', 'approval_answers'].map((table) => bench.database.prepare(`SELECT * FROM ${table}`).all());
     for (const text of [inspect(kept, { depth: 9 }), JSON.stringify(bench.audit.records)]) assert.ok(!text.includes('078-05-1120'), text);
+  });
+
+  it('what runs by name, beside the statement that names it', async () => {
+    const pending = await request({
+      text: 'EXECUTE a',
+      runs: ["PREPARE a AS DELETE\u202e FROM t WHERE id = '…'"],
+      fullRuns: ["DELETE\u202e '7'"],
+    });
+    assert.deepEqual((await bench.desk.find(pending.id))?.runs, ["PREPARE a AS DELETE\\u{202e} FROM t WHERE id = '…'"]);
+    assert.deepEqual((await bench.desk.exactText(pending.id))?.runs, ["DELETE\\u{202e} '7'"]);
+    await request({ text: 'EXECUTE a', runs: ['x'.repeat(7_999), 'y'.repeat(100_000)] });
+    await request();
+    assert.deepEqual(
+      bench.audit.records.map((record) => record.type === 'approval.requested' && record.runs?.map((text) => text.length)),
+      [[42], [7_999, 1], undefined],
+    );
+  });
+
+  it('requests of before there was a list of what runs by name have none', async () => {
+    const { id } = await request({ hold: 'refuse-and-retry' });
+    bench.database.exec(
+      "UPDATE approvals SET described = json_remove(described, '$.runs'); UPDATE schema_versions SET version = 1 WHERE component = 'approvals'",
+    );
+    bench.restart();
+    assert.deepEqual((await bench.desk.find(id))?.runs, []);
   });
 
   it('long text is whole for reviewers and cut in the record', async () => {

@@ -1,3 +1,4 @@
+import { cut, cutAll } from '../core/cut.ts';
 import { GatewayFault, toFault } from '../core/fault.ts';
 import { recordPrincipal } from '../core/record.ts';
 import type { ApprovalAnswer, ApprovalPort, AuditPort, ClockPort, HeldOperation, PendingApproval } from '../core/ports.ts';
@@ -7,7 +8,7 @@ import { bindingBytes } from './binding.ts';
 import { lineForClient, viewOf } from './display.ts';
 import { EndRecorder } from './end-recorder.ts';
 import { escapeInvisible, escapeLine } from '../core/escape.ts';
-import { answerOf, cut, newApproval } from './request.ts';
+import { answerOf, maximumRecordedText, newApproval } from './request.ts';
 import { groupsToAnswerFor, isApproved, refusal } from './rules.ts';
 import type { ApprovalStore } from './store.ts';
 import { systemTimers, type Timers } from './timers.ts';
@@ -109,9 +110,12 @@ export class ApprovalDesk implements ApprovalPort {
   async exactText(id: string): Promise<ExactText | undefined> {
     const held = this.#open.get(id)?.held;
     if (held === undefined || this.#ports.store.find(id)?.state !== 'pending') return undefined;
-    const { operation } = held;
-    const { text, parameters } = operation.unmasked();
-    return { text: escapeInvisible(text), parameters: parameters.map((value) => (value === null ? null : escapeInvisible(value))) };
+    const { text, runs, parameters } = held.operation.unmasked();
+    return {
+      text: escapeInvisible(text),
+      runs: runs.map(escapeInvisible),
+      parameters: parameters.map((value) => (value === null ? null : escapeInvisible(value))),
+    };
   }
 
   /** Tells every change from now on; returns how to stop. A listener that throws is not told again. */
@@ -182,7 +186,8 @@ export class ApprovalDesk implements ApprovalPort {
         principal: principalKey(approval.principal),
         reviews: approval.reviews.map(({ policy, group, approvals }) => ({ policy, group, approvals })),
         binding: approval.binding,
-        text: cut(approval.text),
+        text: cut(approval.text, maximumRecordedText),
+        ...(approval.runs.length === 0 ? {} : { runs: cutAll(approval.runs, maximumRecordedText) }),
         expires: new Date(approval.expiresAtMs).toISOString(),
       });
     } catch (error) {
@@ -240,7 +245,16 @@ export class ApprovalDesk implements ApprovalPort {
     const approval = this.#answerable(id, by, kind);
     const groups = groupsToAnswerFor(approval, by);
     const { issuer, issuerUrl, subject, display } = by;
-    const answer: Answer = { issuer, issuerUrl, subject, display, groups, answer: kind, reason: cut(reason), atMs: clock.now() };
+    const answer: Answer = {
+      issuer,
+      issuerUrl,
+      subject,
+      display,
+      groups,
+      answer: kind,
+      reason: cut(reason, maximumRecordedText),
+      atMs: clock.now(),
+    };
     const to = kind === 'denied' ? 'denied' : isApproved(approval.reviews, [...approval.answers, answer]) ? 'approved' : 'pending';
 
     let sequence = audit.append({

@@ -23,6 +23,7 @@ export function viewOf(approval: Approval): ApprovalView | undefined {
     },
     acts: approval.acts.map(({ action, object }) => ({ action, object: escapeLine(object) })),
     text: escapeInvisible(approval.text),
+    runs: approval.runs.map(escapeInvisible),
     dataClasses: approval.dataClasses,
     reviews: approval.reviews.map((review): ReviewView => ({
       policy: review.policy,

@@ -23,6 +23,7 @@ export function newApproval(
     principal: { issuer, issuerUrl, subject, kind, display, claims },
     acts: operation.acts.map(recordAct),
     text: operation.text,
+    runs: operation.runs ?? [],
     parameters: operation.parameters ?? [],
     dataClasses: operation.dataClasses,
     reviews,
@@ -55,10 +56,5 @@ export function answerOf({ state, answers, endReason }: Approval): ApprovalAnswe
   }
 }
 
-/** Text for a record, which is one leaf of less than 64 KiB however it is escaped. */
-export function cut(text: string): string {
-  return text.length <= maximumRecordedText ? text : `${text.slice(0, maximumRecordedText)}…`;
-}
-
-/** Characters. */
-const maximumRecordedText = 8000;
+/** Characters of a text in a record, so that it nearly always fits its leaf of less than 64 KiB. */
+export const maximumRecordedText = 8000;

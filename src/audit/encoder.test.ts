@@ -35,7 +35,7 @@ test('what was encoded once cannot be changed afterwards', () => {
   const acts = [{ action: 'sql:select', object: 'Relation::"a"' }];
   const facts = { statements: ['select'] };
   new RecordEncoder().encode(
-    { ...record, acts, facts, code: undefined, approvals: undefined },
+    { ...record, acts, facts, code: undefined, approvals: undefined, runs: undefined },
     { v: 1, time: '', gateway: '', policy_version: '' },
   );
   assert.throws(() => (acts[0]!.action = 'sql:insert'), TypeError);
@@ -66,6 +66,7 @@ const decidedMembers: { readonly [Name in keyof Required<Decided>]: fc.Arbitrary
   text_exact: fc.boolean(),
   digest: few(undefined, 'd'.repeat(64)),
   parameters: fc.oneof(fc.constant(undefined), fc.array(fc.oneof(text, fc.constant(null)), { maxLength: 3 })),
+  runs: few<Decided['runs']>(undefined, undefined, ['prepare a as "b"']),
   data_classes: few<readonly string[]>([], ['ssn']),
   approvals: few(undefined, undefined, ['apr_1']),
   pure_read: fc.boolean(),

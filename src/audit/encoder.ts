@@ -17,8 +17,8 @@ export class RecordEncoder {
   /** Throws as `encodeRecord` does. */
   encode(record: AuditRecord, stamp: Stamp): string {
     if (record.type === 'operation.completed') return this.#completed(record, stamp);
-    // Refusals and what people approved: rare, and with members of their own.
-    if (record.type !== 'operation.decided' || record.code !== undefined || record.approvals !== undefined)
+    // Refusals, what people approved, what runs by name: rare, and with members of their own.
+    if (record.type !== 'operation.decided' || record.code !== undefined || record.approvals !== undefined || record.runs !== undefined)
       return encodeRecord(record, stamp);
     let template = this.#templates.get(record.facts);
     if (template === undefined || !template.fits(record, stamp)) {

@@ -149,9 +149,40 @@ describe('approvals', () => {
 
   it('show tells a reviewer exactly what would run, and an auditor the masked text', async () => {
     const exact = await done('reviewer', 'approvals', 'show', 'a-1');
-    assert.match(exact, /Exactly what would run:\n\n {2}delete from t where ssn = '123-45-6789'\n {2}\$1 = "1"\n {2}\$2 = NULL/);
+    assert.match(
+      exact,
+      /Exactly what would run:\n\n {2}delete from t where ssn = '123-45-6789'\n\nWith the parameters:\n\n {2}\$1 = "1"\n {2}\$2 = NULL/,
+    );
     assert.match(exact, /job +run_id=99/);
     assert.doesNotMatch(await done('auditor', 'approvals', 'show', 'a-1'), /123-45/);
+  });
+
+  it('show tells what a statement runs by name from what it says that it runs', async () => {
+    const text = 'execute a\n\nBy name, this runs (1 of 1):\n\n  select 1';
+    context.file(approval('a-4', { text, runs: ['prepare a as\ndelete from t'] }));
+    assert.ok(
+      (await done('auditor', 'approvals', 'show', 'a-4')).endsWith(
+        `
+The operation, sensitive values masked:
+
+  execute a
+${'  '}
+  By name, this runs (1 of 1):
+${'  '}
+    select 1
+
+By name, this runs (1 of 1):
+
+  prepare a as
+  delete from t
+`,
+      ),
+    );
+    assert.match(await done('auditor', 'approvals', 'list'), / runs "prepare a as delete from t" by execute a/);
+    const watching = start(['approvals', 'watch'], { SALLYPORT_URL: url, SALLYPORT_TOKEN: 'auditor' });
+    await watching.says('runs "prepare a as delete from t" by execute a');
+    watching.child.kill();
+    await watching.ended;
   });
 
   it('approve, then nobody can answer any more', async () => {

@@ -13,10 +13,33 @@ export function printableLines(text: string): string[] {
   return text.split('\n').map((line) => printable(line.replaceAll('\t', '    ').replace(/\r$/, '')));
 }
 
+/**
+ * Somebody else's text as a block of its own, further in than every line of ours. On a terminal its lines are broken here: one that the terminal
+ * breaks goes on at its left edge, where it could pass for ours.
+ */
+export function printBlock(text: string): void {
+  for (const line of blockLines(text, process.stdout.columns)) print(line);
+}
+
+/** The lines of `printBlock`. `columns`: of the terminal; undefined where there is none. */
+export function blockLines(text: string, columns: number | undefined): readonly string[] {
+  return printableLines(text).flatMap((line) => pieces(line, columns).map((piece) => `  ${piece}`));
+}
+
 /** One line, at most `width` characters. */
 export function oneLine(text: string, width: number): string {
   const line = printable(text.replaceAll(/\s+/g, ' ').trim());
   return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/**
+ * A statement on one line, what it runs by name before it and in quotation marks: no text begins like that and is a statement, so that none can
+ * pass for another one that runs by name.
+ */
+export function statementLine({ text, runs }: { readonly text: string; readonly runs: readonly string[] }, width: number): string {
+  if (runs.length === 0) return oneLine(text, width);
+  const behind = runs.map((each) => JSON.stringify(each.replaceAll(/\s+/g, ' ').trim())).join(', ');
+  return oneLine(`runs ${behind} by ${text}`, width);
 }
 
 export function print(line = ''): void {
@@ -67,6 +90,18 @@ export function printFailure(error: unknown): 1 | 2 {
   note(`sallyport: ${oneLine(failure.message, 1000)}`);
   if (failure.hint !== undefined) note(`hint: ${oneLine(failure.hint, 1000)}`);
   return failure.exitCode;
+}
+
+/** A character may take two columns. */
+function pieces(line: string, columns: number | undefined): readonly string[] {
+  // oxlint-disable-next-line no-control-regex
+  const width = columns === undefined ? line.length : Math.floor((columns - 2) / (/^[\u0000-\u007f]*$/.test(line) ? 1 : 2));
+  if (line.length <= width) return [line];
+  const characters = Array.from(line);
+  const size = Math.max(1, width);
+  return Array.from({ length: Math.ceil(characters.length / size) }, (_, index) =>
+    characters.slice(index * size, (index + 1) * size).join(''),
+  );
 }
 
 function failureOf(error: unknown): Failure {

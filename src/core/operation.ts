@@ -67,14 +67,27 @@ export interface Operation {
   readonly textIsExact: boolean;
   /** For people and the record: bound parameters in order, masked; absent where there are none. */
   readonly parameters?: readonly (string | null)[] | undefined;
+  /**
+   * For people and the record: what it runs by names given earlier (EXECUTE, FETCH), in order, masked; absent where it names nothing. Beside `text`, never
+   * in it: whoever writes a statement writes its comments too, and could show a reviewer another text behind the name than the one that runs.
+   */
+  readonly runs?: readonly string[] | undefined;
   /** Data classes that the operation touches without the principal being allowed to see them. */
   readonly dataClasses: readonly string[];
   /** Exactly what an approval binds: the bytes to be forwarded and their parameters. Built only when it is needed. */
   exact(): Uint8Array;
-  /** What will run, nothing masked: for the reviewer, who decides on it; never kept. */
-  unmasked(): { readonly text: string; readonly parameters: readonly (string | null)[] };
+  /** For the reviewer, who decides on it; never kept. */
+  unmasked(): UnmaskedOperation;
   /** Same value, same decision (under one policy version and principal): the key of the decision cache. Absent: not cached. */
   readonly cacheKey?: object | undefined;
+}
+
+/** What will run, nothing masked. */
+export interface UnmaskedOperation {
+  readonly text: string;
+  /** What it runs by names given earlier, in order. */
+  readonly runs: readonly string[];
+  readonly parameters: readonly (string | null)[];
 }
 
 /** How an operation ended. */

@@ -330,6 +330,7 @@ export class PipelineSession implements OpenSession {
       text_exact: operation.textIsExact,
       digest: operation.textIsExact ? undefined : audit.digest(operation.exact()),
       parameters: operation.parameters,
+      runs: operation.runs,
       data_classes: operation.dataClasses,
       approvals,
       pure_read: operation.pureRead,

@@ -409,7 +409,7 @@ function operation(session: PipelineSession, some: Partial<Operation> = {}): Ope
     textIsExact: true,
     dataClasses: [],
     exact: () => new Uint8Array(0),
-    unmasked: () => ({ text: 'delete from orders', parameters: [] }),
+    unmasked: () => ({ text: 'delete from orders', runs: [], parameters: [] }),
     ...some,
   };
 }

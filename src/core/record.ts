@@ -79,6 +79,8 @@ export type AuditRecord =
       readonly text_exact: boolean;
       readonly digest?: string | undefined;
       readonly parameters?: readonly (string | null)[] | undefined;
+      /** What it ran by names given earlier. */
+      readonly runs?: readonly string[] | undefined;
       readonly data_classes: readonly string[];
       readonly approvals?: readonly string[] | undefined;
       readonly pure_read: boolean;
@@ -107,6 +109,8 @@ export type AuditRecord =
       readonly reviews: readonly { policy: string; group: string; approvals: number }[];
       readonly binding: string;
       readonly text: string;
+      /** What it would run by names given earlier. */
+      readonly runs?: readonly string[];
       readonly expires: string;
     }
   | ({

@@ -508,7 +508,7 @@ function asking(session: OpenSession, line: string): Operation {
     textIsExact: true,
     dataClasses: [],
     exact: () => Buffer.from(line),
-    unmasked: () => ({ text: line, parameters: [] }),
+    unmasked: () => ({ text: line, runs: [], parameters: [] }),
   };
 }
 

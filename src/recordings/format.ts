@@ -39,6 +39,8 @@ export const eventSchema = z.discriminatedUnion('event', [
     text: z.string(),
     /** False where something in `text` is masked or cut. */
     text_exact: z.boolean(),
+    /** What it ran by names given earlier, masked. */
+    runs: z.array(z.string()).optional(),
     parameters: z.array(z.string().nullable()).optional(),
   }),
   z.object({

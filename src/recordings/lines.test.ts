@@ -7,29 +7,41 @@ import { completedLine, decidedLine, sampleLine } from './lines.ts';
 
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom('"', '\\', '\n', '\u2028', '\ud800', 'é😀'));
 const cells = fc.array(fc.option(text), { maxLength: 4 });
+const texts = fc.array(text, { maxLength: 3 });
 const optional = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> => fc.option(value, { nil: undefined });
 
 test('whatever a statement holds, its lines are one line each and read back as what happened', () => {
   fc.assert(
-    fc.property(fc.nat(), text, text, fc.boolean(), optional(cells), optional(text), (at, id, statement, textIsExact, parameters, code) => {
-      const operation: Operation = {
-        ...someOperation,
-        id,
-        text: statement,
-        textIsExact,
-        ...(parameters === undefined ? {} : { parameters }),
-      };
-      assert.deepEqual(read(decidedLine(at, operation, 'deny', code)), {
-        at,
-        event: 'decided',
-        operation: id,
-        decision: 'deny',
-        text: statement,
-        text_exact: textIsExact,
-        ...(code === undefined ? {} : { code }),
-        ...(parameters === undefined ? {} : { parameters }),
-      });
-    }),
+    fc.property(
+      fc.nat(),
+      text,
+      text,
+      fc.boolean(),
+      optional(cells),
+      optional(texts),
+      optional(text),
+      (at, id, statement, textIsExact, parameters, runs, code) => {
+        const operation: Operation = {
+          ...someOperation,
+          id,
+          text: statement,
+          textIsExact,
+          ...(parameters === undefined ? {} : { parameters }),
+          ...(runs === undefined ? {} : { runs }),
+        };
+        assert.deepEqual(read(decidedLine(at, operation, 'deny', code)), {
+          at,
+          event: 'decided',
+          operation: id,
+          decision: 'deny',
+          text: statement,
+          text_exact: textIsExact,
+          ...(code === undefined ? {} : { code }),
+          ...(parameters === undefined ? {} : { parameters }),
+          ...(runs === undefined ? {} : { runs }),
+        });
+      },
+    ),
   );
   fc.assert(
     fc.property(fc.nat(), text, fc.array(text, { maxLength: 4 }), fc.array(cells, { maxLength: 4 }), (at, operationId, columns, rows) => {
@@ -88,5 +100,5 @@ const someOperation: Operation = {
   textIsExact: true,
   dataClasses: [],
   exact: () => new Uint8Array(),
-  unmasked: () => ({ text: '', parameters: [] }),
+  unmasked: () => ({ text: '', runs: [], parameters: [] }),
 };

@@ -1,3 +1,4 @@
+import { cut } from '../core/cut.ts';
 import type { Completion, Operation, ResultSample } from '../core/operation.ts';
 
 /**
@@ -8,10 +9,11 @@ export function decidedLine(atMs: number, operation: Operation, decision: 'allow
   const budget = new Budget();
   const text = cut(operation.text, maxTextLength);
   const parameters = operation.parameters === undefined ? '' : `,"parameters":${cellsOf(operation.parameters, budget)}`;
+  const runs = operation.runs === undefined ? '' : `,"runs":${cellsOf(operation.runs, budget)}`;
   const isExact = operation.textIsExact && text === operation.text && !budget.isShort;
   const why = code === undefined ? '' : `,"code":${JSON.stringify(code)}`;
   const what = `"operation":${JSON.stringify(operation.id)},"decision":"${decision}"${why}`;
-  return `{"at":${atMs},"event":"decided",${what},"text":${JSON.stringify(text)},"text_exact":${isExact}${parameters}}`;
+  return `{"at":${atMs},"event":"decided",${what},"text":${JSON.stringify(text)},"text_exact":${isExact}${runs}${parameters}}`;
 }
 
 export function sampleLine(atMs: number, { operationId, columns, rows }: ResultSample): string {
@@ -42,10 +44,6 @@ function cellsOf(cells: readonly (string | null)[], budget: Budget): string {
     json += `${json === '' ? '' : ','}${cell === null ? 'null' : JSON.stringify(cut(cell, maxCellLength))}`;
   }
   return `[${json}]`;
-}
-
-function cut(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`;
 }
 
 /** How much text the cells of one line may still hold, in UTF-16 units, so that no line grows beyond what readers accept. */

@@ -320,7 +320,7 @@ function operation(changes: Partial<Operation>): Operation {
     textIsExact: true,
     dataClasses: [],
     exact: () => new Uint8Array(),
-    unmasked: () => ({ text: 'SELECT 1', parameters: [] }),
+    unmasked: () => ({ text: 'SELECT 1', runs: [], parameters: [] }),
     ...changes,
   };
 }

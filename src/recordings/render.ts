@@ -80,7 +80,8 @@ function eventLines(event: RecordingEvent): readonly string[] {
       const verdict = event.decision === 'allow' ? 'allowed' : `REFUSED ${escapeLine(event.code ?? '')}`.trimEnd();
       const parameters = (event.parameters ?? []).map((value, index) => `$${index + 1} = ${cellText(value)}`);
       const exact = event.text_exact ? [] : ['(masked or cut)'];
-      return [`${escapeLine(event.operation)} ${verdict}`, ...textLines(event.text), ...exact, ...parameters];
+      const runs = (event.runs ?? []).flatMap((text) => ['by name, it runs', ...textLines(text)]);
+      return [`${escapeLine(event.operation)} ${verdict}`, ...textLines(event.text), ...exact, ...runs, ...parameters];
     }
     case 'sample':
       return [
@@ -110,8 +111,9 @@ function eventLines(event: RecordingEvent): readonly string[] {
   }
 }
 
+/** Further in than every line of the gateway's own, so that none of a statement's can pass for one. */
 function textLines(text: string): readonly string[] {
-  return text.split(/\r?\n/).map((line) => escapeLine(line.replaceAll('\t', '    ')));
+  return text.split(/\r?\n/).map((line) => `  ${escapeLine(line.replaceAll('\t', '    '))}`);
 }
 
 function cellText(value: string | null): string {

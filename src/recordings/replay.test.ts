@@ -37,6 +37,15 @@ const events = [
     masked: { ssn: 2 },
   },
   { at: 3_661_001, event: 'decided', operation: 's-1-2', decision: 'deny', code: 'policy-denied', text: 'DROP TABLE x', text_exact: true },
+  {
+    at: 3_661_001,
+    event: 'decided',
+    operation: 's-1-3',
+    decision: 'allow',
+    text: 'EXECUTE a --\nby name, it runs\n  SELECT 1',
+    text_exact: false,
+    runs: ['PREPARE a AS\n  DELETE\u001b'],
+  },
   { at: 3_661_002, event: 'note', note: 'cancel', detail: { by: 'x\n!! ALTERED' } },
   { at: 3_661_003, event: 'gap', dropped: 3 },
   { at: 3_661_004, event: 'closed' },
@@ -54,8 +63,8 @@ describe('replay', () => {
       `session s-1 on orders (postgres), started 2027-03-05T10:00:00.000Z
 by agent the \\u{1b}[31mjob (github: repo)
 00:00:00.000  s-1-1 allowed
-              SELECT
-                  1\\u{202e}
+                SELECT
+                    1\\u{202e}
               (masked or cut)
               $1 = a\\u{1b}]52;c;x\\u{7}
               $2 = NULL
@@ -65,7 +74,15 @@ by agent the \\u{1b}[31mjob (github: repo)
               NULL
 00:00:01.501  s-1-1 failed 42P01: 0 rows, 12 bytes, 2.5 ms, masked: ssn 2
 01:01:01.001  s-1-2 REFUSED policy-denied
-              DROP TABLE x
+                DROP TABLE x
+01:01:01.001  s-1-3 allowed
+                EXECUTE a --
+                by name, it runs
+                  SELECT 1
+              (masked or cut)
+              by name, it runs
+                PREPARE a AS
+                  DELETE\\u{1b}
 01:01:01.002  note cancel by=x\\u{a}!! ALTERED
 01:01:01.003  !! 3 events are missing: the disk did not keep up
 01:01:01.004  session closed

@@ -65,7 +65,10 @@ export const approvalRoutes = [
       const approval = await findVisible(call, call.params.id);
       const exact = mayAnswer(call, approval) ? await call.context.approvals.exactText(approval.id) : undefined;
       await recordRead(call, exact === undefined ? 'approval' : 'approval.exact', call.params, 1);
-      return ok({ ...view(approval), exact: exact === undefined ? null : { text: exact.text, parameters: [...exact.parameters] } });
+      return ok({
+        ...view(approval),
+        exact: exact === undefined ? null : { text: exact.text, runs: [...exact.runs], parameters: [...exact.parameters] },
+      });
     },
   }),
   route({
@@ -134,6 +137,7 @@ function view(approval: ApprovalView): z.output<typeof schema.approval> {
     principal: { issuer, subject, kind, display, claims: { ...claims } },
     acts: [...approval.acts],
     text: approval.text,
+    runs: [...approval.runs],
     reviews: approval.reviews.map((review) => ({
       policy: review.policy,
       group: review.group,

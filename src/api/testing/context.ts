@@ -98,7 +98,9 @@ export class TestContext implements ApiContext {
     list: async ({ state }) => [...this.filed.values()].filter((approval) => state === undefined || approval.state === state),
     find: async (id) => this.filed.get(id),
     exactText: async (id) =>
-      this.filed.get(id)?.state === 'pending' ? { text: "delete from t where ssn = '123-45-6789'", parameters: ['1', null] } : undefined,
+      this.filed.get(id)?.state === 'pending'
+        ? { text: "delete from t where ssn = '123-45-6789'", runs: [], parameters: ['1', null] }
+        : undefined,
     answer: async (id, by, answer, reason) => {
       const approval = this.filed.get(id);
       if (approval?.state !== 'pending') throw new GatewayFault('approval-cancelled', { publicMessage: 'nobody can answer this any more' });
@@ -269,6 +271,7 @@ export function approval(id: string, changes: Partial<ApprovalView> = {}): Appro
     principal: { issuer: 'ci', subject: 'repo:7741', kind: 'agent', display: 'deploy.yml', claims: { run_id: '99' } },
     acts: [{ action: 'sql:delete', object: 'Relation::"orders/public.t"' }],
     text: "delete from t where ssn = '***'",
+    runs: [],
     reviews: [{ policy: 'unbounded deletes wait', group: 'dba', approvals: 1, message: 'A DBA must look.', answers: [] }],
     requestedAtMs: Date.now(),
     expiresAtMs: Date.now() + 900_000,

@@ -123,7 +123,7 @@ type Row = Record<string, SQLOutputValue>;
 function approvalOf(row: Row, answers: readonly Answer[]): Approval {
   const described = JSON.parse(String(row.described)) as Pick<
     Approval,
-    'session' | 'operation' | 'target' | 'principal' | 'acts' | 'text' | 'parameters' | 'dataClasses' | 'reviews'
+    'session' | 'operation' | 'target' | 'principal' | 'acts' | 'text' | 'runs' | 'parameters' | 'dataClasses' | 'reviews'
   >;
   return {
     ...described,
@@ -187,4 +187,5 @@ const migrations = [
    ) STRICT;
    CREATE UNIQUE INDEX one_approval_a_person ON approval_answers (approval, issuer_url, subject) WHERE answer = 'approved';
    CREATE INDEX answers_by_approval ON approval_answers (approval);`,
+  `UPDATE approvals SET described = json_set(described, '$.runs', json('[]'))`,
 ];

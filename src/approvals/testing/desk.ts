@@ -140,6 +140,8 @@ export interface HeldChange {
   readonly hold?: HoldMode;
   readonly text?: string;
   readonly fullText?: string;
+  readonly runs?: readonly string[];
+  readonly fullRuns?: readonly string[];
   readonly sessionId?: string;
   readonly operationId?: string;
   readonly principal?: Principal;
@@ -161,9 +163,10 @@ export function heldOperation(change: HeldChange = {}): HeldOperation {
     naming: false,
     text: change.text ?? "DELETE FROM customers WHERE ssn = '***'",
     textIsExact: false,
+    ...(change.runs === undefined ? {} : { runs: change.runs }),
     dataClasses: ['ssn'],
     exact: () => new TextEncoder().encode(fullText),
-    unmasked: () => ({ text: fullText, parameters: [] }),
+    unmasked: () => ({ text: fullText, runs: change.fullRuns ?? [], parameters: [] }),
   };
   const name = change.target ?? 'orders';
   return {

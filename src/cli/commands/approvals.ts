@@ -5,7 +5,7 @@ import { segment } from '../client.ts';
 import { follow } from '../follow.ts';
 import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
 import type { GatewayOptions, JsonOption } from '../options.ts';
-import { oneLine, print, printable, printableLines, printFields, printJson, printTable, relativeTime } from '../terminal.ts';
+import { oneLine, print, printable, printBlock, printFields, printJson, printTable, relativeTime, statementLine } from '../terminal.ts';
 
 type Options = GatewayOptions & JsonOption;
 
@@ -48,7 +48,7 @@ async function list(options: Options & { state: string }): Promise<void> {
       oneLine(approval.principal.display, 30),
       [...new Set(approval.reviews.map(({ group }) => group))].join(', '),
       relativeTime(approval.expires),
-      oneLine(approval.text, 60),
+      statementLine(approval, 60),
     ]),
   );
 }
@@ -71,10 +71,15 @@ async function show(id: string, options: Options): Promise<void> {
     for (const { by, answer, reason, time } of review.answers) print(`  ${printable(`${answer} by ${by} at ${time}: ${reason}`)}`);
   }
   print(approval.exact === null ? '\nThe operation, sensitive values masked:\n' : '\nExactly what would run:\n');
-  for (const line of printableLines(approval.exact?.text ?? approval.text)) print(`  ${line}`);
-  approval.exact?.parameters.forEach((value, index) =>
-    print(`  $${index + 1} = ${value === null ? 'NULL' : printable(JSON.stringify(value))}`),
-  );
+  const { text, runs } = approval.exact ?? approval;
+  printBlock(text);
+  runs.forEach((behind, index) => {
+    print(`\nBy name, this runs (${index + 1} of ${runs.length}):\n`);
+    printBlock(behind);
+  });
+  const parameters = approval.exact?.parameters ?? [];
+  if (parameters.length > 0) print('\nWith the parameters:\n');
+  parameters.forEach((value, index) => printBlock(`$${index + 1} = ${value === null ? 'NULL' : JSON.stringify(value)}`));
 }
 
 async function answer(id: string, kind: 'approve' | 'deny', options: Options & { reason: string }): Promise<void> {
@@ -97,7 +102,7 @@ async function watch(options: Options): Promise<void> {
     if (options.json === true) return printJson(approval, 0);
     const who = oneLine(approval.principal.display, 40);
     print(
-      `${new Date().toISOString()}  ${approval.state.padEnd(9)}  ${printable(approval.id)}  ${printable(approval.target)}  ${who}: ${oneLine(approval.text, 100)}`,
+      `${new Date().toISOString()}  ${approval.state.padEnd(9)}  ${printable(approval.id)}  ${printable(approval.target)}  ${who}: ${statementLine(approval, 100)}`,
     );
   });
 }

@@ -6,7 +6,17 @@ import { segment } from '../client.ts';
 import { Failure } from '../failure.ts';
 import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
 import type { GatewayOptions, JsonOption } from '../options.ts';
-import { oneLine, print, printable, printFields, printJson, printStoredJson, printTable, relativeTime } from '../terminal.ts';
+import {
+  oneLine,
+  print,
+  printable,
+  printFields,
+  printJson,
+  printStoredJson,
+  printTable,
+  relativeTime,
+  statementLine,
+} from '../terminal.ts';
 
 type Options = GatewayOptions & JsonOption;
 
@@ -54,13 +64,13 @@ async function show(id: string, options: Options): Promise<void> {
   print();
   printTable(
     ['OPERATION', 'DECISION', 'OUTCOME', 'ROWS', 'MASKED', 'STATEMENT'],
-    detail.operations.map(({ id, decision, code, completed, text }) => [
+    detail.operations.map(({ id, decision, code, completed, ...statement }) => [
       id,
       code ?? decision,
       completed?.outcome ?? (decision === 'deny' ? '-' : 'unknown'),
       String(completed?.rows ?? '-'),
       String(Object.values(completed?.masked ?? {}).reduce((sum, cells) => sum + cells, 0)),
-      oneLine(text, 80),
+      statementLine(statement, 80),
     ]),
   );
   if (detail.truncated) print('(more are on record: use sallyport audit query)');

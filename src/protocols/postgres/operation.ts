@@ -1,5 +1,6 @@
 import type { OpenSession } from '../../core/effect.ts';
-import type { Act, Facts, Operation } from '../../core/operation.ts';
+import { cut, cutAll } from '../../core/cut.ts';
+import type { Act, Facts, Operation, UnmaskedOperation } from '../../core/operation.ts';
 import type { Target } from '../../core/target.ts';
 import { maskProse } from '../../masking/text.ts';
 import { redactParameters, redactStatement, type BoundParameter, type MaskContext, type MaskFacts } from './mask.ts';
@@ -43,6 +44,7 @@ class PostgresOperation implements Operation {
   readonly text: string;
   readonly textIsExact: boolean;
   readonly parameters: readonly (string | null)[] | undefined;
+  readonly runs: readonly string[] | undefined;
   readonly dataClasses: readonly string[];
   readonly cacheKey: object | undefined;
   readonly #asked: Asked;
@@ -52,6 +54,7 @@ class PostgresOperation implements Operation {
     const facts = understanding?.recordFacts ?? unknownFacts;
     const question = questionOf(masks, understanding, stated);
     const { text, exact } = recordedText(masks, facts, asked);
+    const runs = recordedRuns(masks, facts, asked);
     this.id = session.nextOperationId();
     this.sessionId = session.id;
     this.acts = understanding === undefined || understanding.acts.length === 0 ? connectActs(session.target) : understanding.acts;
@@ -59,9 +62,10 @@ class PostgresOperation implements Operation {
     this.pureRead = understanding?.pureRead ?? false;
     this.naming = asked.naming;
     this.ends = understanding?.ends ?? false;
-    this.text = text.length > maxRecordedText ? `${text.slice(0, maxRecordedText)}…` : text;
-    this.textIsExact = exact && text.length <= maxRecordedText && parameters.length === 0;
+    this.text = cut(text, maxRecordedText);
+    this.textIsExact = exact && text.length <= maxRecordedText && parameters.length === 0 && runs === undefined;
     this.parameters = parameters.length === 0 ? undefined : redactParameters(masks, facts, asked.text, parameters);
+    this.runs = runs;
     this.dataClasses = understanding?.classes ?? [];
     this.cacheKey = question.key;
     this.#asked = asked;
@@ -75,9 +79,9 @@ class PostgresOperation implements Operation {
     );
   }
 
-  unmasked(): { readonly text: string; readonly parameters: readonly (string | null)[] } {
+  unmasked(): UnmaskedOperation {
     const { text, behind = [], parameters } = this.#asked;
-    return { text: withBehind([text, ...behind.map((each) => each.text)]), parameters: parameters.map(forReview) };
+    return { text, runs: behind.map((each) => each.text), parameters: parameters.map(forReview) };
   }
 }
 
@@ -108,20 +112,16 @@ function connectActs(target: Target): readonly Act[] {
   return acts;
 }
 
-/** The text as it goes on record, with what it runs by name behind it. */
-function recordedText(
-  masks: MaskContext,
-  facts: MaskFacts,
-  { text, recorded, behind }: Asked,
-): { readonly text: string; readonly exact: boolean } {
-  const own = recorded === undefined ? redactStatement(masks, facts, text) : { text: recorded, exact: recorded === text };
-  if (behind === undefined || behind.length === 0) return own;
-  const others = behind.map((each) => each.recorded ?? redactStatement(masks, facts, each.text).text);
-  return { text: withBehind([own.text, ...others]), exact: false };
+/** The text as it goes on record. */
+function recordedText(masks: MaskContext, facts: MaskFacts, { text, recorded }: Asked): { readonly text: string; readonly exact: boolean } {
+  return recorded === undefined ? redactStatement(masks, facts, text) : { text: recorded, exact: recorded === text };
 }
 
-function withBehind(texts: readonly string[]): string {
-  return texts.join('\n-- runs: ');
+/** What it runs by name as that goes on record: with a length of its own, so that no comment of the client's makes too long what is shown. */
+function recordedRuns(masks: MaskContext, facts: MaskFacts, { behind }: Asked): readonly string[] | undefined {
+  if (behind === undefined || behind.length === 0) return undefined;
+  const texts = behind.map((each) => each.recorded ?? redactStatement(masks, facts, each.text).text);
+  return cutAll(texts, maxRecordedText);
 }
 
 /** A bound parameter as the reviewer sees it: text as sent, binary in hexadecimal. */

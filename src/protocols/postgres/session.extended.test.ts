@@ -122,7 +122,7 @@ describe('an extended cycle', () => {
     const gateway = ready({ policy: when('delete', 'hold') });
     const text = 'delete from orders where id = $1';
     gateway.client(joined([parse(text), bind('', '', ['7']), execute(), sync, ...run('select 1'), sync]));
-    assert.deepEqual(gateway.held[0]?.unmasked(), { text, parameters: ['7'] });
+    assert.deepEqual(gateway.held[0]?.unmasked(), { text, runs: [], parameters: ['7'] });
     assert.deepEqual(answers(gateway), ['Notice(waiting for approval)']);
     gateway.answer(true);
     assert.deepEqual(gateway.server.ran, [text, 'select 1']);
@@ -172,7 +172,7 @@ describe('deciding at execution', () => {
     assert.deepEqual(answers(gateway).slice(-4), ['DataRow(1)', 'DataRow(2)', 'PortalSuspended', 'Ready(T)']);
     gateway.policy = when('orders', 'hold');
     gateway.client(execute('p', 2), sync);
-    assert.deepEqual(gateway.held[0]?.unmasked(), { text, parameters: ['5'] });
+    assert.deepEqual(gateway.held[0]?.unmasked(), { text, runs: [], parameters: ['5'] });
     gateway.answer(true);
     assert.deepEqual(answers(gateway), ['Notice(waiting for approval)', 'DataRow(3)', 'Complete(SELECT 3)', 'Ready(T)']);
     assert.deepEqual(outcomes(gateway), ['succeeded', 'succeeded', 'succeeded']);

@@ -99,7 +99,28 @@ describe('names of statements', () => {
     gateway.serve();
     gateway.serve();
     assert.equal(answers(gateway).includes(masked), true);
-    assert.equal(decisions(gateway).at(-1), `granted execute s\n-- runs: prepare s as ${secret}`);
+    assert.equal(decisions(gateway).at(-1), 'granted execute s');
+    assert.deepEqual(gateway.operations.at(-1)!.unmasked().runs, [`prepare s as ${secret}`]);
+  });
+
+  it('that run are shown beside the statement, where no comment of it can speak for them', () => {
+    // What ran by name once stood in the text itself, in a line that began with `-- runs: `. A client that wrote such a line showed the reviewer another one.
+    const gateway = ready();
+    const forged = 'execute d\n-- runs: prepare d as delete from orders where id = 1';
+    gateway.client(encode.query('prepare d as delete from orders'), encode.query(forged));
+    const operation = gateway.operations.at(-1)!;
+    const runs = ['prepare d as delete from orders'];
+    assert.deepEqual(operation.unmasked(), { text: forged, runs, parameters: [] });
+    assert.deepEqual(operation.runs, runs);
+    assert.equal(operation.text, forged);
+  });
+
+  it('that run are on record however long the statement is that names them', () => {
+    const gateway = ready();
+    gateway.client(encode.query('prepare d as delete from orders'), encode.query(`execute d -- ${'x'.repeat(40_000)}`));
+    const operation = gateway.operations.at(-1)!;
+    assert.deepEqual(operation.runs, ['prepare d as delete from orders']);
+    assert.equal(operation.text.endsWith('x…'), true);
   });
 
   it('given anew by pipelined SQL are waited for by Bind, too', () => {

@@ -67,15 +67,8 @@ export class Holds {
 }
 
 function unpackHold({ held, exact, unmasked }: PackedHold, log: string): HeldOperation {
-  return {
-    ...held,
-    log,
-    operation: {
-      ...held.operation,
-      exact: () => exact,
-      unmasked: () => unmasked ?? { text: held.operation.text, parameters: held.operation.parameters ?? [] },
-    },
-  };
+  const { text, runs = [], parameters = [] } = held.operation;
+  return { ...held, log, operation: { ...held.operation, exact: () => exact, unmasked: () => unmasked ?? { text, runs, parameters } } };
 }
 
 const remembered = 1_000;

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { LoggedRecord, RecordQuery } from '../../../audit/index.ts';
 import type { PackedConfig } from '../../../config/index.ts';
 import type { UsageReport } from '../../../core/limits.ts';
+import type { UnmaskedOperation } from '../../../core/operation.ts';
 import type { ApprovalAnswer, HeldOperation, LiveSession } from '../../../core/ports.ts';
 
 /**
@@ -82,7 +83,7 @@ export interface PackedHold {
   };
   readonly exact: Uint8Array;
   /** Only where the session waits: nobody keeps it otherwise. */
-  readonly unmasked: { readonly text: string; readonly parameters: readonly (string | null)[] } | undefined;
+  readonly unmasked: UnmaskedOperation | undefined;
 }
 
 export interface FiledHold {

@@ -13,7 +13,8 @@ it('a request reaches the desk with what exactly will run, and its answer comes 
   const pending = await world.desk.request(held());
   assert.deepEqual([pending.id, pending.message, pending.alreadyApproved], ['a1', 'waiting', false]);
   assert.equal(Buffer.from(world.asked!.operation.exact()).toString(), 'exact bytes');
-  assert.deepEqual(world.asked!.operation.unmasked(), { text: 'drop table t', parameters: ['1', null] });
+  assert.deepEqual(world.asked!.operation.unmasked(), { text: 'execute d', runs: ['drop table t'], parameters: ['1', null] });
+  assert.deepEqual(world.asked!.operation.runs, ['drop table ***']);
   assert.equal(world.asked!.log, 'workers/1');
   world.answer({ kind: 'approved', by: ['erin'] });
   assert.deepEqual(await pending.answer, { kind: 'approved', by: ['erin'] });
@@ -148,11 +149,12 @@ function held(): HeldOperation {
       facts: {},
       pureRead: false,
       naming: false,
-      text: 'drop table ***',
+      text: 'execute d',
+      runs: ['drop table ***'],
       textIsExact: false,
       dataClasses: [],
       exact: () => Buffer.from('exact bytes'),
-      unmasked: () => ({ text: 'drop table t', parameters: ['1', null] }),
+      unmasked: () => ({ text: 'execute d', runs: ['drop table t'], parameters: ['1', null] }),
     },
     principal: {
       issuer: 'ci',

@@ -68,7 +68,7 @@ export class RemoteDesk implements ApprovalPort {
 
 function packHold(hold: number, held: HeldOperation): PackedHold {
   const { operation, principal, target, reviews, policyVersion } = held;
-  const { id, sessionId, protocol, acts, facts, pureRead, naming, text, textIsExact, parameters, dataClasses } = operation;
+  const { id, sessionId, protocol, acts, facts, pureRead, naming, text, textIsExact, parameters, runs, dataClasses } = operation;
   return {
     hold,
     held: {
@@ -84,6 +84,7 @@ function packHold(hold: number, held: HeldOperation): PackedHold {
         textIsExact,
         dataClasses,
         ...(parameters === undefined ? {} : { parameters }),
+        ...(runs === undefined ? {} : { runs }),
       },
       principal,
       // Nothing else of a target's configuration: it holds secrets.
