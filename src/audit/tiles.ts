@@ -23,7 +23,7 @@ export class EntryBundles {
   /** Memory of bundles that are stored. */
   #spare: Buffer[] = [];
   #index: number;
-  #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #bytes: Buffer = sharedMemory(INITIAL_BYTES);
   #length = 0;
   #width = 0;
 
@@ -37,7 +37,7 @@ export class EntryBundles {
     const end = this.#length + 2 + leaf.byteLength;
     if (end > this.#bytes.byteLength) {
       // The shorter memory is let go of: a partial bundle may have been given out of it.
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#bytes.byteLength * 2));
+      const larger = sharedMemory(Math.max(end, this.#bytes.byteLength * 2));
       this.#bytes.copy(larger, 0, 0, this.#length);
       this.#bytes = larger;
     }
@@ -47,7 +47,7 @@ export class EntryBundles {
     if (++this.#width < TILE_HASHES) return;
     this.#full.push({ index: this.#index, width: TILE_HASHES, bytes: this.#bytes.subarray(0, this.#length) });
     // The next one is likely about as long.
-    this.#bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, Math.ceil(this.#length * 1.125)));
+    this.#bytes = this.#spare.pop() ?? sharedMemory(Math.max(INITIAL_BYTES, Math.ceil(this.#length * 1.125)));
     this.#index++;
     this.#length = 0;
     this.#width = 0;
@@ -103,6 +103,11 @@ export function bundleLeaves(bytes: Uint8Array): readonly Uint8Array[] {
     at = end;
   }
   return leaves;
+}
+
+/** So that the thread that writes files needs no copy. */
+function sharedMemory(bytes: number): Buffer {
+  return Buffer.from(new SharedArrayBuffer(bytes));
 }
 
 const INITIAL_BYTES = 64 * 1024;

@@ -17,7 +17,7 @@ export class MerkleTree {
   constructor(size = 0, edge: readonly Uint8Array[] = []) {
     this.#size = size;
     for (const hashes of edge) {
-      const tile = new Uint8Array(TILE_HASHES * HASH_BYTES);
+      const tile = newTile();
       tile.set(hashes);
       this.#edge.push(tile);
     }
@@ -40,13 +40,13 @@ export class MerkleTree {
 
   /** Hashes from index `at` on at a level; they end in the tile in which they begin. A tile that becomes full makes a hash one level up. */
   #put(level: number, at: number, hashes: Uint8Array): void {
-    const tile = (this.#edge[level] ??= new Uint8Array(TILE_HASHES * HASH_BYTES));
+    const tile = (this.#edge[level] ??= newTile());
     const begin = (at % TILE_HASHES) * HASH_BYTES;
     tile.set(hashes, begin);
     if (begin + hashes.byteLength < tile.byteLength) return;
     const index = Math.floor(at / TILE_HASHES);
     this.#full.push({ level, index, width: TILE_HASHES, bytes: tile });
-    this.#edge[level] = this.#spare.pop() ?? new Uint8Array(TILE_HASHES * HASH_BYTES);
+    this.#edge[level] = this.#spare.pop() ?? newTile();
     this.#put(level + 1, index, perfectRoot(tile, TILE_HASHES));
   }
 
@@ -103,6 +103,11 @@ export interface HashTile {
   readonly index: number;
   readonly width: number;
   readonly bytes: Uint8Array;
+}
+
+/** In shared memory, so that the thread that writes files needs no copy. */
+function newTile(): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(TILE_HASHES * HASH_BYTES));
 }
 
 export function leafHash(leaf: Uint8Array): Uint8Array {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { dirname } from 'node:path';
+import { FileThread } from './file-thread.ts';
 
 /** The calls that the log makes on the disk, so that tests can make each of them fail. Errors are Node's, with `code`. */
 export interface FileSystem {
@@ -17,6 +18,16 @@ export interface FileSystem {
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in a folder durable. */
   syncFolder(path: string): Promise<void>;
+  /**
+   * Writes each file whole or not at all, in their order and flushed, and then makes the names in `folders` durable. Folders must be there; bytes must not change
+   * meanwhile. What was written before an error stays.
+   */
+  writeFiles(files: readonly WholeFile[], folders: readonly string[]): Promise<void>;
+}
+
+export interface WholeFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface OpenFile {
@@ -73,6 +84,7 @@ export const localDisk: FileSystem = {
       await folder.close();
     }
   },
+  writeFiles: (files, folders) => (files.length < MANY_FILES ? writeEach(localDisk, files, folders) : thread.write(files, folders)),
 };
 
 /** Writes all of it. A write that takes nothing is an error. */
@@ -97,7 +109,13 @@ export async function writeWhole(disk: FileSystem, path: string, bytes: Uint8Arr
   await disk.rename(temporary, path);
 }
 
-/** The same, with its name durable. */
+/** `writeFiles` by the other calls of a disk. */
+export async function writeEach(disk: FileSystem, files: readonly WholeFile[], folders: readonly string[]): Promise<void> {
+  for (const { bytes, path } of files) await writeWhole(disk, path, bytes);
+  for (const folder of folders) await disk.syncFolder(folder);
+}
+
+/** A file that appears whole or not at all, with its name durable. */
 export async function writeDurably(disk: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
   await writeWhole(disk, path, bytes);
   await disk.syncFolder(dirname(path));
@@ -142,5 +160,8 @@ function called<Result = void>(call: (done: (error: Error | null, result?: Resul
 
 /** Two writers of the same content must not share a temporary file. */
 let temporaries = 0;
-const FILE_MODE = 0o600;
+const thread = new FileThread();
+export const FILE_MODE = 0o600;
+/** For fewer, a thread of their own is not worth its memory. */
+const MANY_FILES = 8;
 const FOLDER_MODE = 0o700;

@@ -4,7 +4,8 @@ import type { ClockPort } from '../../core/ports.ts';
 import type { AuditRecord } from '../../core/record.ts';
 import type { AuditLog, AuditLogOptions } from '../index.ts';
 import { openAuditLog } from '../index.ts';
-import type { FileSystem, OpenFile } from './file-system.ts';
+import type { FileSystem, OpenFile, WholeFile } from './file-system.ts';
+import { writeEach } from './file-system.ts';
 
 /** Shared by the tests of this folder: a disk in memory that can crash and fail, and a reader of the format that uses none of the log's code. */
 
@@ -104,6 +105,10 @@ export class MemoryDisk implements FileSystem {
     await this.#enter('syncFolder', path);
     const folder = this.#folder(path);
     folder.durable = new Map(folder.names);
+  }
+
+  writeFiles(files: readonly WholeFile[], folders: readonly string[]): Promise<void> {
+    return writeEach(this, files, folders);
   }
 
   /** What is there after the process died (`process`), or the machine (`machine`): only what was flushed, or, with `keeps`, a part of the rest as well. */

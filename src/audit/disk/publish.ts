@@ -4,8 +4,8 @@ import { historyEntry } from '../checkpoint.ts';
 import type { EntryBundle, EntryBundles } from '../tiles.ts';
 import { TILE_HASHES, tilePath } from '../tiles.ts';
 import type { HashTile, MerkleTree } from '../tree.ts';
-import type { FileSystem } from './file-system.ts';
-import { writeAll, writeDurably, writeWhole } from './file-system.ts';
+import type { FileSystem, WholeFile } from './file-system.ts';
+import { writeAll, writeDurably } from './file-system.ts';
 
 /** What a checkpoint of one size needs on disk, taken at one moment. */
 export interface Snapshot {
@@ -91,17 +91,14 @@ export class Publisher {
 
   async #writeFiles(snapshot: Snapshot): Promise<void> {
     const changed = new Set<string>();
-    for (const bundle of snapshot.bundles) await this.#write(tilePath('entries', bundle.index, bundle.width), bundle.bytes, changed);
-    for (const tile of snapshot.tiles) await this.#write(tilePath(tile.level, tile.index, tile.width), tile.bytes, changed);
-    for (const folder of changed) await this.#disk.syncFolder(folder);
-  }
-
-  async #write(path: string, bytes: Uint8Array, changed: Set<string>): Promise<void> {
-    const full = join(this.#root, path);
-    const folder = dirname(full);
-    await this.#ensureFolder(folder, changed);
-    await writeWhole(this.#disk, full, bytes);
-    changed.add(folder);
+    const files: WholeFile[] = [];
+    for (const tile of [...snapshot.bundles.map((bundle) => ({ ...bundle, level: 'entries' as const })), ...snapshot.tiles]) {
+      const path = join(this.#root, tilePath(tile.level, tile.index, tile.width));
+      await this.#ensureFolder(dirname(path), changed);
+      changed.add(dirname(path));
+      files.push({ path, bytes: tile.bytes });
+    }
+    await this.#disk.writeFiles(files, [...changed]);
   }
 
   async #ensureFolder(folder: string, changed: Set<string>): Promise<void> {
