@@ -3,6 +3,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { Conversation } from './conversation.ts';
 import { Cycle } from './cycle.ts';
 import { decodeClient } from './decode.ts';
+import { EarlierAnswers } from './earlier-answers.ts';
 import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
 import { HEADER_BYTES, type Bind, type ClientMessage, type FieldDescription, type NameSpace, type Parse } from './messages.ts';
@@ -16,7 +17,6 @@ import { boundQuery } from './lookup-text.ts';
 import { SecondDoor } from './second-door.ts';
 import type { Understanding } from './understanding.ts';
 import { unknownName } from './unknown-name.ts';
-import { readsAlike } from './unseen-code.ts';
 
 /**
  * The client's direction of a ready session. Each statement is asked for before it goes; while an answer is awaited nothing further of
@@ -27,25 +27,24 @@ export class ClientRelay {
   readonly #talk: Conversation;
   readonly #door: SecondDoor;
   readonly #cycle: Cycle;
-  /** A message that cannot be judged before earlier answers came: its bytes, and when it can. */
-  #waiting: { readonly tag: number; readonly bytes: Uint8Array; readonly until: () => boolean } | undefined;
+  readonly #earlier: EarlierAnswers;
   #terminated = false;
 
   constructor(talk: Conversation) {
     this.#talk = talk;
     this.#cycle = new Cycle(talk.names, talk.expected);
     this.#door = new SecondDoor(talk);
+    this.#earlier = new EarlierAnswers(talk, this.#cycle, this.#door);
   }
 
   pump(): void {
     const { clientFramer } = this.#talk;
     while (!this.#door.isWaiting && !this.#terminated && !this.#talk.paused && !this.#talk.stopping.isActive) {
       const copyIn = this.#talk.copying?.direction === 'in';
-      if (this.#waiting !== undefined) {
-        if (!copyIn && !this.#waiting.until()) return;
-        const { tag, bytes } = this.#waiting;
-        this.#waiting = undefined;
-        this.#message(decodeClient(tag, bytes, HEADER_BYTES), bytes, copyIn);
+      if (this.#earlier.areAwaited) {
+        const bytes = this.#earlier.take(copyIn);
+        if (bytes === undefined) return;
+        this.#message(decodeClient(bytes[0]!, bytes, HEADER_BYTES), bytes, copyIn);
         continue;
       }
       const found = clientFramer.next(copyIn ? copyTable : readyTable);
@@ -64,6 +63,11 @@ export class ClientRelay {
     this.pump();
   }
 
+  /** The server answered what the gateway asked on its own, or will never. */
+  settled(entry: Expected, answered: boolean): void {
+    this.#door.settled(entry, answered);
+  }
+
   #message(message: ClientMessage, view: Uint8Array, copyIn: boolean): void {
     if (message.kind === 'Terminate') {
       this.#terminated = true;
@@ -78,10 +82,7 @@ export class ClientRelay {
 
   #ready(message: ClientMessage, view: Uint8Array): void {
     checkNames(message);
-    if (this.#isAheadOfLimits(message)) {
-      this.#wait(view, () => !this.#isAheadOfLimits(message));
-      return;
-    }
+    if (this.#earlier.waitsForLimits(message, view)) return;
     switch (message.kind) {
       case 'Query':
         this.#query(message.query, view);
@@ -112,7 +113,7 @@ export class ClientRelay {
       case 'CopyFail':
         // The server ignores them outside a copy ("COPY Operations" in the manual); a client may still be sending when a copy fails, or
         // send without waiting for the copy to begin.
-        if (this.#talk.expected.mayCopyIn) this.#wait(view, () => !this.#talk.expected.mayCopyIn);
+        this.#earlier.waitsForCopy(view);
         return;
       case 'FunctionCall':
         this.#forgetCycle();
@@ -126,14 +127,14 @@ export class ClientRelay {
   // ---- simple protocol
 
   #query(text: string, view: Uint8Array): void {
-    if (!this.#readsAlike(text, view, true)) return;
+    if (!this.#isRead(text, view, true)) return;
     const statement = this.#door.analysed('', text, []);
     if (statement instanceof GatewayFault) {
       this.#forgetCycle();
       this.#door.refuseUnknown(text, statement, true);
       return;
     }
-    if (!this.#hasMeaning(statement, view)) return;
+    if (this.#earlier.waitsForMeaning(statement, view)) return;
     this.#forgetCycle();
     this.#door.understood(statement, true, (understanding) => {
       const run = (fields: readonly FieldDescription[] | undefined): void => {
@@ -171,13 +172,13 @@ export class ClientRelay {
   // ---- extended protocol
 
   #parse(message: Parse, view: Uint8Array): void {
-    if (!this.#readsAlike(message.query, view, false)) return;
+    if (!this.#isRead(message.query, view, false)) return;
     const statement = this.#door.analysed(message.name, message.query, message.parameterTypes);
     if (statement instanceof GatewayFault) {
       this.#door.refuseUnknown(message.query, statement, false);
       return;
     }
-    if (!this.#hasMeaning(statement, view)) return;
+    if (this.#earlier.waitsForMeaning(statement, view)) return;
     this.#door.understood(statement, false, (understanding) => {
       const asked: Asked = {
         text: message.query,
@@ -197,16 +198,13 @@ export class ClientRelay {
   }
 
   #bind(message: Bind, view: Uint8Array): void {
-    if (!this.#cycle.statementIsCertain(message.statement)) {
-      this.#wait(view, () => this.#cycle.statementIsCertain(message.statement));
-      return;
-    }
+    if (this.#earlier.waitsForStatement(message.statement, view)) return;
     const statement = this.#cycle.statement(message.statement);
     if (statement === undefined) {
       this.#door.refuseUnknown('', this.#unknown('S', message.statement), false);
       return;
     }
-    if (!this.#hasMeaning(statement, view)) return;
+    if (this.#earlier.waitsForMeaning(statement, view)) return;
     this.#door.understood(statement, false, (understanding) => {
       const proceed = (): void => {
         const asked: Asked = {
@@ -254,10 +252,7 @@ export class ClientRelay {
 
   /** The first Execute in the cycle of its Bind runs what was decided there; any later one is decided anew. */
   #execute(name: string, view: Uint8Array): void {
-    if (!this.#cycle.portalIsCertain(name)) {
-      this.#wait(view, () => this.#cycle.portalIsCertain(name));
-      return;
-    }
+    if (this.#earlier.waitsForPortal(name, view)) return;
     const portal = this.#cycle.portal(name);
     if (portal === undefined) {
       this.#door.refuseUnknown('', this.#unknown('P', name), false);
@@ -267,11 +262,8 @@ export class ClientRelay {
       this.#door.refuseUnknown(portal.statement.text, unknownRest(), false);
       return;
     }
-    if (!this.#hasMeaning(portal.statement, view)) return;
-    if (this.#changesBehindLimits(portal.statement)) {
-      this.#wait(view, () => this.#talk.expected.limited === 0);
-      return;
-    }
+    if (this.#earlier.waitsForMeaning(portal.statement, view)) return;
+    if (this.#earlier.waitsToChange(portal.statement, view)) return;
     const granted = this.#cycle.take(portal);
     if (granted !== undefined) {
       this.#run(portal, granted, view);
@@ -322,19 +314,13 @@ export class ClientRelay {
   #describe(what: NameSpace, name: string, view: Uint8Array): void {
     const { grant } = this.#talk.session;
     if (what === 'S') {
-      if (!this.#cycle.statementIsCertain(name)) {
-        this.#wait(view, () => this.#cycle.statementIsCertain(name));
-        return;
-      }
+      if (this.#earlier.waitsForStatement(name, view)) return;
       const statement = this.#cycle.statement(name);
       if (statement === undefined) this.#door.refuseUnknown('', this.#unknown('S', name), false);
       else this.#extended({ kind: 'describe-statement', statement, hidden: false }, view, grant);
       return;
     }
-    if (!this.#cycle.portalIsCertain(name)) {
-      this.#wait(view, () => this.#cycle.portalIsCertain(name));
-      return;
-    }
+    if (this.#earlier.waitsForPortal(name, view)) return;
     const portal = this.#cycle.portal(name);
     if (portal === undefined) this.#door.refuseUnknown('', this.#unknown('P', name), false);
     else this.#extended({ kind: 'describe-portal', portal, hidden: false }, view, grant);
@@ -370,10 +356,6 @@ export class ClientRelay {
     if (granted !== undefined) this.#talk.complete(granted, 'cancelled');
   }
 
-  settled(entry: Expected, answered: boolean): void {
-    this.#door.settled(entry, answered);
-  }
-
   #behind({ byName, analysis }: PreparedStatement): readonly SourceText[] | undefined {
     return byName ? this.#talk.names.behind(analysis.statements) : undefined;
   }
@@ -382,66 +364,13 @@ export class ClientRelay {
     return unknownName(what === 'S' ? 'prepared statement' : 'portal', name, this.#talk.names.mayExist(what, name));
   }
 
-  // ---- waiting for earlier answers
-
-  /**
-   * An answer that passes a limit must end in an error, which fails its transaction; what stands behind it would run all the same. So
-   * behind a Sync, and before a Query, nothing goes before such answers are complete; in their own cycle nothing that may change something, and
-   * not the Sync itself, which would commit, where they are of something that did.
-   */
-  #isAheadOfLimits({ kind }: ClientMessage): boolean {
-    const { limited, limitedChanges, limitedTexts } = this.#talk.expected;
-    if (limited === 0) return false;
-    switch (kind) {
-      case 'Query':
-        return true;
-      case 'Sync':
-        return limitedTexts > 0 || (this.#door.cycleIsOpen && limitedChanges > 0);
-      case 'Parse':
-      case 'Bind':
-      case 'Execute':
-      case 'Describe':
-      case 'Close':
-        return limitedTexts > 0 || !this.#door.cycleIsOpen;
-      default:
-        return false;
-    }
-  }
-
-  #changesBehindLimits(statement: PreparedStatement): boolean {
-    if (this.#talk.expected.limited === 0) return false;
-    try {
-      return !this.#talk.understand(statement).pureRead;
-    } catch {
-      // It is refused in a moment, with its reason.
-      return false;
-    }
-  }
-
-  /** False where the message has to wait: which statement EXECUTE or FETCH runs is only certain once earlier answers came. */
-  #hasMeaning(statement: PreparedStatement, view: Uint8Array): boolean {
-    const { statements } = statement.analysis;
-    if (this.#cycle.meaningIsCertain(statements)) return true;
-    this.#wait(view, () => this.#cycle.meaningIsCertain(statements));
-    return false;
-  }
-
   /** False where the message has to wait, or was refused: earlier code may have changed how the server will read the text. */
-  #readsAlike(text: string, view: Uint8Array, simple: boolean): boolean {
-    const { unseen } = this.#talk.expected;
-    if (unseen.state === 'settled' || readsAlike(text)) return true;
-    if (unseen.state === 'waits') this.#wait(view, () => unseen.state !== 'waits');
-    else {
-      if (simple) this.#forgetCycle();
-      this.#door.refuseUnknown(text, mayReadOtherwise(), simple);
-    }
+  #isRead(text: string, view: Uint8Array, simple: boolean): boolean {
+    if (this.#earlier.waitsToBeRead(text, view)) return false;
+    if (!this.#earlier.mustNotBeRead(text)) return true;
+    if (simple) this.#forgetCycle();
+    this.#door.refuseUnknown(text, mayReadOtherwise(), simple);
     return false;
-  }
-
-  /** Flush, because the server may keep its answers back until the client's Sync, which is behind this message. */
-  #wait(view: Uint8Array, until: () => boolean): void {
-    this.#waiting = { tag: view[0]!, bytes: view.slice(), until };
-    this.#talk.housekeep(encode.emptyClientMessage('Flush'));
   }
 
   // ---- copy in
