@@ -50,10 +50,15 @@ export class MerkleTree {
     this.#put(level + 1, index, perfectRoot(tile, TILE_HASHES));
   }
 
-  /** MTH(D[size]). */
-  root(): Uint8Array {
+  /** How many leaves are in full tiles. */
+  get tiled(): number {
+    return this.#size - (this.#size % TILE_HASHES);
+  }
+
+  /** MTH(D[size]). `size`: of all leaves or, as at any other the edge is gone, `tiled`. */
+  root(size: number = this.#size): Uint8Array {
     let root: Uint8Array | undefined;
-    for (let level = 0, at = this.#size; at > 0; level++, at = Math.floor(at / TILE_HASHES)) {
+    for (let level = 0, at = size; at > 0; level++, at = Math.floor(at / TILE_HASHES)) {
       let begin = at % TILE_HASHES;
       for (let width = 1; begin > 0; width *= 2) {
         if ((begin & width) === 0) continue;
@@ -65,10 +70,10 @@ export class MerkleTree {
     return root ?? EMPTY_ROOT;
   }
 
-  /** The partial tiles that a checkpoint of this size needs, copied. */
-  partialTiles(): readonly HashTile[] {
+  /** The partial tiles that a checkpoint of this size needs, copied. `size`: as for `root`. */
+  partialTiles(size: number = this.#size): readonly HashTile[] {
     const tiles: HashTile[] = [];
-    for (let level = 0, at = this.#size; at > 0; level++, at = Math.floor(at / TILE_HASHES)) {
+    for (let level = 0, at = size; at > 0; level++, at = Math.floor(at / TILE_HASHES)) {
       const width = at % TILE_HASHES;
       if (width === 0) continue;
       const bytes = this.#edge[level]!.slice(0, width * HASH_BYTES);

@@ -9,8 +9,8 @@ export interface CadenceParts {
   readonly lock: WriterLock;
   readonly publisher: Publisher;
   readonly retryMs: number;
-  /** The log at a moment between two batches, with everything flushed. */
-  readonly snapshot: () => Promise<Snapshot>;
+  /** The log at a moment between two batches, with everything flushed; with `tiled`, up to the last full tile. */
+  readonly snapshot: (tiled: boolean) => Promise<Snapshot>;
   /** Another process has the lock. */
   readonly onLost: () => void;
   /** `failure` may be another one now. */
@@ -24,6 +24,8 @@ export class CheckpointCadence {
   readonly #parts: CadenceParts;
   #last: Promise<unknown> = Promise.resolve();
   #running = false;
+  /** While one was under way, one of all records was asked for. */
+  #again = false;
   #stopped = false;
   #signedAt = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -37,15 +39,23 @@ export class CheckpointCadence {
     return performance.now() - this.#signedAt;
   }
 
-  /** Signs one in the background, unless that is happening already. */
-  signSoon(): void {
-    if (this.#running || this.#stopped) return;
-    void this.sign().catch(() => {});
+  /** Signs one in the background, after one that is under way. `tiled`: unless one is under way; the records behind the last full tile can wait for the next. */
+  signSoon(tiled = false): void {
+    if (this.#stopped) return;
+    if (this.#running) {
+      this.#again ||= !tiled;
+      return;
+    }
+    void this.#sign(tiled).catch(() => {});
   }
 
-  /** Signs one after those under way; its note, durable. Throws `audit-unavailable`. */
+  /** Signs one of all records after those under way; its note, durable. Throws `audit-unavailable`. */
   sign(): Promise<string> {
-    const turn = this.#last.then(() => this.#signNow());
+    return this.#sign(false);
+  }
+
+  #sign(tiled: boolean): Promise<string> {
+    const turn = this.#last.then(() => this.#signNow(tiled));
     this.#last = turn.catch(() => {});
     return turn;
   }
@@ -56,15 +66,16 @@ export class CheckpointCadence {
     clearTimeout(this.#retry);
   }
 
-  async #signNow(): Promise<string> {
+  async #signNow(tiled: boolean): Promise<string> {
     const { journal, lock, onChange, onLost, publisher, retryMs, snapshot } = this.#parts;
     this.#running = true;
+    this.#again = false;
     try {
       if (!(await lock.isHeld())) {
         onLost();
         throw new Error('another process has taken the audit log');
       }
-      const state = await snapshot();
+      const state = await snapshot(tiled);
       const note = await publisher.publish(state);
       await journal.deleteBelow(Math.floor(state.size / TILE_HASHES) * TILE_HASHES);
       this.#signedAt = performance.now();
@@ -79,6 +90,7 @@ export class CheckpointCadence {
     } finally {
       this.#running = false;
       onChange();
+      if (this.#again && this.failure === undefined) this.signSoon();
     }
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayFault } from '../../core/fault.ts';
-import { MemoryDisk, ROOT, checkFolder, fill, note, openOn } from './harness.test.ts';
+import { MemoryDisk, ROOT, checkFolder, failure, fill, note, openOn } from './harness.test.ts';
 
 const JOURNAL = /\.journal$/;
 
@@ -81,6 +81,50 @@ test('checkpoints come by count, and on close', async () => {
   assert.equal(checked.signed, 600);
   assert.equal(checked.leaves.length, 600);
   assert.deepEqual((await disk.list(`${ROOT}/tile/0`)).sort(), ['000', '001', '002.p'], 'partial tiles are gone once they are full');
+});
+
+test('checkpoints that come by count end with a full bundle, so that no partial ones are written to be deleted', async () => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk, { limits: { checkpointRecords: 300 } });
+  const partial = /tile\/(0|entries)\/.*\.p\/[0-9]+$/;
+  for (let i = 0; i < 3_000; i += 50) await fill(log, i, i + 50);
+  assert.equal(disk.count('rename', partial), 0);
+  const { checkpoints, signed } = await checkFolder(disk);
+  assert.equal(signed % 256, 0);
+  assert.ok(signed > 3_000 - 300 - 256 && checkpoints > 5, `${checkpoints} checkpoints, the last of ${signed}`);
+  await log.close();
+  assert.equal((await checkFolder(disk)).signed, 3_000);
+  assert.equal(disk.count('rename', partial), 2);
+});
+
+test('what a checkpoint by count leaves out is signed when its time has come', async () => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk, { limits: { checkpointRecords: 256, checkpointMs: 20 } });
+  await fill(log, 0, 300);
+  while ((await checkFolder(disk)).signed < 300) await new Promise((resolve) => setTimeout(resolve, 5));
+  await log.close();
+});
+
+test('a partial tile that the checkpoint before needed as well is not written again, unless writing failed meanwhile', async () => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk, { limits: { checkpointRecords: Infinity } });
+  const written = (): number => disk.count('rename', /tile\/1\/000\.p\/1$/);
+  await fill(log, 0, 300);
+  await log.checkpoint();
+  assert.equal(written(), 1);
+  await fill(log, 300, 310);
+  await log.checkpoint();
+  assert.equal(written(), 1);
+  disk.before = (call, path) => {
+    if (call === 'datasync' && path.includes('/tile/')) throw failure('EIO');
+  };
+  await fill(log, 310, 320);
+  await assert.rejects(log.checkpoint(), isUnavailable);
+  disk.before = () => {};
+  await log.checkpoint();
+  assert.equal(written(), 2);
+  await log.close();
+  assert.equal((await checkFolder(disk.afterCrash('machine'))).signed, 320);
 });
 
 test('a checkpoint of an unchanged log is the same note', async () => {

@@ -21,7 +21,7 @@ export interface LogLimits {
   readonly backlogBytes: number;
   /** Records that may be durable without being under a signed checkpoint before appends are refused. */
   readonly unsignedRecords: number;
-  /** A checkpoint is signed after so many records, or so many milliseconds, whichever comes first; */
+  /** A checkpoint is signed after so many records (it may leave out the last ones, up to a full bundle), and of all records after so many milliseconds, whichever comes first; */
   readonly checkpointRecords: number;
   readonly checkpointMs: number;
   /** but the count alone does not make one sooner than this after the last. */
@@ -88,7 +88,7 @@ export class LogWriter implements AuditPort {
   #lazy: NodeJS.Timeout | undefined;
   #busy = false;
   #busySince = 0;
-  #snapshotWanted: PromiseWithResolvers<Snapshot> | undefined;
+  #snapshotWanted: (PromiseWithResolvers<Snapshot> & { readonly tiled: boolean }) | undefined;
   readonly #cadence: CheckpointCadence;
   #retry: NodeJS.Timeout | undefined;
   readonly #timers: readonly NodeJS.Timeout[];
@@ -108,7 +108,7 @@ export class LogWriter implements AuditPort {
       lock: parts.lock,
       publisher: parts.publisher,
       retryMs,
-      snapshot: () => this.#snapshot(),
+      snapshot: (tiled) => this.#snapshot(tiled),
       onLost: () => this.#stopForGood(),
       onChange: () => this.#report(),
     });
@@ -290,7 +290,7 @@ export class LogWriter implements AuditPort {
     await this.#drain();
     if (this.#snapshotWanted === undefined) return;
     await this.#parts.journal.flush();
-    this.#snapshotWanted.resolve(this.#parts.publisher.snapshot());
+    this.#snapshotWanted.resolve(this.#parts.publisher.snapshot(this.#snapshotWanted.tiled));
     this.#snapshotWanted = undefined;
   }
 
@@ -322,7 +322,7 @@ export class LogWriter implements AuditPort {
     if (batch.bytes.byteLength <= MAX_SPARE_BYTES) this.#spare = batch.bytes;
     for (const listener of this.#listeners) listener();
     const due = tree.size - publisher.published.size >= limits.checkpointRecords;
-    if (due && this.#cadence.age >= limits.checkpointSpacingMs) this.#signIfGrown();
+    if (due && this.#cadence.age >= limits.checkpointSpacingMs) this.#cadence.signSoon(true);
   }
 
   #fail(error: unknown): void {
@@ -382,9 +382,9 @@ export class LogWriter implements AuditPort {
   }
 
   /** Taken between two batches, with everything flushed. */
-  async #snapshot(): Promise<Snapshot> {
+  async #snapshot(tiled: boolean): Promise<Snapshot> {
     if (this.#failed) throw unavailable(this.#refusing!);
-    this.#snapshotWanted = Promise.withResolvers<Snapshot>();
+    this.#snapshotWanted = { ...Promise.withResolvers<Snapshot>(), tiled };
     const { promise } = this.#snapshotWanted;
     this.#schedule();
     return promise;

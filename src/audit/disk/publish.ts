@@ -36,6 +36,8 @@ export class Publisher {
   readonly #bundles: EntryBundles;
   /** Folders that exist, with durable names. */
   readonly #folders = new Set<string>();
+  /** Partial tiles of the snapshot before, which are on disk: those of the upper levels are often the next one's as well. */
+  #partials: ReadonlySet<string> = new Set();
   /** Sizes whose partial tiles may be on disk. */
   #sizes: number[] = [];
   #published: Published;
@@ -54,15 +56,19 @@ export class Publisher {
     return this.#published;
   }
 
-  /** Every record of the tree must be durable at this moment. */
-  snapshot(): Snapshot {
-    const { fullTiles, size } = this.#tree;
+  /**
+   * Every record of the tree must be durable at this moment. With `tiled`, and where there is anything new in them, only of the records in full tiles and bundles: it needs
+   * no partial ones at the level of records, which would be written only to be deleted.
+   */
+  snapshot(tiled = false): Snapshot {
+    const { fullTiles } = this.#tree;
     const { full } = this.#bundles;
-    const partial = this.#bundles.partial();
+    const size = tiled && this.#tree.tiled > this.#published.size ? this.#tree.tiled : this.#tree.size;
+    const partial = size === this.#tree.tiled ? undefined : this.#bundles.partial();
     return {
       size,
-      root: this.#tree.root(),
-      tiles: [...fullTiles, ...this.#tree.partialTiles()],
+      root: this.#tree.root(size),
+      tiles: [...fullTiles, ...this.#tree.partialTiles(size)],
       fullTiles: fullTiles.length,
       bundles: partial === undefined ? [...full] : [...full, partial],
       fullBundles: full.length,
@@ -77,6 +83,7 @@ export class Publisher {
       await this.#writeFiles(snapshot);
     } catch (error) {
       this.#folders.clear();
+      this.#partials = new Set();
       throw error;
     }
     this.#bundles.forgetStored(snapshot.fullBundles);
@@ -91,14 +98,18 @@ export class Publisher {
 
   async #writeFiles(snapshot: Snapshot): Promise<void> {
     const changed = new Set<string>();
+    const partials = new Set<string>();
     const files: WholeFile[] = [];
     for (const tile of [...snapshot.bundles.map((bundle) => ({ ...bundle, level: 'entries' as const })), ...snapshot.tiles]) {
       const path = join(this.#root, tilePath(tile.level, tile.index, tile.width));
+      if (tile.width < TILE_HASHES) partials.add(path);
+      if (this.#partials.has(path)) continue;
       await this.#ensureFolder(dirname(path), changed);
       changed.add(dirname(path));
       files.push({ path, bytes: tile.bytes });
     }
     await this.#disk.writeFiles(files, [...changed]);
+    this.#partials = partials;
   }
 
   async #ensureFolder(folder: string, changed: Set<string>): Promise<void> {
@@ -129,6 +140,7 @@ export class Publisher {
     for (const earlier of this.#sizes) {
       for (let level = 0, at = earlier; at > 0; level++, at = Math.floor(at / TILE_HASHES)) {
         const index = Math.floor(at / TILE_HASHES);
+        if (at % TILE_HASHES === 0) continue;
         if (index >= Math.floor(size / TILE_HASHES ** (level + 1))) continue;
         await this.#removePartials(tilePath(level, index));
         if (level === 0) await this.#removePartials(tilePath('entries', index));
