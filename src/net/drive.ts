@@ -10,7 +10,7 @@ import type { AuditPort, LiveSession } from '../core/ports.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Protocol } from '../core/target.ts';
 import { deliverCancel, type CancelRegistry } from './cancel.ts';
-import { Deadline } from './deadline.ts';
+import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionRegistry } from './sessions.ts';
 import { deafen, endSocket, handshake, startServerTls } from './sockets.ts';
@@ -81,9 +81,12 @@ class Drive implements Driven {
   #closing = false;
   #finished = false;
   #unregisterCancel: (() => void) | undefined;
-  #timer: NodeJS.Timeout;
-  #signOnTimer: NodeJS.Timeout | undefined;
-  readonly #deadline = new Deadline(() => this.#notify({ kind: 'deadline' }));
+  readonly #lifetime = new Lifetime({
+    finish: (reason) => this.#finish(reason),
+    end: (reason) => this.end(reason),
+    fail: (fault) => this.#fail(fault),
+    deadline: () => this.#notify({ kind: 'deadline' }),
+  });
 
   constructor(options: DriveOptions) {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -94,7 +97,6 @@ class Drive implements Driven {
     this.#client = options.client;
     this.#peer = `${options.client.remoteAddress ?? 'unknown'}:${options.client.remotePort ?? 0}`;
     this.#outbox = new Outbox(options.client, options.audit, (fault) => this.#fail(fault));
-    this.#timer = setTimeout(() => this.#finish('sign-in took too long'), signInTimeoutMs);
   }
 
   start(): void {
@@ -237,7 +239,7 @@ class Drive implements Driven {
         this.#await(effect.side === 'client' ? this.#encryptClient(effect.unread) : this.#encryptUpstream(effect.alpn));
         return;
       case 'register-cancel-key':
-        clearTimeout(this.#signOnTimer);
+        this.#lifetime.signOnEnded();
         this.#unregisterCancel = this.#options.cancels.register(effect.key, () => this.#cancelRequested());
         return;
       case 'cancel':
@@ -247,7 +249,7 @@ class Drive implements Driven {
         this.#await(effect.until.then(() => this.#notify({ kind: 'resumed' })));
         return;
       case 'deadline':
-        this.#deadline.set(effect.afterMs);
+        this.#lifetime.statementEnds(effect.afterMs);
         return;
       case 'cancel-upstream':
         this.#deliverCancel(effect);
@@ -321,7 +323,7 @@ class Drive implements Driven {
         return;
       }
       sessions.add(this.#live(session));
-      this.#endAt(session.endsAtMs);
+      this.#lifetime.endsAt(session.endsAtMs);
       await this.#options.prepare(session.target.name, signIn.part);
       this.#notify({ kind: 'signed-in', session });
     } catch (error) {
@@ -342,7 +344,7 @@ class Drive implements Driven {
     }
     this.#upstream = socket;
     this.#listen('upstream', socket);
-    this.#signOnTimer = setTimeout(() => this.#fail(signOnTooSlow()), signOnTimeoutMs);
+    this.#lifetime.signOnBegins();
     this.#notify({ kind: 'connected' });
   }
 
@@ -388,13 +390,6 @@ class Drive implements Driven {
       .finally(() => this.#notify({ kind: 'cancel-delivered' }));
   }
 
-  #endAt(endsAtMs: number): void {
-    clearTimeout(this.#timer);
-    const leftMs = Math.max(endsAtMs - Date.now(), 0);
-    const next = leftMs > maxTimerMs ? () => this.#endAt(endsAtMs) : () => this.end('the identity of this session has expired');
-    this.#timer = setTimeout(next, Math.min(leftMs, maxTimerMs));
-  }
-
   end(reason: string): void {
     if (this.#heldOperation !== undefined) this.#session?.cancelHold(this.#heldOperation, reason);
     this.#notify({ kind: 'end', fault: new GatewayFault('session-ended', { publicMessage: `session ended: ${reason}` }) });
@@ -425,17 +420,14 @@ class Drive implements Driven {
   /** What was written before goes out first; what waits for a record that does not become durable does not keep the session open. */
   #close(reason: string): void {
     this.#closing = true;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#finish(reason), closeTimeoutMs);
+    this.#lifetime.closes(reason);
     this.#outbox.whenEmpty(() => this.#finish(reason));
   }
 
   #finish(reason: string): void {
     if (this.#finished) return;
     this.#finished = true;
-    clearTimeout(this.#signOnTimer);
-    clearTimeout(this.#timer);
-    this.#deadline.stop();
+    this.#lifetime.stop();
     this.#unregisterCancel?.();
     this.#flushForwarded();
     const sockets = [this.#client, ...(this.#upstream === undefined ? [] : [this.#upstream])];
@@ -471,17 +463,4 @@ class Drive implements Driven {
   }
 }
 
-function signOnTooSlow(): GatewayFault {
-  return new GatewayFault('upstream-unavailable', {
-    publicMessage: 'the target accepted the connection and then said nothing',
-    hint: 'Try again in a moment.',
-  });
-}
-
-const signInTimeoutMs = 60_000;
-/** From the connection to the target until it gives out its cancel key. */
-const signOnTimeoutMs = 30_000;
-/** Less than the five seconds within which a session that an operator ends is over. */
-const closeTimeoutMs = 4_000;
 const maxBacklogBytes = 256 * 1024;
-const maxTimerMs = 2 ** 31 - 1;
