@@ -9,7 +9,7 @@ export interface CadenceParts {
   readonly lock: WriterLock;
   readonly publisher: Publisher;
   readonly retryMs: number;
-  /** The log at a moment between two batches, with everything flushed; with `tiled`, up to the last full tile. */
+  /** The log at this moment, flushed; with `tiled`, up to the last full tile. */
   readonly snapshot: (tiled: boolean) => Promise<Snapshot>;
   /** Another process has the lock. */
   readonly onLost: () => void;

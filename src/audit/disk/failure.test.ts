@@ -87,6 +87,70 @@ for (const durability of ['disk', 'process'] as const) {
   });
 }
 
+test('with "process", records go on while a checkpoint waits for its flush, by writes that may wait as well', async () => {
+  const { disk, log } = await openWatched({ segmentBytes: 1_500 }, 'process');
+  await fill(log, 0, 5);
+  const flush = Promise.withResolvers<void>();
+  const entered = Promise.withResolvers<void>();
+  const write = Promise.withResolvers<void>();
+  const isFirst = once();
+  disk.gate = (call, path) => {
+    if (!JOURNAL.test(path)) return undefined;
+    if (call === 'write') return write.promise;
+    if (call !== 'datasync' || !isFirst()) return undefined;
+    entered.resolve();
+    return flush.promise;
+  };
+  const signed = log.checkpoint();
+  await entered.promise;
+  const sequence = log.append(note('e5'));
+  const written = log.durable(sequence);
+  await turn();
+  assert.equal(log.durableCount, 5, 'a write that the system takes at once would stop all sessions for as long as the disk takes');
+  write.resolve();
+  await written;
+  // On to the next segment, for which the flush under way needs the file that it began with.
+  const more = Promise.all([fill(log, 6, 20), turn().then(() => fill(log, 20, 40))]);
+  for (let i = 0; i < 3; i++) await turn();
+  flush.resolve();
+  assert.equal((await signed).split('\n')[1], '5');
+  await more;
+  await log.close();
+  assert.ok((await disk.list(`${ROOT}/journal`)).length > 1);
+  assert.deepEqual(events(await checkFolder(disk.afterCrash('machine'))), numbered(40));
+});
+
+for (const busy of [false, true]) {
+  test(`with "process", a checkpoint's flush that fails ${busy ? 'while a batch is on its way ' : ''}denies at once, and the log resumes by itself`, async () => {
+    const { disk, log, healthy, seen } = await openWatched({}, 'process');
+    await fill(log, 0, 5);
+    const flush = Promise.withResolvers<void>();
+    const entered = Promise.withResolvers<void>();
+    const write = Promise.withResolvers<void>();
+    disk.gate = (call, path) => {
+      if (!JOURNAL.test(path)) return undefined;
+      if (call === 'datasync') entered.resolve();
+      return call === 'datasync' ? flush.promise : write.promise;
+    };
+    const refused = assert.rejects(log.checkpoint(), isUnavailable);
+    await entered.promise;
+    const on = busy ? log.durable(log.append(note('e5'))) : undefined;
+    await turn();
+    disk.gate = () => undefined;
+    flush.reject(failure('EIO'));
+    await refused;
+    write.resolve();
+    await on;
+    await turn();
+    assert.throws(() => log.append(note('refused')), isUnavailable);
+    assert.match(seen[0]!.reason, busy ? /checkpoint cannot be written/ : /journal cannot be written/);
+    await healthy();
+    await fill(log, log.durableCount, 8);
+    await log.close();
+    assert.deepEqual(events(await checkFolder(disk.afterCrash('machine'))), numbered(8));
+  });
+}
+
 test('it does not resume onto a journal that lost what was acknowledged', async () => {
   const { disk, log, seen } = await openWatched();
   await fill(log, 0, 4);

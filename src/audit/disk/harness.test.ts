@@ -164,6 +164,12 @@ export class MemoryDisk implements FileSystem {
   }
 
   #openFile(path: string, file: File): OpenFile {
+    let isClosed = false;
+    // A call that was under way when the file was closed may as well not have begun.
+    const enter = async (call: DiskCall): Promise<void> => {
+      await this.#enter(call, path);
+      if (isClosed) throw failure('EBADF');
+    };
     const put = (bytes: Uint8Array, position: number): number => {
       const taken = Math.min(bytes.byteLength, this.takes);
       this.takes = Infinity;
@@ -180,26 +186,31 @@ export class MemoryDisk implements FileSystem {
         return put(bytes, position);
       },
       write: async (bytes, position) => {
-        await this.#enter('write', path);
+        await enter('write');
         return put(bytes, position);
       },
       read: async (into, position) => {
-        await this.#enter('read', path);
+        await enter('read');
         return file.bytes.copy(into, 0, position);
       },
       datasync: async () => {
         const bytes = Buffer.from(file.bytes);
-        await this.#enter('datasync', path);
+        await enter('datasync');
         file.durable = bytes;
       },
       truncate: async (length) => {
-        await this.#enter('truncate', path);
+        await enter('truncate');
         const cut = Buffer.alloc(length);
         file.bytes.copy(cut);
         file.bytes = cut;
       },
-      stat: async () => ({ size: file.bytes.byteLength, links: file.links }),
-      close: async () => {},
+      stat: async () => {
+        if (isClosed) throw failure('EBADF');
+        return { size: file.bytes.byteLength, links: file.links };
+      },
+      close: async () => {
+        isClosed = true;
+      },
     };
   }
 }

@@ -5,7 +5,7 @@ import type { FileSystem, OpenFile } from './file-system.ts';
 import { writeAll } from './file-system.ts';
 
 /**
- * The journal's segments, the last of which is written. One call at a time. Any error leaves the journal unusable until `reopen`, which goes back to
+ * The journal's segments, the last of which is written. One call at a time, but that a flush may be under way beside others. Any error leaves the journal unusable until `reopen`, which goes back to
  * what was acknowledged: after a failed write or flush nothing is known of the bytes behind it, and the descriptor is not asked again.
  */
 export class Journal {
@@ -21,6 +21,10 @@ export class Journal {
   /** How much of it has been flushed. */
   #flushed: number;
   #slow = false;
+  /** A flush under way; never rejects. */
+  #flushing: Promise<void> | undefined;
+  /** Why it failed. */
+  #failure: Error | undefined;
 
   private constructor(disk: FileSystem, folder: string, segmentBytes: number, state: JournalState, file: OpenFile) {
     this.#disk = disk;
@@ -52,6 +56,7 @@ export class Journal {
    * while the disk works.
    */
   async write(batch: Batch, flush: boolean): Promise<void> {
+    this.#check();
     if (this.#isFull) await this.#rotate(batch.first);
     const bytes = this.#framesOf(batch);
     await this.#put(bytes);
@@ -73,7 +78,8 @@ export class Journal {
    * writes the batch from its beginning.
    */
   writeNow(batch: Batch): boolean {
-    if (this.#isFull || this.#slow || batch.length > MAX_WRITE_NOW_BYTES) return false;
+    if (this.#isFull || this.#isSlow || batch.length > MAX_WRITE_NOW_BYTES) return false;
+    this.#check();
     const bytes = this.#framesOf(batch);
     if (this.#file.writeNow(bytes, this.#end) < bytes.byteLength) return false;
     batch.hash();
@@ -81,17 +87,43 @@ export class Journal {
     return true;
   }
 
-  /** Flushes what was written without; fails where the file has lost its name, for then nobody will find what it holds. */
+  /**
+   * Flushes what is acknowledged at the moment of the call, and fails where the file has lost its name, for then nobody will find what it holds. Batches may be
+   * written meanwhile. A failure is told to the calls that follow as well, until `reopen`.
+   */
   async flush(): Promise<void> {
-    if (this.#flushed !== this.#end) {
-      await this.#file.datasync();
-      this.#flushed = this.#end;
+    this.#check();
+    const flushed = this.#flush(this.#file, this.#end);
+    this.#flushing = flushed.catch((error: Error) => {
+      this.#failure = error;
+    });
+    try {
+      await flushed;
+    } finally {
+      this.#flushing = undefined;
     }
-    if ((await this.#file.stat()).links === 0) throw new Error('the journal was deleted while it was open');
+  }
+
+  /** What a flush failed with. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #flush(file: OpenFile, end: number): Promise<void> {
+    if (this.#flushed !== end) {
+      await file.datasync();
+      if (file === this.#file) this.#flushed = end;
+    }
+    if ((await file.stat()).links === 0) throw new Error('the journal was deleted while it was open');
   }
 
   /** Opens the segment anew, checks that all that was acknowledged is there, and cuts off the rest. */
   async reopen(): Promise<void> {
+    await this.#flushing;
     await this.#file.close().catch(() => {});
     const path = segmentPath(this.#folder, this.#segments.at(-1)!);
     this.#file = await this.#disk.open(path);
@@ -109,6 +141,7 @@ export class Journal {
     await this.#file.datasync();
     await this.#disk.syncFolder(this.#folder);
     this.#flushed = this.#end;
+    this.#failure = undefined;
   }
 
   /** Deletes segments all of whose records lie below `sequence`; never the open one. */
@@ -120,6 +153,7 @@ export class Journal {
   }
 
   async close(): Promise<void> {
+    await this.#flushing;
     await this.#file.close();
   }
 
@@ -128,8 +162,13 @@ export class Journal {
    * make a writer wait.
    */
   async #put(bytes: Uint8Array): Promise<void> {
-    const now = bytes.byteLength <= MAX_WRITE_NOW_BYTES && !this.#slow ? this.#file.writeNow(bytes, this.#end) : 0;
+    const now = bytes.byteLength <= MAX_WRITE_NOW_BYTES && !this.#isSlow ? this.#file.writeNow(bytes, this.#end) : 0;
     if (now < bytes.byteLength) await writeAll(this.#file, bytes.subarray(now), this.#end + now);
+  }
+
+  /** A write may have to wait for the disk: the thread of all sessions must not. */
+  get #isSlow(): boolean {
+    return this.#slow || this.#flushing !== undefined;
   }
 
   get #isFull(): boolean {
@@ -149,6 +188,9 @@ export class Journal {
   }
 
   async #rotate(first: number): Promise<void> {
+    await this.#flushing;
+    // The system tells each error once: a flush after one that failed may succeed with a part of the segment missing.
+    this.#check();
     if (this.#flushed !== this.#end) await this.#file.datasync();
     const next = await this.#disk.open(segmentPath(this.#folder, first), 'empty');
     try {
@@ -164,6 +206,7 @@ export class Journal {
     this.#end = 0;
     this.#flushed = 0;
     this.#records = 0;
+    await this.#flushing;
     await full.close();
   }
 }

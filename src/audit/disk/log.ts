@@ -88,7 +88,6 @@ export class LogWriter implements AuditPort {
   #lazy: NodeJS.Timeout | undefined;
   #busy = false;
   #busySince = 0;
-  #snapshotWanted: (PromiseWithResolvers<Snapshot> & { readonly tiled: boolean }) | undefined;
   readonly #cadence: CheckpointCadence;
   #retry: NodeJS.Timeout | undefined;
   readonly #timers: readonly NodeJS.Timeout[];
@@ -262,8 +261,10 @@ export class LogWriter implements AuditPort {
     this.#work().then(
       () => {
         this.#busy = false;
-        if (this.#refusing !== undefined && !this.#failed && !this.#closed) this.#refuse(undefined);
-        if (this.#awaited || this.#snapshotWanted !== undefined) this.#schedule();
+        this.#failIfFlushFailed();
+        if (this.#failed) return;
+        if (this.#refusing !== undefined && !this.#closed) this.#refuse(undefined);
+        if (this.#awaited) this.#schedule();
         else if (this.#filling.count > 0) this.#scheduleLazily();
       },
       (error: unknown) => {
@@ -278,7 +279,7 @@ export class LogWriter implements AuditPort {
     const { durability, journal } = this.#parts;
     const batch = this.#filling;
     if (durability !== 'process' || batch.count === 0 || batch.bodies.length > 0 || this.#refusing !== undefined) return false;
-    if (this.#snapshotWanted !== undefined || this.#queue.length > 0 || !journal.writeNow(batch)) return false;
+    if (this.#queue.length > 0 || !journal.writeNow(batch)) return false;
     this.#enqueue();
     this.#queue.shift();
     this.#settle(batch);
@@ -288,10 +289,6 @@ export class LogWriter implements AuditPort {
   async #work(): Promise<void> {
     if (this.#filling.count > 0) this.#enqueue();
     await this.#drain();
-    if (this.#snapshotWanted === undefined) return;
-    await this.#parts.journal.flush();
-    this.#snapshotWanted.resolve(this.#parts.publisher.snapshot(this.#snapshotWanted.tiled));
-    this.#snapshotWanted = undefined;
   }
 
   #enqueue(): void {
@@ -363,8 +360,6 @@ export class LogWriter implements AuditPort {
       const fault = unavailable(reason, cause);
       for (const batch of this.#queue) batch.reject(fault);
       this.#filling.reject(fault);
-      this.#snapshotWanted?.reject(fault);
-      this.#snapshotWanted = undefined;
     }
     this.#report();
   }
@@ -381,13 +376,24 @@ export class LogWriter implements AuditPort {
     if (!this.#failed && tree.size !== publisher.published.size) this.#cadence.signSoon();
   }
 
-  /** Taken between two batches, with everything flushed. */
+  /** All that is acknowledged at this moment, flushed when it resolves. Records go on to be written meanwhile. */
   async #snapshot(tiled: boolean): Promise<Snapshot> {
     if (this.#failed) throw unavailable(this.#refusing!);
-    this.#snapshotWanted = { ...Promise.withResolvers<Snapshot>(), tiled };
-    const { promise } = this.#snapshotWanted;
-    this.#schedule();
-    return promise;
+    const { journal, publisher } = this.#parts;
+    const snapshot = publisher.snapshot(tiled);
+    try {
+      await journal.flush();
+    } catch (error) {
+      this.#failIfFlushFailed();
+      throw error;
+    }
+    return snapshot;
+  }
+
+  /** A flush beside the batches has failed; where a batch is on its way, that is looked at when it has arrived. */
+  #failIfFlushFailed(): void {
+    const { failure } = this.#parts.journal;
+    if (failure !== undefined && !this.#busy && !this.#failed) this.#fail(failure);
   }
 
   /** Another process writes this log: not one more byte from here. */
