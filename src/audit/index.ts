@@ -174,6 +174,7 @@ const DEFAULT_LIMITS: LogLimits = {
   checkpointRecords: 1_000,
   checkpointMs: 10_000,
   checkpointSpacingMs: 1_000,
+  waitingBundles: 16,
   stallMs: 700,
   retryMs: 1_000,
   segmentBytes: 16 * 1024 * 1024,

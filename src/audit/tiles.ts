@@ -21,7 +21,8 @@ export function tilePath(level: number | 'entries', index: number, width: number
 export class EntryBundles {
   readonly #full: EntryBundle[] = [];
   /** Memory of bundles that are stored. */
-  #spare: Buffer[] = [];
+  readonly #spare: Buffer[] = [];
+  #wanted = 0;
   #index: number;
   #bytes: Buffer = sharedMemory(INITIAL_BYTES);
   #length = 0;
@@ -63,8 +64,9 @@ export class EntryBundles {
     for (const { bytes } of this.#full.splice(0, count)) {
       if (bytes.buffer.byteLength <= MAX_SPARE_BYTES) this.#spare.push(Buffer.from(bytes.buffer));
     }
-    // As many as will be wanted until the next time; none where the log rests.
-    this.#spare.length = Math.min(this.#spare.length, count);
+    // As many as may be wanted until the next time; none where the log rests.
+    this.#wanted = Math.max(count, this.#wanted >> 1);
+    this.#spare.length = Math.min(this.#spare.length, this.#wanted);
   }
 
   /** What is gathered of the bundle that is not full, if anything. Its bytes are good until that bundle was full and is forgotten. */

@@ -10,7 +10,8 @@ export class MerkleTree {
   readonly #full: HashTile[] = [];
   readonly #edge: Uint8Array[] = [];
   /** Memory of tiles that are stored. */
-  #spare: Uint8Array[] = [];
+  readonly #spare: Uint8Array[] = [];
+  #wanted = 0;
   #size: number;
 
   /** An empty tree; or, with `edge`, one of `size` leaves whose partial tiles, by level from 0, are the given ones. */
@@ -90,8 +91,9 @@ export class MerkleTree {
   /** The oldest `count` full tiles are on disk now, and nobody reads their bytes here any more: later tiles are made in that memory. */
   forgetStored(count: number): void {
     for (const { bytes } of this.#full.splice(0, count)) this.#spare.push(bytes);
-    // As many as will be wanted until the next time; none where the log rests.
-    this.#spare.length = Math.min(this.#spare.length, count);
+    // As many as may be wanted until the next time; none where the log rests.
+    this.#wanted = Math.max(count, this.#wanted >> 1);
+    this.#spare.length = Math.min(this.#spare.length, this.#wanted);
   }
 
   /** The tile if it is still in memory (its bytes may run on behind `width`); the caller must not keep or change it. */

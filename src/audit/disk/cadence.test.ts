@@ -11,12 +11,15 @@ test('a checkpoint of all records that is asked for while another is under way c
   const parts = {
     journal: { deleteBelow: () => Promise.resolve() },
     lock: { isHeld: () => Promise.resolve(true) },
-    publisher: { publish: () => published.promise },
-    retryMs: 1,
-    snapshot: (tiled: boolean) => {
-      taken.push(tiled);
-      return Promise.resolve({ size: 0 } as Snapshot);
+    publisher: {
+      publish: () => published.promise,
+      snapshot: (tiled: boolean) => {
+        taken.push(tiled);
+        return { size: 0 } as Snapshot;
+      },
     },
+    retryMs: 1,
+    flushed: <Taken>(take: () => Taken) => Promise.resolve(take()),
     onLost: () => {},
     onChange: () => {},
   };

@@ -2,15 +2,15 @@ import { GatewayFault } from '../../core/fault.ts';
 import { TILE_HASHES } from '../tiles.ts';
 import type { Journal } from './journal.ts';
 import type { WriterLock } from './lock.ts';
-import type { Publisher, Snapshot } from './publish.ts';
+import type { Publisher } from './publish.ts';
 
 export interface CadenceParts {
   readonly journal: Journal;
   readonly lock: WriterLock;
   readonly publisher: Publisher;
   readonly retryMs: number;
-  /** The log at this moment, flushed; with `tiled`, up to the last full tile. */
-  readonly snapshot: (tiled: boolean) => Promise<Snapshot>;
+  /** Takes something of the log at once; resolves with it when what was acknowledged at that moment is flushed. */
+  readonly flushed: <Taken>(take: () => Taken) => Promise<Taken>;
   /** Another process has the lock. */
   readonly onLost: () => void;
   /** `failure` may be another one now. */
@@ -54,10 +54,23 @@ export class CheckpointCadence {
     return this.#sign(false);
   }
 
+  /** Stores full bundles and tiles ahead of the next checkpoint, in the background, unless that or a checkpoint is under way or the last one failed. */
+  storeSoon(): void {
+    if (this.#running || this.#stopped || this.failure !== undefined) return;
+    const { flushed, publisher } = this.#parts;
+    void this.#inTurn(async () => publisher.store(await flushed(() => publisher.filled()))).catch(() => {});
+  }
+
   #sign(tiled: boolean): Promise<string> {
-    const turn = this.#last.then(() => this.#signNow(tiled));
-    this.#last = turn.catch(() => {});
-    return turn;
+    const { flushed, journal, publisher } = this.#parts;
+    return this.#inTurn(async () => {
+      const state = await flushed(() => publisher.snapshot(tiled));
+      const note = await publisher.publish(state);
+      await journal.deleteBelow(Math.floor(state.size / TILE_HASHES) * TILE_HASHES);
+      this.#signedAt = performance.now();
+      this.failure = undefined;
+      return note;
+    });
   }
 
   /** No more in the background. */
@@ -66,8 +79,14 @@ export class CheckpointCadence {
     clearTimeout(this.#retry);
   }
 
-  async #signNow(tiled: boolean): Promise<string> {
-    const { journal, lock, onChange, onLost, publisher, retryMs, snapshot } = this.#parts;
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(() => this.#attempt(work));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #attempt<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { lock, onChange, onLost, retryMs } = this.#parts;
     this.#running = true;
     this.#again = false;
     try {
@@ -75,12 +94,7 @@ export class CheckpointCadence {
         onLost();
         throw new Error('another process has taken the audit log');
       }
-      const state = await snapshot(tiled);
-      const note = await publisher.publish(state);
-      await journal.deleteBelow(Math.floor(state.size / TILE_HASHES) * TILE_HASHES);
-      this.#signedAt = performance.now();
-      this.failure = undefined;
-      return note;
+      return await work();
     } catch (error) {
       const detail = `the checkpoint cannot be written: ${error instanceof GatewayFault ? error.detail : (error as Error).message}`;
       this.failure = detail;

@@ -236,6 +236,41 @@ test('a failing checkpoint is visible, is tried again, and stops appends before 
   assert.equal(checked.signed, 12);
 });
 
+test('bundles that cannot be stored ahead of a checkpoint are visible as a checkpoint that fails, and come with the next', async () => {
+  const { disk, log, healthy, seen } = await openWatched({ waitingBundles: 1, unsignedRecords: 400 });
+  let broken = true;
+  disk.before = failing('write', /tile/, () => broken, 'ENOSPC');
+  await fill(log, 0, 300);
+  while (seen.length === 0) await turn();
+  assert.match(seen[0]!.reason, /checkpoint cannot be written/);
+  await fill(log, 300, 400);
+  assert.throws(() => log.append(note('refused')), isUnavailable);
+  broken = false;
+  await healthy();
+  await fill(log, 400, 600);
+  await log.close();
+  const checked = await checkFolder(disk.afterCrash('machine'));
+  assert.deepEqual(events(checked), numbered(600));
+  assert.equal(checked.signed, 600);
+});
+
+test('a failing checkpoint is not hidden by bundles that can be stored', async () => {
+  const { disk, log, healthy, seen } = await openWatched({ waitingBundles: 1, retryMs: 20 });
+  let broken = true;
+  disk.before = failing('write', /checkpoints$/, () => broken, 'ENOSPC');
+  await fill(log, 0, 10);
+  await assert.rejects(log.checkpoint(), isUnavailable);
+  for (let i = 10; i < 2_000; i += 50) await fill(log, i, i + 50).then(turn);
+  assert.deepEqual(
+    seen.map((health) => health.healthy),
+    [false],
+  );
+  broken = false;
+  await healthy();
+  await log.close();
+  assert.equal((await checkFolder(disk)).signed, 2_010);
+});
+
 test('rotation that fails is repeated', async () => {
   const { disk, log, healthy } = await openWatched({ segmentBytes: 500 });
   await fill(log, 0, 5);

@@ -97,6 +97,37 @@ test('checkpoints that come by count end with a full bundle, so that no partial 
   assert.equal(disk.count('rename', partial), 2);
 });
 
+test('full bundles and tiles are stored ahead of the checkpoint, once their records are on the disk, and not again with it', async () => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk, { durability: 'process', limits: { checkpointRecords: Infinity, waitingBundles: 2 } });
+  const stored = (): string[] =>
+    disk.calls.filter(({ call, path }) => call === 'rename' && /tile\/.*[0-9]$/.test(path)).map(({ path }) => path);
+  await fill(log, 0, 300);
+  for (let i = 0; i < 100; i++) await new Promise(setImmediate);
+  assert.deepEqual(stored(), [], 'one waits for the next');
+  await fill(log, 300, 600);
+  while (disk.count('syncFolder', /tile/) === 0) await new Promise(setImmediate);
+  const ahead = ['entries/000', 'entries/001', '0/000', '0/001'].map((path) => `${ROOT}/tile/${path}`);
+  assert.deepEqual(stored(), ahead);
+
+  const crashed = disk.afterCrash('machine');
+  const again = await openOn(crashed);
+  assert.ok(again.size >= 512, `${again.size} records are left of two stored bundles`);
+  await again.close();
+  assert.equal((await checkFolder(disk)).signed, 0);
+  const events: string[] = [];
+  for await (const { record } of log.query({ order: 'oldest' })) events.push((record as { event?: string }).event ?? '');
+  assert.deepEqual(
+    events,
+    Array.from({ length: 600 }, (_, i) => `e${i}`),
+  );
+
+  await log.checkpoint();
+  assert.deepEqual(stored().slice(0, 5), [...ahead, `${ROOT}/tile/entries/002.p/88`]);
+  await log.close();
+  assert.equal((await checkFolder(disk)).signed, 600);
+});
+
 test('what a checkpoint by count leaves out is signed when its time has come', async () => {
   const disk = new MemoryDisk();
   const log = await openOn(disk, { limits: { checkpointRecords: 256, checkpointMs: 20 } });

@@ -13,7 +13,7 @@ import type { Bodies } from './bodies.ts';
 import { CheckpointCadence } from './cadence.ts';
 import type { Journal } from './journal.ts';
 import type { WriterLock } from './lock.ts';
-import type { Publisher, Snapshot } from './publish.ts';
+import type { Publisher } from './publish.ts';
 
 export interface LogLimits {
   /** Records and bytes that may wait for the disk before appends are refused. */
@@ -26,6 +26,8 @@ export interface LogLimits {
   readonly checkpointMs: number;
   /** but the count alone does not make one sooner than this after the last. */
   readonly checkpointSpacingMs: number;
+  /** So many full bundles do not wait in memory for the next checkpoint, but are stored ahead of it. */
+  readonly waitingBundles: number;
   /** A flush that takes longer counts as a failing disk until it ends. */
   readonly stallMs: number;
   /** How often a failed log tries to resume. */
@@ -107,7 +109,7 @@ export class LogWriter implements AuditPort {
       lock: parts.lock,
       publisher: parts.publisher,
       retryMs,
-      snapshot: (tiled) => this.#snapshot(tiled),
+      flushed: (take) => this.#flushed(take),
       onLost: () => this.#stopForGood(),
       onChange: () => this.#report(),
     });
@@ -320,6 +322,7 @@ export class LogWriter implements AuditPort {
     for (const listener of this.#listeners) listener();
     const due = tree.size - publisher.published.size >= limits.checkpointRecords;
     if (due && this.#cadence.age >= limits.checkpointSpacingMs) this.#cadence.signSoon(true);
+    else if (bundles.full.length >= limits.waitingBundles) this.#cadence.storeSoon();
   }
 
   #fail(error: unknown): void {
@@ -376,18 +379,17 @@ export class LogWriter implements AuditPort {
     if (!this.#failed && tree.size !== publisher.published.size) this.#cadence.signSoon();
   }
 
-  /** All that is acknowledged at this moment, flushed when it resolves. Records go on to be written meanwhile. */
-  async #snapshot(tiled: boolean): Promise<Snapshot> {
+  /** Records go on to be written meanwhile. */
+  async #flushed<Taken>(take: () => Taken): Promise<Taken> {
     if (this.#failed) throw unavailable(this.#refusing!);
-    const { journal, publisher } = this.#parts;
-    const snapshot = publisher.snapshot(tiled);
+    const taken = take();
     try {
-      await journal.flush();
+      await this.#parts.journal.flush();
     } catch (error) {
       this.#failIfFlushFailed();
       throw error;
     }
-    return snapshot;
+    return taken;
   }
 
   /** A flush beside the batches has failed; where a batch is on its way, that is looked at when it has arrived. */

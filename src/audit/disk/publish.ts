@@ -7,14 +7,18 @@ import type { HashTile, MerkleTree } from '../tree.ts';
 import type { FileSystem, WholeFile } from './file-system.ts';
 import { writeAll, writeDurably } from './file-system.ts';
 
+/** Full bundles and tiles that are not stored yet, oldest first. */
+export interface Filled {
+  readonly bundles: readonly EntryBundle[];
+  readonly tiles: readonly HashTile[];
+}
+
 /** What a checkpoint of one size needs on disk, taken at one moment. */
-export interface Snapshot {
+export interface Snapshot extends Filled {
   readonly size: number;
   readonly root: Uint8Array;
-  readonly tiles: readonly HashTile[];
-  readonly fullTiles: number;
-  readonly bundles: readonly EntryBundle[];
-  readonly fullBundles: number;
+  readonly partialBundles: readonly EntryBundle[];
+  readonly partialTiles: readonly HashTile[];
 }
 
 /** The newest signed note, and where the history ends. */
@@ -36,7 +40,7 @@ export class Publisher {
   readonly #bundles: EntryBundles;
   /** Folders that exist, with durable names. */
   readonly #folders = new Set<string>();
-  /** Partial tiles of the snapshot before, which are on disk: those of the upper levels are often the next one's as well. */
+  /** Partial tiles of the checkpoint before, which are on disk: those of the upper levels are often the next one's as well. */
   #partials: ReadonlySet<string> = new Set();
   /** Sizes whose partial tiles may be on disk. */
   #sizes: number[] = [];
@@ -56,38 +60,44 @@ export class Publisher {
     return this.#published;
   }
 
+  filled(): Filled {
+    return { bundles: [...this.#bundles.full], tiles: [...this.#tree.fullTiles] };
+  }
+
   /**
-   * Every record of the tree must be durable at this moment. With `tiled`, and where there is anything new in them, only of the records in full tiles and bundles: it needs
-   * no partial ones at the level of records, which would be written only to be deleted.
+   * With `tiled`, and where there is anything new in them, only of the records in full tiles and bundles: that needs no partial ones at the level of records, which would
+   * be written only to be deleted.
    */
   snapshot(tiled = false): Snapshot {
-    const { fullTiles } = this.#tree;
-    const { full } = this.#bundles;
     const size = tiled && this.#tree.tiled > this.#published.size ? this.#tree.tiled : this.#tree.size;
     const partial = size === this.#tree.tiled ? undefined : this.#bundles.partial();
     return {
+      ...this.filled(),
       size,
       root: this.#tree.root(size),
-      tiles: [...fullTiles, ...this.#tree.partialTiles(size)],
-      fullTiles: fullTiles.length,
-      bundles: partial === undefined ? [...full] : [...full, partial],
-      fullBundles: full.length,
+      partialBundles: partial === undefined ? [] : [partial],
+      partialTiles: this.#tree.partialTiles(size),
     };
   }
 
-  /** The new checkpoint's note, durable; the last one again where nothing was added. */
+  /** Writes full bundles and tiles ahead of the checkpoint that covers them. Their records must be durable. */
+  async store({ bundles, tiles }: Filled): Promise<void> {
+    await this.#writeFiles([...bundles.map(bundleFile), ...tiles.map(tileFile)]);
+    this.#bundles.forgetStored(bundles.length);
+    this.#tree.forgetStored(tiles.length);
+  }
+
+  /** The new checkpoint's note, durable. The records of the snapshot The last one again where nothing was added. */
   async publish(snapshot: Snapshot): Promise<string> {
     if (snapshot.size === this.#published.size && this.#published.note !== '') return this.#published.note;
     this.#sizes.push(snapshot.size);
-    try {
-      await this.#writeFiles(snapshot);
-    } catch (error) {
-      this.#folders.clear();
-      this.#partials = new Set();
-      throw error;
-    }
-    this.#bundles.forgetStored(snapshot.fullBundles);
-    this.#tree.forgetStored(snapshot.fullTiles);
+    const { bundles, partialBundles, partialTiles, tiles } = snapshot;
+    const partials = [...partialBundles.map(bundleFile), ...partialTiles.map(tileFile)].map(({ path }) => path);
+    const files = [...[...bundles, ...partialBundles].map(bundleFile), ...[...tiles, ...partialTiles].map(tileFile)];
+    await this.#writeFiles(files.filter(({ path }) => !this.#partials.has(path)));
+    this.#partials = new Set(partials);
+    this.#bundles.forgetStored(bundles.length);
+    this.#tree.forgetStored(tiles.length);
     const note = this.#signer.sign(snapshot.size, snapshot.root);
     const historyBytes = await this.#appendHistory(note);
     this.#published = { note, size: snapshot.size, historyBytes };
@@ -96,20 +106,23 @@ export class Publisher {
     return note;
   }
 
-  async #writeFiles(snapshot: Snapshot): Promise<void> {
+  /** Paths are relative to the log's folder. */
+  async #writeFiles(files: readonly WholeFile[]): Promise<void> {
     const changed = new Set<string>();
-    const partials = new Set<string>();
-    const files: WholeFile[] = [];
-    for (const tile of [...snapshot.bundles.map((bundle) => ({ ...bundle, level: 'entries' as const })), ...snapshot.tiles]) {
-      const path = join(this.#root, tilePath(tile.level, tile.index, tile.width));
-      if (tile.width < TILE_HASHES) partials.add(path);
-      if (this.#partials.has(path)) continue;
-      await this.#ensureFolder(dirname(path), changed);
-      changed.add(dirname(path));
-      files.push({ path, bytes: tile.bytes });
+    try {
+      const whole: WholeFile[] = [];
+      for (const { bytes, path } of files) {
+        const full = join(this.#root, path);
+        await this.#ensureFolder(dirname(full), changed);
+        changed.add(dirname(full));
+        whole.push({ path: full, bytes });
+      }
+      await this.#disk.writeFiles(whole, [...changed]);
+    } catch (error) {
+      this.#folders.clear();
+      this.#partials = new Set();
+      throw error;
     }
-    await this.#disk.writeFiles(files, [...changed]);
-    this.#partials = partials;
   }
 
   async #ensureFolder(folder: string, changed: Set<string>): Promise<void> {
@@ -154,6 +167,14 @@ export class Publisher {
     this.#folders.delete(folder);
     await this.#disk.remove(folder);
   }
+}
+
+function bundleFile({ bytes, index, width }: EntryBundle): WholeFile {
+  return { path: tilePath('entries', index, width), bytes };
+}
+
+function tileFile({ bytes, index, level, width }: HashTile): WholeFile {
+  return { path: tilePath(level, index, width), bytes };
 }
 
 export const CHECKPOINT_FILE = 'checkpoint';

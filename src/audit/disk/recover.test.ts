@@ -5,7 +5,7 @@ import type { AuditLog } from '../index.ts';
 import type { CheckedLog } from './harness.test.ts';
 import { MemoryDisk, ROOT, checkFolder, fill, note, openOn } from './harness.test.ts';
 
-const LIMITS = { segmentBytes: 12_000, checkpointRecords: Infinity };
+const LIMITS = { segmentBytes: 12_000, checkpointRecords: Infinity, waitingBundles: 1 };
 let parts = 0;
 const SEGMENT = `${ROOT}/journal/0000000000000000.journal`;
 
@@ -59,7 +59,7 @@ test('with durability "process" a crash of the machine leaves at least what was 
     crashes.push({ disk: disk.afterCrash('process'), atLeast: log.durableCount, what: `process, ${what}` });
     crashes.push({ disk: disk.afterCrash('machine', somePart), atLeast: signed, what: `machine, ${what}` });
   };
-  for (let i = 0; i < 200; i += 20) {
+  for (let i = 0; i < 300; i += 20) {
     await fill(log, i, i + 20);
     if (i % 60 !== 0) continue;
     await log.checkpoint();
