@@ -1,0 +1,90 @@
+import { GatewayFault } from '../../core/fault.ts';
+import { isSingleton, spelledOut } from './head-names.ts';
+
+export interface HeaderField {
+  /** Lower case. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Bounds of a head. */
+export const headBounds = {
+  /** Fields, without the pseudo-header fields of HTTP/2. */
+  fields: 100,
+  /** Octets of all names and values. */
+  octets: 32_768,
+} as const;
+
+/**
+ * Names and values in turn, as a list of fields in the same order: never an object, in which `__proto__` would be lost and others joined. Faults:
+ *
+ * - `protocol-violation`: a name that is no token (RFC 9110 section 5.1); a value with anything but visible ASCII and single spaces and tabs inside of it. So there
+ *   is no CR, LF or NUL, no folded line, and no octet from 0x80, which some servers take for a line's end (0x85) and others for Latin-1 or UTF-8.
+ * - `protocol-violation`: what may stand there once is there twice, or in a spelling of its own (`Content_Length`); two spellings of one name.
+ * - `limit-exceeded`: `headBounds`.
+ */
+export function readFields(rawHeaders: readonly string[]): readonly HeaderField[] {
+  if (rawHeaders.length % 2 !== 0) throw violation('a field has no value');
+  if (rawHeaders.length / 2 > headBounds.fields) throw overBound(headBounds.fields, 'fields');
+  const fields: HeaderField[] = [];
+  let octets = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const sent = rawHeaders[at]!;
+    const value = rawHeaders[at + 1]!;
+    octets += sent.length + value.length;
+    if (octets > headBounds.octets) throw overBound(headBounds.octets, 'octets');
+    if (!isToken(sent)) throw violation('the name of a field is not a token');
+    if (!isFieldValue(value)) throw violation('the value of a field has a character that may not be there');
+    fields.push({ name: sent.toLowerCase(), value });
+  }
+  refuseTwins(fields);
+  return fields;
+}
+
+/** RFC 9110 section 5.6.2. */
+export function isToken(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
+}
+
+/** The members of a comma-separated list (RFC 9110 section 5.6.1), in lower case, over all fields of this name. Empty members are none. */
+export function listOf(fields: readonly HeaderField[], name: string): readonly string[] {
+  return fields
+    .filter((field) => field.name === name)
+    .flatMap(({ value }) => value.split(','))
+    .map((member) => member.trim().toLowerCase())
+    .filter((member) => member !== '');
+}
+
+export function violation(problem: string): GatewayFault {
+  return new GatewayFault('protocol-violation', { publicMessage: `the head of the request is not accepted: ${problem}` });
+}
+
+function refuseTwins(fields: readonly HeaderField[]): void {
+  const spellings = new Map<string, string>();
+  for (const { name } of fields) {
+    const spelled = spelledOut(name);
+    const before = spellings.get(spelled);
+    if (isSingleton(spelled)) {
+      if (name !== spelled) throw violation(`a field is spelled almost like ${spelled}`);
+      if (before !== undefined) throw violation(`${spelled} is given twice`);
+    } else if (before !== undefined && before !== name) {
+      throw violation('two fields have names that are one to some servers');
+    }
+    spellings.set(spelled, name);
+  }
+}
+
+/** Empty, or visible at both ends. */
+function isFieldValue(value: string): boolean {
+  for (let at = 0; at < value.length; at += 1) {
+    const code = value.charCodeAt(at);
+    const visible = code > 0x20 && code < 0x7f;
+    const inside = (code === 0x20 || code === 0x09) && at > 0 && at < value.length - 1;
+    if (!visible && !inside) return false;
+  }
+  return true;
+}
+
+function overBound(bound: number, unit: string): GatewayFault {
+  return new GatewayFault('limit-exceeded', { publicMessage: `the head of the request has more than ${bound} ${unit}` });
+}
