@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ensureDebian, benchPackages } from '../conformance/parts/debian.ts';
+import { keepAwake } from './parts/awake.ts';
 import { line, progressDone } from './parts/report.ts';
 import { benchPostgres, sections, type Section } from './postgres/index.ts';
 
@@ -15,6 +16,7 @@ const usage = `usage: npm run bench -- postgres [section …] [options]
   --seconds N     how long pgbench runs each time (default 4)
   --json FILE     everything that was measured
   --gateway DIR   measure the gateway of another checkout
+  --awake         keep the cores from going to sleep: waking one takes longer than a statement
   --profile DIR   CPU profiles of the gateway go there (open them in Chrome's developer tools)
 `;
 
@@ -33,6 +35,7 @@ async function main(): Promise<number> {
       seconds: { type: 'string' },
       json: { type: 'string' },
       profile: { type: 'string' },
+      awake: { type: 'boolean', default: false },
       gateway: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -45,6 +48,7 @@ async function main(): Promise<number> {
   }
   ensureDebian(benchPackages);
   const { quick } = values;
+  if (values.awake) closers.push(keepAwake());
   const figures = await benchPostgres({
     quick,
     rounds: Number(values.rounds ?? (quick ? 1 : 3)),
