@@ -16,6 +16,7 @@ import { compilePolicies, createPolicyEngine } from '../src/policy/index.ts';
 import { buildCatalogue } from '../src/protocols/postgres/catalogue-build.ts';
 import * as encode from '../src/protocols/postgres/encode.ts';
 import { createPostgresSession } from '../src/protocols/postgres/index.ts';
+import { noRows, numbered } from '../src/protocols/postgres/testing/bank.ts';
 import { createRecordings } from '../src/recordings/index.ts';
 import { createAnalyser, loadParser } from '../src/sql/postgres/index.ts';
 
@@ -247,21 +248,16 @@ const described = encode.rowDescription([
 const result = [described, encode.dataRow([new TextEncoder().encode('0')]), encode.commandComplete('SELECT 1'), ready];
 const bound = [encode.emptyServerMessage('BindComplete'), ...result];
 const answer = { simple: joined(result), extended: joined([parsed, ...bound]), prepared: joined(bound) };
-const catalogueRows: Parameters<typeof buildCatalogue>[0]['rows'] = {
+const catalogueRows = {
+  ...noRows,
   relations: [
     { oid: 16_400, schema: 'public', name: 'pgbench_accounts', kind: 'r', rowSecurity: false },
     { oid: 16_500, schema: 'public', name: 'ledger', kind: 'r', rowSecurity: false },
   ],
   columns: new Map([
-    [16_400, new Map(['aid', 'bid', 'abalance', 'filler'].map((name, index) => [index + 1, name]))],
+    [16_400, numbered(['aid', 'bid', 'abalance', 'filler'])],
     [16_500, new Map([[1, 'owner']])],
   ]),
-  views: [],
-  inheritance: [],
-  generated: [],
-  userFunctions: [],
-  userOperators: [],
-  textTypes: [],
 };
 
 try {

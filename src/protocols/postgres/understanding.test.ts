@@ -6,7 +6,7 @@ import { createAnalyser, loadParser } from '../../sql/postgres/index.ts';
 import { buildCatalogue, type CatalogueRows } from './catalogue-build.ts';
 import { maskContext, planColumns } from './mask.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
-import { numbered } from './testing/bank.ts';
+import { noRows, numbered } from './testing/bank.ts';
 import { unsettled, withMade } from './unsettled.ts';
 import { understand, type Understanding } from './understanding.ts';
 
@@ -45,15 +45,10 @@ function catalogueOf(
   rest: Partial<CatalogueRows> = {},
   previous?: SchemaCatalogue,
 ): SchemaCatalogue {
-  const rows: CatalogueRows = {
+  const rows = {
+    ...noRows,
     relations: relations.map((one) => one.relation),
     columns: new Map(relations.map((one) => [one.relation.oid, one.columns])),
-    views: [],
-    inheritance: [],
-    generated: [],
-    userFunctions: [],
-    userOperators: [],
-    textTypes: [],
     ...rest,
   };
   return buildCatalogue({ rows, place, classes, analyse, previous });

@@ -3,8 +3,9 @@ import { before, describe, it } from 'node:test';
 import { compileDataClasses } from '../../masking/classes.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { createAnalyser, loadParser } from '../../sql/postgres/index.ts';
-import { buildCatalogue, type CatalogueRows } from './catalogue-build.ts';
+import { buildCatalogue } from './catalogue-build.ts';
 import { maskContext } from './mask.ts';
+import { noRows } from './testing/bank.ts';
 import { understand, type Sight, type Understanding } from './understanding.ts';
 
 before(loadParser);
@@ -38,19 +39,15 @@ const views = [
 ];
 
 function sight(more: Partial<Sight> = {}): Sight {
-  const rows: CatalogueRows = {
+  const rows = {
+    ...noRows,
     relations: [
       settings,
       ...Object.entries(tables).map(([name, oid]) => ({ oid, schema: 'public', name, kind: 'r', rowSecurity: false })),
       ...views.map(({ relation }) => relation),
     ],
-    columns: new Map(),
     views: views.map((one) => one.view),
     inheritance: [{ child: tables.part, parent: tables.parent }],
-    generated: [],
-    userFunctions: [],
-    userOperators: [],
-    textTypes: [],
   };
   const catalogue = buildCatalogue({ rows, place, classes, analyse, previous: undefined });
   return { place, catalogue, masks: maskContext(classes, catalogue, 'taint', new Set()), made: new Set(), ...more };

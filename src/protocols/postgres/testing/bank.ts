@@ -17,7 +17,20 @@ export function bankClasses(crypto: Crypto): DataClasses {
   );
 }
 
+/** A database with nothing in it. */
+export const noRows: CatalogueRows = {
+  relations: [],
+  columns: new Map(),
+  views: [],
+  inheritance: [],
+  generated: [],
+  userFunctions: [],
+  userOperators: [],
+  textTypes: [],
+};
+
 export const bankRows: CatalogueRows = {
+  ...noRows,
   relations: [
     { oid: 20_001, schema: 'public', name: 'customers', kind: 'r', rowSecurity: false },
     { oid: 20_002, schema: 'public', name: 'orders', kind: 'r', rowSecurity: false },
@@ -26,12 +39,6 @@ export const bankRows: CatalogueRows = {
     [20_001, numbered(['id', 'name', 'ssn'])],
     [20_002, numbered(['id', 'amount'])],
   ]),
-  views: [],
-  inheritance: [],
-  generated: [],
-  userFunctions: [],
-  userOperators: [],
-  textTypes: [],
 };
 
 /** A relation's columns as the catalogue has them. */
