@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { startPostgres15 } from '../conformance/parts/postgres15.ts';
 import { createBank } from '../src/cli/demo/bank.ts';
@@ -12,7 +12,8 @@ import { createAnalyser, loadParser } from '../src/sql/postgres/index.ts';
 
 /**
  * How long a session waits for the catalogue after it has defined something: a real PostgreSQL 15, the demo's bank, and the same with
- * 2,000 tables of ten columns and 200 views, half of them on other views. Milliseconds on the wall from the definition's end.
+ * 2,000 tables of ten columns and 200 views, half of them on other views. Milliseconds on the wall from the definition's end. Then, for a reading as
+ * there is one every minute though nothing was defined, how long other sessions wait for their turn: milliseconds of the main thread's CPU.
  *
  *     node bench/postgres-catalogue.ts [readings, 40 where not given]
  */
@@ -84,9 +85,44 @@ async function measure(name: string, prepare: (owner: pg.Client) => Promise<void
     const cpu = ((user + system) / 1000 / times).toFixed(1);
     process.stdout.write(`  after ${what}: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms; CPU of this process ${cpu} ms\n`);
   }
+  const stretches: number[] = [];
+  for (let index = 0; index < 20; index += 1) {
+    await delay(1_200);
+    stretches.push(await longestStretch(() => reader.markStale('relations')));
+  }
+  stretches.sort((a, b) => a - b);
+  process.stdout.write(
+    `  nothing new: longest stretch p50 ${stretches[10]!.toFixed(1)} ms, longest of 20 ${stretches.at(-1)!.toFixed(1)} ms\n`,
+  );
   for (let index = 0; index < readings; index += 1)
     await owner.query(`drop table if exists made_${index}; alter table customers drop added_${index}`);
   await owner.end();
+}
+
+/** Of this thread's CPU time between two turns of the event loop. */
+async function longestStretch(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let isOver = false;
+  let last = threadCpuMs();
+  const ticking = (async () => {
+    // One turn more than the work takes: its end may be a stretch as well.
+    for (let more = true; more;) {
+      more = !isOver;
+      await turn();
+      const now = threadCpuMs();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }
+  })();
+  await work();
+  isOver = true;
+  await ticking;
+  return longest;
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
 }
 
 async function many(owner: pg.Client): Promise<void> {

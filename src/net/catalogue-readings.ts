@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type pg from 'pg';
 import type { CatalogueRows, ViewRow } from '../protocols/postgres/catalogue-build.ts';
 import { catalogueQueries } from './catalogue-queries.ts';
@@ -7,11 +8,13 @@ import { viewOrigins } from './view-origins.ts';
  * The readings of one database's catalogue over one connection. Each is one snapshot, but for views' definitions, which the server writes
  * with the names of the moment. A later one asks only for the columns and views that changed since the one before; a new connection knows
  * nothing, so that nothing lasts from one server, or one life of it, to another.
+ *
+ * Sessions have their turn in between: a large catalogue is taken in by pieces, and what is made of it begins with a turn of its own.
  */
 export class CatalogueReadings {
   readonly #client: pg.Client;
   #since: string | undefined;
-  #columns: ReadonlyMap<number, Columns> = new Map();
+  #columns: Columns = { names: new Map(), types: new Map() };
   #views: ReadonlyMap<number, ViewRow> = new Map();
 
   constructor(client: pg.Client) {
@@ -30,16 +33,17 @@ export class CatalogueReadings {
       hasRules: rules === 't',
       hasTriggers: triggers === 't',
     }));
-    this.#columns = withChanged(this.#columns, answers.columns, relations);
+    this.#columns = await withChanged(this.#columns, answers.columns, relations);
     const views = await this.#describe(answers.views);
     this.#views = new Map(views.map((view) => [view.oid, view]));
     this.#since = /^\d+$/.exec(text(answers.snapshot[0]?.[0]))![0];
     // Nobody has to wait for this.
     this.#client.query('commit').catch(() => {});
+    await turn();
     return {
       relations,
-      columns: new Map([...this.#columns].map(([oid, { names }]) => [oid, names])),
-      columnTypes: new Map([...this.#columns].map(([oid, { types }]) => [oid, types])),
+      columns: this.#columns.names,
+      columnTypes: this.#columns.types,
       views,
       inheritance: answers.inheritance.map(([child, parent]) => ({ child: Number(child), parent: Number(parent) })),
       generated: answers.generated.map(([relation, number, from]) => ({
@@ -83,13 +87,10 @@ export class CatalogueReadings {
   }
 }
 
-function withChanged(
-  known: ReadonlyMap<number, Columns>,
-  rows: readonly Row[],
-  relations: readonly { readonly oid: number }[],
-): ReadonlyMap<number, Columns> {
-  const changed = new Map<number, Columns>();
-  for (const [relation, number, name, type] of rows) {
+async function withChanged(known: Columns, rows: readonly Row[], relations: readonly { readonly oid: number }[]): Promise<Columns> {
+  const changed = new Map<number, { readonly names: Map<number, string>; readonly types: Map<number, number> }>();
+  for (const [index, [relation, number, name, type]] of rows.entries()) {
+    if (index % rowsATurn === rowsATurn - 1) await turn();
     const oid = Number(relation);
     let columns = changed.get(oid);
     if (columns === undefined) changed.set(oid, (columns = { names: new Map(), types: new Map() }));
@@ -97,19 +98,20 @@ function withChanged(
     columns.names.set(Number(number), text(name));
     columns.types.set(Number(number), Number(type));
   }
-  return new Map(
-    relations.map(({ oid }) => {
-      const columns = changed.get(oid) ?? known.get(oid);
-      if (columns === undefined) throw new TypeError(`no columns of relation ${oid}`);
-      return [oid, columns];
-    }),
-  );
+  const all = { names: new Map<number, ReadonlyMap<number, string>>(), types: new Map<number, ReadonlyMap<number, number>>() };
+  for (const { oid } of relations) {
+    const { names = known.names.get(oid), types = known.types.get(oid) } = changed.get(oid) ?? {};
+    if (names === undefined || types === undefined) throw new TypeError(`no columns of relation ${oid}`);
+    all.names.set(oid, names);
+    all.types.set(oid, types);
+  }
+  return all;
 }
 
-/** By attribute number. */
+/** By relation and attribute number. */
 interface Columns {
-  readonly names: Map<number, string>;
-  readonly types: Map<number, number>;
+  readonly names: ReadonlyMap<number, ReadonlyMap<number, string>>;
+  readonly types: ReadonlyMap<number, ReadonlyMap<number, number>>;
 }
 
 type Row = readonly (string | null)[];
@@ -119,5 +121,7 @@ function text(value: string | null | undefined): string {
   return value;
 }
 
+/** A third of a millisecond's work. */
+const rowsATurn = 2_000;
 const beginning = "begin isolation level repeatable read read only; set local search_path = ''";
 const asText = { getTypeParser: () => (value: string) => value };
