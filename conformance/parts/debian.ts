@@ -9,6 +9,8 @@ export const testPackages: readonly string[] = [
   'python3-asyncpg',
   'libpostgresql-jdbc-java',
   'openjdk-17-jdk-headless',
+  'nginx',
+  'haproxy',
 ];
 
 /** What `npm run bench` compares with. */
