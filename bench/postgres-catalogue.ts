@@ -9,6 +9,7 @@ import { compileDataClasses } from '../src/masking/classes.ts';
 import { nodeCrypto } from '../src/net/crypto.ts';
 import { CatalogueReader } from '../src/net/postgres-catalogue.ts';
 import { createAnalyser, loadParser } from '../src/sql/postgres/index.ts';
+import { Definitions } from '../src/protocols/postgres/definitions.ts';
 
 /**
  * How long a session waits for the catalogue after it has defined something: a real PostgreSQL 15, the demo's bank, and the same with
@@ -52,6 +53,7 @@ async function measure(name: string, prepare: (owner: pg.Client) => Promise<void
       new Uint8Array(32).fill(7),
     ),
     analyse: (sql) => analyser.analyse(sql),
+    definitions: new Definitions(),
     report: (what, error) => console.error(what, error),
   });
   const began = performance.now();

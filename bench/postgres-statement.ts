@@ -19,6 +19,7 @@ import { createPostgresSession } from '../src/protocols/postgres/index.ts';
 import { noRows, numbered } from '../src/protocols/postgres/testing/bank.ts';
 import { createRecordings } from '../src/recordings/index.ts';
 import { createAnalyser, loadParser } from '../src/sql/postgres/index.ts';
+import { fixedCatalogue } from '../src/protocols/postgres/testing/fixed-catalogue.ts';
 
 /**
  * What one statement of `pgbench -S` costs in the gateway apart from sockets: framing, analysis, policy, audit (`process`), recording,
@@ -156,9 +157,7 @@ async function openSession(log: AuditLog, records: Records): Promise<{ wire: Wir
       database: 'bench',
       tls: false,
       classes,
-      catalogue: () => catalogue,
-      catalogueStale: async () => {},
-      catalogueMissed: () => {},
+      ...fixedCatalogue(catalogue),
     }),
     reveals: (who, of) => engine.reveals(who, of, classes.names),
     policyVersion: () => engine.version,

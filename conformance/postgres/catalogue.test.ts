@@ -11,6 +11,7 @@ import { CatalogueReader } from '../../src/net/postgres-catalogue.ts';
 import type { CatalogueRows } from '../../src/protocols/postgres/catalogue-build.ts';
 import { createAnalyser, loadParser } from '../../src/sql/postgres/index.ts';
 import { startPostgres15, type Postgres15 } from '../parts/postgres15.ts';
+import { Definitions } from '../../src/protocols/postgres/definitions.ts';
 
 /**
  * A reading asks only for what changed since the one before. Whatever happens in between, it must come to what a connection that knows
@@ -214,6 +215,7 @@ function readerOf(database = 'postgres'): CatalogueReader {
       new Uint8Array(32).fill(7),
     ),
     analyse: (sql) => analyser.analyse(sql),
+    definitions: new Definitions(),
     report: (what, error) => assert.fail(`${what}: ${String(error)}`),
   });
 }

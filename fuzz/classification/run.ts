@@ -19,6 +19,7 @@ import { letThrough, shortfall } from './judge.ts';
 import { changes, observation, type Seen } from './observe.ts';
 import { schema } from './schema.ts';
 import { makeText } from './statements.ts';
+import { Definitions } from '../../src/protocols/postgres/definitions.ts';
 
 /**
  * What the gateway says of a statement against what it does: each runs on a real server, around the gateway, in a transaction that is
@@ -244,6 +245,7 @@ class ClassificationRun {
       connection: { host: '127.0.0.1', port: this.#server.port, user: 'fuzz_owner', password: 'fuzz', database: 'fuzz' },
       classes,
       analyse: (sql) => this.#analyser.analyse(sql),
+      definitions: new Definitions(),
       report: (what, error) => this.#options.progress(`${what}: ${String(error)}`),
     });
     await reader.ready();

@@ -77,6 +77,7 @@ function statusOf(code: FaultCode): number {
     case 'approval-expired':
     case 'approval-cancelled':
     case 'approval-required':
+    case 'schema-changed':
       return 409;
     case 'unclassified':
       return 422;

@@ -45,8 +45,8 @@ export type Effect =
     }
   /** Answered by `deadline` after so long, unless another one takes its place; `undefined`: none any more. There is one at a time. */
   | { readonly kind: 'deadline'; readonly afterMs: number | undefined }
-  /** The client's bytes wait until the promise settles; it never rejects. Answered by `resumed`. */
-  | { readonly kind: 'wait'; readonly until: Promise<void> }
+  /** The client's bytes wait until the promise settles, and with `upstream` the target's too; it never rejects. Answered by `resumed`. */
+  | { readonly kind: 'wait'; readonly until: Promise<void>; readonly upstream: boolean }
   /** End the session after everything before it was written. */
   | { readonly kind: 'close'; readonly fault: GatewayFault | undefined };
 

@@ -39,6 +39,8 @@ export type FaultCode =
   | 'reason-required'
   /** The target is read-only, and this would write or might. */
   | 'read-only'
+  /** The schema changed while a statement ran, so that it is not certain what its answer shows. Retryable. */
+  | 'schema-changed'
   /** The client did not encrypt and the listener demands it. */
   | 'encryption-required'
   /** The audit log cannot be written: nothing may take effect. Retryable. */

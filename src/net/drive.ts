@@ -72,6 +72,8 @@ class Drive implements Driven {
   #backlog: Uint8Array[] = [];
   #backlogBytes = 0;
   #waiting = 0;
+  /** What holds the target's answers. */
+  #holding = 0;
   /** What is to be applied; `#at` is the one at hand. */
   readonly #effects: Effect[] = [];
   #at = 0;
@@ -115,7 +117,10 @@ class Drive implements Driven {
     socket.on('error', (error: Error) => this.#sideClosed(side, socket, error.message));
     socket.on('close', () => this.#sideClosed(side, socket, 'connection closed'));
     socket.on('end', () => this.#sideClosed(side, socket, 'connection closed'));
-    socket.on('drain', () => (side === 'client' ? this.#upstream : this.#client)?.resume());
+    socket.on('drain', () => {
+      if (side === 'upstream') this.#client.resume();
+      else if (this.#holding === 0) this.#upstream?.resume();
+    });
   }
 
   #clientBytes(bytes: Uint8Array): void {
@@ -246,7 +251,7 @@ class Drive implements Driven {
         this.#options.cancels.request(effect.key);
         return;
       case 'wait':
-        this.#await(effect.until.then(() => this.#notify({ kind: 'resumed' })));
+        this.#wait(effect.until, effect.upstream);
         return;
       case 'deadline':
         this.#lifetime.statementEnds(effect.afterMs);
@@ -298,6 +303,23 @@ class Drive implements Driven {
   #held(operationId: string, message: string): void {
     this.#heldOperation = operationId;
     this.#notify({ kind: 'held', operationId, message });
+  }
+
+  #wait(until: Promise<void>, upstream: boolean): void {
+    if (upstream) this.#hold(1);
+    this.#await(
+      until.then(() => {
+        if (upstream) this.#hold(-1);
+        this.#notify({ kind: 'resumed' });
+      }),
+    );
+  }
+
+  /** The target is not read from while anything holds its answers. What comes all the same is the session's to keep. */
+  #hold(by: 1 | -1): void {
+    this.#holding += by;
+    if (this.#holding > 0) this.#upstream?.pause();
+    else if (!this.#client.writableNeedDrain) this.#upstream?.resume();
   }
 
   /** Client bytes wait until `work` is done. Its failure ends the session. */

@@ -4,6 +4,7 @@ import { buildCatalogue } from '../protocols/postgres/catalogue-build.ts';
 import type { Place } from '../protocols/postgres/objects.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
 import { ViewLineages } from '../protocols/postgres/view-lineages.ts';
+import type { Definitions, Settlements } from '../protocols/postgres/definitions.ts';
 import { unsettled, type Unsettled } from '../protocols/postgres/unsettled.ts';
 import type { DataClasses } from '../masking/classes.ts';
 import { CatalogueConnection, unavailable } from './catalogue-connection.ts';
@@ -16,6 +17,8 @@ export interface CatalogueSource {
   readonly classes: DataClasses;
   readonly analyse: (sql: string) => Analysis;
   readonly report: (what: string, error: unknown) => void;
+  /** Of this database, by whatever target. */
+  readonly definitions: Definitions;
 }
 
 /**
@@ -27,14 +30,20 @@ export class CatalogueReader {
   readonly #connection: CatalogueConnection;
   readonly #lineages = new ViewLineages();
   #current: SchemaCatalogue | undefined;
-  #stale: Unsettled | undefined;
+  /** What had been settled when the reading of `#current` began, and when the one began that goes on. */
+  #seen: Settlements;
+  #seeing: Settlements;
   #reading: Promise<void> | undefined;
   #again = false;
   #readAt = 0;
+  /** Readings begun, and the number of the last one that came to its end. */
+  #begun = 0;
+  #done = 0;
 
   constructor(source: CatalogueSource) {
     this.#source = source;
     this.#connection = new CatalogueConnection(source.connection);
+    this.#seen = this.#seeing = source.definitions.settlements;
   }
 
   /** Waits for the first snapshot. Throws `upstream-unavailable`, or `upstream-refused` where the target refuses the gateway. */
@@ -45,19 +54,38 @@ export class CatalogueReader {
   /** The newest snapshot, marked as unsettled while a newer one is wanted. */
   current(): SchemaCatalogue {
     if (this.#current === undefined) throw unavailable('no snapshot yet');
-    if (Date.now() - this.#readAt > maxAgeMs) this.#refresh();
-    return this.#stale === undefined ? this.#current : unsettled(this.#current, this.#stale);
+    const { settlements } = this.#source.definitions;
+    if (this.#seen === settlements) {
+      if (Date.now() - this.#readAt > maxAgeMs) this.#refresh();
+      return this.#current;
+    }
+    const isWanted = this.#seeing === settlements ? Date.now() - this.#readAt > missedAfterMs : !this.#again;
+    if (isWanted && (this.#seeing !== settlements || this.#reading === undefined)) this.#refresh();
+    return unsettled(this.#current, this.#seen.code === settlements.code ? 'relations' : 'code');
   }
 
   /** Something was defined: what is known is not believed until it was read again. */
   markStale(what: Unsettled): Promise<void> {
-    if (this.#stale !== 'code') this.#stale = what;
+    this.#source.definitions.settle(what);
     this.#refresh();
+    return this.settled();
+  }
+
+  /** Until nothing is being read, or that takes too long. */
+  settled(): Promise<void> {
     return Promise.race([this.#whenRead(), delay(waitMs, undefined, { ref: false })]);
   }
 
-  async #whenRead(): Promise<void> {
-    while (this.#reading !== undefined) await this.#reading.catch(() => {});
+  /** A snapshot of which no part was read before now; undefined where there is none in time. */
+  async afterwards(): Promise<SchemaCatalogue | undefined> {
+    const before = this.#begun;
+    this.#refresh();
+    await Promise.race([this.#whenRead(before), delay(waitMs, undefined, { ref: false })]);
+    return this.#done > before ? this.#current : undefined;
+  }
+
+  async #whenRead(before = Number.POSITIVE_INFINITY): Promise<void> {
+    while (this.#reading !== undefined && this.#done <= before) await this.#reading.catch(() => {});
   }
 
   /** A name was not found: perhaps it is new. */
@@ -85,10 +113,13 @@ export class CatalogueReader {
   }
 
   async #readOnce(): Promise<void> {
-    const { classes, place, analyse } = this.#source;
+    const { classes, place, analyse, definitions } = this.#source;
+    const seeing = (this.#seeing = definitions.settlements);
+    const number = (this.#begun += 1);
     const rows = await this.#connection.read();
     this.#current = buildCatalogue({ rows, place, classes, analyse, previous: this.#current, lineages: this.#lineages });
-    if (!this.#again) this.#stale = undefined;
+    this.#seen = seeing;
+    this.#done = number;
   }
 }
 

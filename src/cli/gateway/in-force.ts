@@ -4,6 +4,7 @@ import { nodeCrypto } from '../../net/crypto.ts';
 import { compilePolicies, createPolicyEngine, type PolicyEngine, type PolicySet } from '../../policy/index.ts';
 import { createAnalyser } from '../../sql/postgres/index.ts';
 import type { Analysis } from '../../sql/statement.ts';
+import { DefinitionBook } from './definition-book.ts';
 import { Targets } from './targets.ts';
 
 /** A configuration that was checked and is ready to come into force. */
@@ -22,6 +23,7 @@ export class InForce {
   readonly policy: PolicyEngine;
   readonly #analyser = createAnalyser({ maxShapes: 10_000 });
   readonly #maskingKey: Uint8Array;
+  readonly definitions = new DefinitionBook();
   readonly #report: (what: string, error: unknown) => void;
   #config: Config;
   #targets: Targets;
@@ -74,7 +76,8 @@ export class InForce {
   }
 
   #newTargets(config: Config): Targets {
-    return new Targets(config, { maskingKey: this.#maskingKey, analyse: (sql) => this.analyse(sql), report: this.#report });
+    const analyse = (sql: string): Analysis => this.analyse(sql);
+    return new Targets(config, { maskingKey: this.#maskingKey, analyse, report: this.#report, definitions: this.definitions });
   }
 }
 

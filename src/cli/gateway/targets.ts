@@ -6,13 +6,15 @@ import { compileDataClasses, type DataClasses } from '../../masking/classes.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { CatalogueReader } from '../../net/postgres-catalogue.ts';
 import type { UpstreamAddress } from '../../net/upstream.ts';
-import type { PostgresTarget } from '../../protocols/postgres/index.ts';
+import type { Definitions, PostgresTarget } from '../../protocols/postgres/index.ts';
 import type { Analysis } from '../../sql/statement.ts';
+import { abandon, type DefinitionBook } from './definition-book.ts';
 
 export interface TargetsOptions {
   readonly maskingKey: Uint8Array;
   readonly analyse: (sql: string) => Analysis;
   readonly report: (what: string, error: unknown) => void;
+  readonly definitions: DefinitionBook;
 }
 
 /** The targets of one configuration, with their catalogues. A reload makes a new one; open sessions keep theirs. */
@@ -46,6 +48,10 @@ export class Targets {
       classes: this.classes,
       catalogue: (database) => this.#reader(name, database).current(),
       catalogueStale: (database, what) => this.#reader(name, database).markStale(what),
+      catalogueSettled: (database) => this.#reader(name, database).settled(),
+      catalogueAfterwards: (database) => this.#reader(name, database).afterwards(),
+      definitions: (database) => this.#definitions(name, database),
+      definitionAbandoned: (database, definition) => abandon(this.#definitions(name, database), definition),
       catalogueMissed: (database) => this.#reader(name, database).missed(),
     };
   }
@@ -96,6 +102,11 @@ export class Targets {
     return target;
   }
 
+  #definitions(name: string, database: string): Definitions {
+    const { host, port } = this.#target(name).upstream;
+    return this.#options.definitions.of(`${host}:${port}/${database}`);
+  }
+
   #reader(name: string, database: string): CatalogueReader {
     const key = `${name}/${database}`;
     const known = this.#catalogues.get(key);
@@ -107,6 +118,7 @@ export class Targets {
       classes: this.classes,
       analyse: this.#options.analyse,
       report: this.#options.report,
+      definitions: this.#definitions(name, database),
     });
     this.#catalogues.set(key, reader);
     return reader;

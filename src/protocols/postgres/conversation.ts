@@ -2,6 +2,9 @@ import type { Effect, OpenSession } from '../../core/effect.ts';
 import type { GatewayFault } from '../../core/fault.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { Completion } from '../../core/operation.ts';
+import { Defining } from './defining.ts';
+import type { Definitions, Settlements } from './definitions.ts';
+import { Doubts } from './doubts.ts';
 import type { PostgresEnvironment, PostgresTarget } from './environment.ts';
 import { ExpectedQueue, type Running } from './expected.ts';
 import { faultMessage, notice } from './fault.ts';
@@ -29,14 +32,16 @@ export class Conversation {
   readonly expected = new ExpectedQueue();
   readonly reasons: Reasons;
   readonly stopping: Stopping;
+  /** Of every session of this database. */
+  readonly definitions: Definitions;
+  readonly defining: Defining;
+  readonly doubts: Doubts;
   /** The server's last word on the transaction (trap 5). */
   transaction: TransactionStatus = 'I';
   /** The operation that is copying in or out, as the server said. */
   copying: { readonly direction: 'in' | 'out'; readonly running: Running } | undefined;
   /** After an error in an extended cycle: the client's messages up to its Sync mean nothing any more, at the server too. */
   skipping = false;
-  /** The client's messages wait for something that is not the target's answer (`wait`). */
-  paused = false;
   /**
    * Values in place of pseudonyms were bound, and their portals may still be there: until the transaction has ended, what the server says
    * beside its answers may repeat them (CONTEXT of an error, the plan that `auto_explain` sends when a portal is dropped).
@@ -61,6 +66,8 @@ export class Conversation {
   readonly #made = new Set<string>();
   #views = noViewChanges;
   #notices: Uint8Array[] = [];
+  #waits = 0;
+  #settlements: Settlements;
 
   constructor(parts: {
     environment: PostgresEnvironment;
@@ -85,6 +92,43 @@ export class Conversation {
     // The target's own database, however it was named, is one and the same to policy and data classes.
     const database = parts.database === own ? undefined : parts.database;
     this.#place = { target: name, database, databaseName: database ?? own };
+    this.definitions = parts.target.definitions(this.#place.databaseName);
+    this.#settlements = this.definitions.settlements;
+    this.defining = new Defining(this);
+    this.doubts = new Doubts(this);
+  }
+
+  get databaseName(): string {
+    return this.#place.databaseName;
+  }
+
+  /** The client's messages wait for something that is not the target's answer. */
+  get paused(): boolean {
+    return this.#waits > 0;
+  }
+
+  /**
+   * True where the client's next message waits until what others have defined was read: once for each definition, and not where this session
+   * may hold a lock that the reading waits for.
+   */
+  waitsForOthers(): boolean {
+    const { settlements } = this.definitions;
+    if (this.#settlements === settlements || this.transaction !== 'I' || !this.expected.isEmpty) return false;
+    this.#settlements = settlements;
+    const latest = (this.#latest ??= this.target.catalogue(this.#place.databaseName));
+    if (latest.isUnsettled !== true) return false;
+    this.wait(this.target.catalogueSettled(this.#place.databaseName));
+    return true;
+  }
+
+  /** Pauses the client, and with `upstream` the target's answers, until `until` has settled; it never rejects. */
+  wait(until: Promise<void>, upstream = false): void {
+    this.#waits += 1;
+    this.out.push({ kind: 'wait', until, upstream });
+  }
+
+  resumed(): void {
+    this.#waits -= 1;
   }
 
   /**
@@ -101,11 +145,27 @@ export class Conversation {
       this.#made.clear();
       this.#views = noViewChanges;
     }
+    this.#sight = this.#sightOn(latest, changed);
+    this.#sightOf = { catalogue: latest, policy, changed };
+    this.#understood = new WeakMap();
+    return this.#sight;
+  }
+
+  /** What a statement that is being answered means by another catalogue than the one that it was judged by. */
+  understandBy(
+    catalogue: SchemaCatalogue,
+    { analysis }: PreparedStatement,
+  ): { readonly sight: Sight; readonly understanding: Understanding } {
+    const sight = this.#sightOn(catalogue, this.#unsettled);
+    return { sight, understanding: understand(analysis, sight, this.names) };
+  }
+
+  #sightOn(latest: SchemaCatalogue, changed: Unsettled | undefined): Sight {
     const base = changed === undefined ? latest : unsettled(latest, changed);
     const catalogue = this.#made.size === 0 ? base : withMade(base, latest);
     const revealed = this.environment.reveals(this.session.principal, this.session.target);
     const masks = maskContext(this.target.classes, catalogue, this.session.target.masking, revealed);
-    this.#sight = {
+    return {
       place: this.#place,
       catalogue,
       masks,
@@ -113,9 +173,6 @@ export class Conversation {
       views: this.#views,
       readOnly: this.session.target.readOnly === true,
     };
-    this.#sightOf = { catalogue: latest, policy, changed };
-    this.#understood = new WeakMap();
-    return this.#sight;
   }
 
   /** The understanding of a statement, made once for each sight. Statements that run others by name are never kept. */
@@ -142,17 +199,29 @@ export class Conversation {
 
   /**
    * The transaction ended: what it defined is for everyone to see, and the catalogue is read again. The client waits for that, so that
-   * its next statement is understood with what it has just defined.
+   * its next statement is understood with what it has just defined. What cannot concern others leaves their view of it alone.
    */
   settled(): void {
     if (this.#unsettled === undefined) return;
-    this.paused = true;
-    this.out.push({ kind: 'wait', until: this.target.catalogueStale(this.#place.databaseName, this.#unsettled) });
+    if (!this.defining.concernsOthers) {
+      const read = this.target.catalogueAfterwards(this.#place.databaseName);
+      this.wait(read.then((catalogue) => this.#readOwn(catalogue)));
+      return;
+    }
+    this.defining.settled(this.#unsettled);
+    this.wait(this.target.catalogueStale(this.#place.databaseName, this.#unsettled));
     this.#unsettled = undefined;
     this.#sight = undefined;
     this.#latest = undefined;
     // The catalogue that is there now is the one that has not seen it yet.
     this.#sightOf = { catalogue: this.target.catalogue(this.#place.databaseName), policy: '', changed: undefined };
+  }
+
+  #readOwn(catalogue: SchemaCatalogue | undefined): void {
+    if (catalogue === undefined || this.transaction !== 'I' || this.expected.defines !== 'nothing') return;
+    this.#unsettled = undefined;
+    this.#sight = undefined;
+    this.#latest = undefined;
   }
 
   forward(bytes: Uint8Array, grant: Grant): void {

@@ -3,6 +3,7 @@ import type { Principal } from '../../core/principal.ts';
 import type { Target } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import type { Analysis } from '../../sql/statement.ts';
+import type { Definition, Definitions } from './definitions.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
 import type { Unsettled } from './unsettled.ts';
 
@@ -42,6 +43,16 @@ export interface PostgresTarget {
    * takes too long; never rejects.
    */
   catalogueStale(database: string, what: Unsettled): Promise<void>;
+  /** Resolves when a catalogue that is not believed was read again, or when that takes too long; never rejects. */
+  catalogueSettled(database: string): Promise<void>;
+  /**
+   * A snapshot of which no part was read before now. Undefined where that takes too long or cannot be done; never rejects.
+   */
+  catalogueAfterwards(database: string): Promise<SchemaCatalogue | undefined>;
+  /** What is being defined in a database of this target, which other targets may reach too. */
+  definitions(database: string): Definitions;
+  /** Whoever was defining is gone, and what was sent may take effect later. */
+  definitionAbandoned(database: string, definition: Definition): void;
   /** A name was not found in it: it may be newer. */
   catalogueMissed(database: string): void;
 }

@@ -3,11 +3,19 @@ import type { Grant } from '../../core/grant.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Allowance } from './allowance.ts';
 import type { FieldDescription, NameSpace } from './messages.ts';
-import type { MaskPlan } from './mask.ts';
+import type { MaskContext, MaskPlan } from './mask.ts';
 import type { Portal, PreparedStatement, SourceText } from './names.ts';
-import type { Understanding } from './understanding.ts';
+import type { Sight, Understanding } from './understanding.ts';
 import { UnseenCode } from './unseen-code.ts';
 import { noViewChanges } from './view-writes.ts';
+
+/** When a statement was judged: before or behind which definitions. */
+export interface Judged {
+  /** The number of the first definition of others that the judgement may not know of (`Definitions`). */
+  readonly at: number;
+  readonly statement: PreparedStatement;
+  readonly sight: Sight;
+}
 
 /** An operation between its grant and its end. */
 export class Running {
@@ -34,12 +42,22 @@ export class Running {
   /** Its answer passed a limit: nothing more of it is shown, and it ends in this. */
   stopped: GatewayFault | undefined = undefined;
   ended = false;
+  /** Undefined: it never runs. */
+  readonly judged: Judged | undefined;
+  /** `Judged.at`, or later where it was looked at again. */
+  judgedAt: number;
+  /** What masks it where that is not from where its session looks now. */
+  masks: MaskContext | undefined = undefined;
+  /** Its current statement has begun to answer: what names mean in it is decided. */
+  isShowing = false;
   #masked: Map<string, number> | undefined = undefined;
 
-  constructor(operation: Operation, grant: Grant, understanding: Understanding) {
+  constructor(operation: Operation, grant: Grant, understanding: Understanding, judged?: Judged) {
     this.operation = operation;
     this.grant = grant;
     this.understanding = understanding;
+    this.judged = judged;
+    this.judgedAt = judged?.at ?? 0;
   }
 
   get id(): string {

@@ -18,7 +18,7 @@ export interface Meaning {
 /** What a statement would mean in a fresh session at the target's own database; without one, what connecting means. Runs nothing. */
 export function explainPostgres(options: {
   readonly statement: string | undefined;
-  readonly target: PostgresTarget;
+  readonly target: Pick<PostgresTarget, 'name' | 'database' | 'classes' | 'catalogue'>;
   readonly masking: MaskingMode;
   readonly readOnly: boolean | undefined;
   readonly revealed: ReadonlySet<string>;

@@ -131,6 +131,11 @@ function word(code: FaultCode, phase: FaultPhase): Wording {
       return beforeSending('42501', "State a reason: a leading comment /* reason: … */, or SET sallyport.reason = '…'.");
     case 'read-only':
       return beforeSending('25006', 'This target is for reading only.');
+    case 'schema-changed':
+      // Whoever sees 40001 runs the same once more, which is for what changed nothing.
+      return phase === 'end'
+        ? refused('08006', 'Connect again; what was running may or may not have taken effect.')
+        : refused('40001', 'Run it again.');
     case 'audit-unavailable':
       return refused('53000', 'The audit log cannot be written, so nothing may take effect. Retry in a few seconds.');
     case 'recording-unavailable':

@@ -6,6 +6,7 @@ import type { PostgresTarget } from './environment.ts';
 import { catalogue, classes, error, fresh, joined } from './fixture.test.ts';
 import type { TestGateway } from './testing/gateway.ts';
 import { transcript } from './testing/transcript.ts';
+import { fixedCatalogue } from './testing/fixed-catalogue.ts';
 
 const settings = [
   encode.parameterStatus('client_encoding', 'UTF8'),
@@ -186,9 +187,7 @@ function connected(target: Partial<PostgresTarget> = {}): TestGateway {
     database: 'orders',
     tls: false,
     classes,
-    catalogue: () => catalogue,
-    catalogueStale: async () => {},
-    catalogueMissed: () => undefined,
+    ...fixedCatalogue(catalogue),
     ...target,
   };
   const gateway = fresh({ environment: { target: () => whole } });

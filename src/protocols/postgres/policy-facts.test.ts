@@ -46,14 +46,9 @@ describe('the fact cascade', () => {
 function factsOf(statement: string) {
   const target = {
     name: 'orders',
-    user: 'gateway',
-    password: undefined,
     database: 'orders',
-    tls: false,
     classes,
     catalogue: () => catalogue,
-    catalogueStale: async () => {},
-    catalogueMissed: () => {},
   };
   return explainPostgres({ statement, target, masking: 'taint', readOnly: false, revealed: new Set(), analyse }).facts;
 }

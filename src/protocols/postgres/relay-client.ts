@@ -1,5 +1,5 @@
 import type { Outcome } from '../../core/effect.ts';
-import { GatewayFault } from '../../core/fault.ts';
+import { GatewayFault, toFault } from '../../core/fault.ts';
 import type { Conversation } from './conversation.ts';
 import { Cycle } from './cycle.ts';
 import { decodeClient } from './decode.ts';
@@ -29,6 +29,8 @@ export class ClientRelay {
   readonly #cycle: Cycle;
   readonly #earlier: EarlierAnswers;
   #terminated = false;
+  /** What becomes of the statement that waits for `paused` to end. */
+  #resumption: (() => void) | undefined;
 
   constructor(talk: Conversation) {
     this.#talk = talk;
@@ -40,6 +42,7 @@ export class ClientRelay {
   pump(): void {
     const { clientFramer } = this.#talk;
     while (!this.#door.isWaiting && !this.#terminated && !this.#talk.paused && !this.#talk.stopping.isActive) {
+      if (clientFramer.unreadBytes > 0 && this.#talk.waitsForOthers()) return;
       const copyIn = this.#talk.copying?.direction === 'in';
       if (this.#earlier.areAwaited) {
         const bytes = this.#earlier.take(copyIn);
@@ -151,10 +154,12 @@ export class ClientRelay {
         const refusal = bound instanceof GatewayFault ? bound : this.#door.strictRefusal(understanding, fields);
         this.#door.ask(asked, refusal, true, (operation, grant) => {
           const started = this.#door.start(operation, grant, understanding);
-          if (bound === undefined || bound instanceof GatewayFault)
-            this.#talk.forward(this.#restated(understanding) ? encode.query('') : view, grant);
-          else for (const bytes of bound) this.#talk.forward(bytes, grant);
-          this.#talk.expected.push({ kind: 'query', running: started, bound: Array.isArray(bound) });
+          this.#announced(started, view, true, (own) => {
+            if (bound === undefined || bound instanceof GatewayFault)
+              this.#talk.forward(this.#restated(understanding) ? encode.query('') : own, grant);
+            else for (const bytes of bound) this.#talk.forward(bytes, grant);
+            this.#talk.expected.push({ kind: 'query', running: started, bound: Array.isArray(bound) });
+          });
         });
       };
       if (understanding.needsFields && understanding.refusal === undefined) this.#door.probe(text, understanding, run);
@@ -289,6 +294,10 @@ export class ClientRelay {
   }
 
   #run(portal: Portal, started: Running, view: Uint8Array): void {
+    this.#announced(started, view, false, (own) => this.#send(portal, started, own));
+  }
+
+  #send(portal: Portal, started: Running, view: Uint8Array): void {
     if (!this.#cycle.willBeDescribed(portal) && this.#door.mayMask(started.understanding)) {
       // Rows come without a description unless someone asks for it: then the gateway does.
       this.#extended({ kind: 'describe-portal', portal, hidden: true }, encode.describe('P', portal.name), started.grant);
@@ -303,6 +312,30 @@ export class ClientRelay {
       this.#talk.housekeep(encode.emptyClientMessage('Flush'));
     this.#restated(started.understanding);
     this.#extended({ kind: 'execute', running: started, portal }, view, started.grant);
+  }
+
+  /** What others may see by it, they know of before it goes. */
+  #announced(started: Running, view: Uint8Array, simple: boolean, then: (view: Uint8Array) => void): void {
+    const announced = this.#talk.defining.begin(started.understanding);
+    if (announced === undefined) {
+      then(view);
+      return;
+    }
+    const own = view.slice();
+    this.#talk.wait(
+      announced.then(
+        () => void (this.#resumption = () => this.#door.resumed(started, () => then(own))),
+        (error: unknown) => void (this.#resumption = () => this.#door.withdrawn(started, toFault(error), simple)),
+      ),
+    );
+  }
+
+  /** What was waited for has come. */
+  resumed(): void {
+    if (this.#talk.paused) return;
+    const resumption = this.#resumption;
+    this.#resumption = undefined;
+    resumption?.();
   }
 
   /** True where the statement states the session's reason: it holds from here on, and the target is not told. */

@@ -6,7 +6,7 @@ import * as encode from './encode.ts';
 import type { Expected, Running } from './expected.ts';
 import { faultFields, faultMessage } from './fault.ts';
 import { checkPinned, type UpstreamReady } from './login.ts';
-import { isPlain, maskFields, maskNotification, maskParameterStatus } from './mask.ts';
+import { isPlain, maskFields, maskNotification, maskParameterStatus, type MaskFacts } from './mask.ts';
 import { HEADER_BYTES, SERVER_TAG, type FieldDescription, type ServerMessage } from './messages.ts';
 import type { ClientRelay } from './relay-client.ts';
 import { ReportedSettings } from './reported-settings.ts';
@@ -39,10 +39,10 @@ export class UpstreamRelay {
   }
 
   receive(): void {
-    const { upstreamFramer, stopping } = this.#talk;
+    const { upstreamFramer, stopping, doubts, expected } = this.#talk;
     this.#rows.begin();
     try {
-      for (;;) {
+      while (!doubts.holds(expected.head)) {
         const begun = upstreamFramer.remaining;
         const found = upstreamFramer.next(this.#rows.table());
         if (found === undefined) break;
@@ -151,7 +151,7 @@ export class UpstreamRelay {
       case 'ParameterStatus': {
         checkPinned(message.name, message.value, this.#talk.session.target);
         const { masks } = this.#talk.sight();
-        const isKnown = this.#settings.isKnown(message.name, message.value, isPlain(masks, factsOf(head)));
+        const isKnown = this.#settings.isKnown(message.name, message.value, isPlain(masks, this.#factsOf(head)));
         const value = maskParameterStatus(masks, message.name, message.value, isKnown);
         if (message.name === 'application_name') this.#talk.reasons.applicationBecame(isKnown ? message.value : '');
         if (value === message.value) this.#output.tell(this.#talk.upstreamFramer.view());
@@ -183,6 +183,7 @@ export class UpstreamRelay {
         if (fields === null) throw unexpected('NoData', head);
         head.running.plan = this.#rows.plan(head.running, fields, undefined);
         head.running.described = true;
+        head.running.isShowing = true;
         this.#output.passOf(head.running);
         return;
       default:
@@ -196,6 +197,7 @@ export class UpstreamRelay {
     if (!running.described && running.stopped === undefined) running.rows += rowsOf(tag);
     running.copied = 0;
     running.described = false;
+    running.isShowing = false;
     if (running.plan !== undefined) this.#rows.done(running.plan);
     running.plan = undefined;
     const effects = running.understanding.statements[running.completed]?.sessionEffects ?? [];
@@ -306,13 +308,20 @@ export class UpstreamRelay {
     if (head?.kind !== 'probe') this.#output.pass();
     if (head === undefined) return;
     this.#pop(head);
+    this.#talk.defining.ready(status);
     if (head.kind === 'query') this.#complete(head.running, head.running.errorCode === undefined ? 'succeeded' : 'failed');
     if (needsFence) stopping.fence(true);
   }
 
   #maskFields(fields: ReadonlyMap<string, string>, head: Expected | undefined): ReadonlyMap<string, string> {
     const lookedUp = this.#talk.lookedUp || isBound(head) || (head?.kind === 'bind' && head.portal.looksUp === true);
-    return maskFields(this.#talk.sight().masks, factsOf(head), fields, lookedUp);
+    return maskFields(this.#talk.sight().masks, this.#factsOf(head), fields, lookedUp);
+  }
+
+  #factsOf(head: Expected | undefined): MaskFacts | undefined {
+    if (head?.kind !== 'query' && head?.kind !== 'execute') return undefined;
+    const { maskFacts } = head.running.understanding;
+    return this.#talk.doubts.isIn(head.running) ? { ...maskFacts, beyond: true, opaque: true } : maskFacts;
   }
 
   /** `answered`: false where the server passes over it. */
@@ -324,8 +333,4 @@ export class UpstreamRelay {
 
 function isBound(head: Expected | undefined): boolean {
   return head?.kind === 'query' && head.bound;
-}
-
-function factsOf(head: Expected | undefined) {
-  return head?.kind === 'query' || head?.kind === 'execute' ? head.running.understanding.maskFacts : undefined;
 }

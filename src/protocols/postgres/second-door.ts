@@ -4,7 +4,7 @@ import type { Operation } from '../../core/operation.ts';
 import { allowanceOf } from './allowance.ts';
 import { resultFields, type Conversation } from './conversation.ts';
 import * as encode from './encode.ts';
-import { Running, type Expected } from './expected.ts';
+import { Running, type Expected, type Judged } from './expected.ts';
 import { planColumns } from './mask.ts';
 import type { FieldDescription } from './messages.ts';
 import { runsByName, type PreparedStatement } from './names.ts';
@@ -20,6 +20,8 @@ export class SecondDoor {
   cycleIsOpen = false;
   readonly #talk: Conversation;
   #awaiting: { readonly operationId: string; readonly resume: (outcome: Outcome) => void } | undefined;
+  /** The statement that passes, and when it was judged. */
+  #judged: Judged | undefined;
   /** The gateway's own question to the server which the message at hand waits for. */
   #asking: { readonly entry: Expected; readonly resume: (answered: boolean) => void } | undefined;
 
@@ -50,8 +52,10 @@ export class SecondDoor {
   /** Analysis and understanding, or the refusal that takes the statement's place. */
   understood(statement: PreparedStatement, simple: boolean, then: (understanding: Understanding) => void): void {
     let understanding: Understanding;
+    const at = this.#talk.definitions.mark();
     try {
       understanding = this.#talk.understand(statement);
+      this.#judged = { at, statement, sight: this.#talk.sight() };
     } catch (error) {
       this.refuseUnknown(statement.text, toFault(error), simple);
       return;
@@ -103,9 +107,22 @@ export class SecondDoor {
     this.#talk.lastGrant = grant;
     if (understanding.runsUnseen) this.#talk.names.ranUnseen();
     if (understanding.mayShadow) this.#talk.shadowed = true;
-    const started = new Running(operation, grant, understanding);
+    const started = new Running(operation, grant, understanding, this.#judged);
     started.allowance = allowanceOf(this.#talk.session.limits.inForce, understanding);
     return started;
+  }
+
+  /** What was granted a while ago goes now, unless an earlier statement of its cycle has failed: then the server would pass over it. */
+  resumed(started: Running, go: () => void): void {
+    if (this.#talk.skipping) this.#talk.complete(started, 'cancelled');
+    else go();
+  }
+
+  /** It was granted and cannot go after all. */
+  withdrawn(started: Running, fault: GatewayFault, simple: boolean): void {
+    started.reason = fault.publicMessage;
+    this.#talk.complete(started, 'cancelled');
+    if (!this.#talk.skipping) this.#refuse(started.id, fault, simple);
   }
 
   /** In place of what was refused goes a statement that no server accepts; its error becomes the refusal. */

@@ -138,8 +138,10 @@ class PostgresSession implements WireSession {
   #resume(): readonly Effect[] {
     const ready = this.#ready;
     if (ready === undefined) return [];
-    ready.talk.paused = false;
-    ready.client.pump();
+    ready.talk.resumed();
+    ready.client.resumed();
+    // What was held of the target's answers, and then the client's messages.
+    ready.upstream.receive();
     return ready.talk.take();
   }
 
@@ -169,6 +171,9 @@ class PostgresSession implements WireSession {
     this.#ended = true;
     const ready = this.#ready;
     if (ready === undefined) return [];
+    // What it was defining must not take effect when nobody follows it any more.
+    if (ready.talk.defining.isOpen) ready.talk.stopping.cancel();
+    ready.talk.defining.abandon();
     if (this.#clientFramer.atBoundary) ready.talk.housekeep(encode.emptyClientMessage('Terminate'));
     return ready.talk.take();
   }
@@ -182,6 +187,7 @@ class PostgresSession implements WireSession {
       ];
     // What still runs for an identity that has ended is stopped: the server itself would only notice when it next writes.
     if (!this.#ready.talk.expected.isEmpty) this.#ready.talk.stopping.cancel();
+    this.#ready.talk.defining.abandon();
     this.#ready.talk.end(fault);
     return this.#ready.talk.take();
   }

@@ -137,7 +137,7 @@ export function understand(analysis: Analysis, seen: Sight, named: NamedStatemen
     lookups: lookups.parameters,
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
-    defines: definesOf([...acts.values()]),
+    defines: statements.some(({ kind }) => kind === 'commit-prepared') ? 'code' : definesOf([...acts.values()]),
     makes: statements.flatMap(madeNames),
     viewChanges: changes,
     runsUnseen: opaque || relations.some((relation) => runsCode(relation, sight.catalogue)),

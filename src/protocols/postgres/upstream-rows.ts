@@ -52,6 +52,7 @@ export class UpstreamRows {
     const { bytes, start, end, remaining } = this.#talk.upstreamFramer;
     if (head?.kind === 'query' || head?.kind === 'execute') {
       const { running } = head;
+      running.isShowing = true;
       if (this.isHidden(running)) return;
       if (!fits(running, counted, end - start + remaining, this.#left)) {
         const cut = fitting(bytes, start, end, begun, running, this.#left);
@@ -71,6 +72,7 @@ export class UpstreamRows {
     const plan = this.#planOf(head);
     if (plan === undefined) throw unexpected('DataRow without a description', head);
     const { running } = head;
+    running.isShowing = true;
     if (this.isHidden(running)) return;
     const row = this.#talk.upstreamFramer.view();
     if (!fits(running, 1, 0, this.#left)) return this.#stop(running, 1, 0);
@@ -93,8 +95,7 @@ export class UpstreamRows {
 
   /** The plan says of which result the sample is, so that each further result of an operation has a plan of its own. */
   plan(running: Running, fields: readonly FieldDescription[], formats: readonly Format[] | undefined): MaskPlan {
-    const { masks } = this.#talk.sight();
-    const { samplePlan, understanding } = running;
+    const { samplePlan, understanding, masks = this.#talk.sight().masks } = running;
     return (samplePlan === undefined ? this.#descriptions : new Descriptions()).plan(masks, understanding, fields, formats);
   }
 

@@ -8,7 +8,8 @@ import type { MaskingMode } from '../../../core/target.ts';
 import type { DataClasses } from '../../../masking/classes.ts';
 import type { Analysis } from '../../../sql/statement.ts';
 import * as encode from '../encode.ts';
-import type { PostgresEnvironment } from '../environment.ts';
+import type { PostgresEnvironment, PostgresTarget } from '../environment.ts';
+import { fixedCatalogue } from './fixed-catalogue.ts';
 import { createPostgresSession } from '../session.ts';
 import { CLIENT_TAG } from '../messages.ts';
 import type { SchemaCatalogue } from '../schema-catalogue.ts';
@@ -25,6 +26,7 @@ export interface GatewayOptions {
   readonly policy?: (operation: Operation) => 'allow' | 'deny' | 'hold';
   readonly results?: (text: string) => FakeResult;
   readonly environment?: Partial<PostgresEnvironment>;
+  readonly target?: Partial<PostgresTarget>;
   readonly catalogue: SchemaCatalogue;
   readonly classes: DataClasses;
   readonly startup?: readonly { readonly name: string; readonly value: string }[];
@@ -191,7 +193,9 @@ export class TestGateway {
         this.#effects.unshift(...this.#wire.notify({ kind: 'encrypted', side: effect.side, certificate: undefined, alpn: effect.alpn }));
         return;
       case 'wait':
-        this.#effects.unshift(...this.#wire.notify({ kind: 'resumed' }));
+        // What only the client waits for takes no time here.
+        if (effect.upstream) void effect.until.then(() => this.notify({ kind: 'resumed' }));
+        else this.#effects.unshift(...this.#wire.notify({ kind: 'resumed' }));
         return;
       case 'cancel-upstream':
         this.cancels.push(effect.packet);
@@ -283,9 +287,9 @@ export class TestGateway {
         database: 'orders',
         tls: false,
         classes,
-        catalogue: () => catalogue,
+        ...fixedCatalogue(catalogue),
         catalogueStale: async (_database, what) => void this.staleMarks.push(what),
-        catalogueMissed: () => undefined,
+        ...this.#options.target,
       }),
       reveals: () => new Set(this.#options.revealed),
       policyVersion: () => this.policyVersion,
