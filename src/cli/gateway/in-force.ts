@@ -23,14 +23,20 @@ export class InForce {
   readonly policy: PolicyEngine;
   readonly #analyser = createAnalyser({ maxShapes: 10_000 });
   readonly #maskingKey: Uint8Array;
-  readonly definitions = new DefinitionBook();
+  readonly definitions: DefinitionBook;
   readonly #report: (what: string, error: unknown) => void;
   #config: Config;
   #targets: Targets;
   #tls: SecureContext | undefined;
 
   /** Throws a `PolicyLoadError`, or what a certificate that is none makes of it. */
-  constructor(config: Config, maskingKey: Uint8Array, report: (what: string, error: unknown) => void) {
+  constructor(
+    config: Config,
+    maskingKey: Uint8Array,
+    report: (what: string, error: unknown) => void,
+    definitions: DefinitionBook = new DefinitionBook(),
+  ) {
+    this.definitions = definitions;
     this.#maskingKey = maskingKey;
     this.#report = report;
     this.#config = config;

@@ -23,6 +23,8 @@ export class Definitions {
   readonly #announce: ((definition: Definition) => Promise<void>) | undefined;
   readonly #over: (definition: Definition, what: Unsettled | undefined) => void;
   readonly #open = new Set<Definition>();
+  /** Those of them that began in this process. */
+  readonly #own = new Set<Definition>();
   #recent: Definition[] = [];
   #count = 0;
   #settlements: Settlements = { relations: 0, code: 0 };
@@ -53,17 +55,25 @@ export class Definitions {
 
   /** Nothing of it may be forwarded before `announced` has resolved; undefined: it may be at once. */
   begin(footprint: Footprint, by: object): { readonly definition: Definition; readonly announced: Promise<void> | undefined } {
+    const definition = this.beginElsewhere(footprint, by);
+    this.#own.add(definition);
+    return { definition, announced: this.#announce?.(definition) };
+  }
+
+  /** In another process, which says itself what becomes of it. */
+  beginElsewhere(footprint: Footprint, by: object): Definition {
     const definition = { number: this.#count, footprint, by };
     this.#count += 1;
     this.#open.add(definition);
     this.#recent.push(definition);
     if (this.#recent.length > 2 * mostKept) this.#recent = this.#recent.slice(-mostKept);
-    return { definition, announced: this.#announce?.(definition) };
+    return definition;
   }
 
   /** `what` was settled before this; undefined: it came to nothing. */
   end(definition: Definition, what: Unsettled | undefined): void {
-    if (this.#open.delete(definition)) this.#over(definition, what);
+    this.#open.delete(definition);
+    if (this.#own.delete(definition)) this.#over(definition, what);
   }
 
   /** The definitions that a statement with this mark may not know of; undefined: too many to be remembered. */

@@ -4,6 +4,7 @@ import type { PackedConfig } from '../../../config/index.ts';
 import type { UsageReport } from '../../../core/limits.ts';
 import type { UnmaskedOperation } from '../../../core/operation.ts';
 import type { ApprovalAnswer, HeldOperation, LiveSession } from '../../../core/ports.ts';
+import type { DefinitionBegun, DefinitionOver } from '../definition-book.ts';
 
 /**
  * What a worker does for the primary process. A type, not an interface, as `Channel` asks for its members by name.
@@ -26,6 +27,9 @@ export type WorkerSide = {
   /** What principals used in another worker. */
   usedElsewhere(used: { readonly worker: number; readonly reports: readonly UsageReport[] }): void;
   endedElsewhere(ended: { readonly worker: number }): void;
+  /** A session of another worker is about to define something. Answered: every session here is judged with that in mind. */
+  definitionElsewhere(begun: DefinitionBegun & { readonly worker: number }): void;
+  definitionOverElsewhere(over: DefinitionOver & { readonly worker: number }): void;
   holdAnswered(answered: { readonly hold: number; readonly answer: ApprovalAnswer }): void;
   /** Signs a checkpoint over every record so far; resolves with the note. */
   checkpoint(argument: undefined): Promise<string>;
@@ -44,6 +48,9 @@ export type PrimarySide = {
   status(status: WorkerStatus): void;
   /** What principals used here, for the other workers. */
   used(used: { readonly reports: readonly UsageReport[] }): void;
+  /** A session here is about to define something. Answered when every other worker knows of it. */
+  definitionBegun(begun: DefinitionBegun): Promise<void>;
+  definitionOver(over: DefinitionOver): void;
   /** Not a key of this worker. */
   cancelElsewhere(request: { readonly key: Uint8Array }): void;
   holdRequested(held: PackedHold): Promise<FiledHold>;

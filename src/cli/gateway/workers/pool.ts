@@ -8,6 +8,7 @@ import type { Change, InForce } from '../in-force.ts';
 import type { OperatorLog } from '../log.ts';
 import type { Plane, WorkerUse } from '../plane.ts';
 import { workerLog, type OpenedLog } from './messages.ts';
+import { OpenDefinitions } from './open-definitions.ts';
 import { WorkerProcess } from './worker.ts';
 
 export interface PoolParts {
@@ -29,6 +30,9 @@ export class Pool implements Plane {
   readonly #parts: PoolParts;
   readonly #workers: (WorkerProcess | undefined)[];
   readonly #failures: number[];
+  /** Those that have opened all they need, and serve or are about to. */
+  readonly #opened = new WeakSet<WorkerProcess>();
+  readonly #definitions = new OpenDefinitions((than) => this.#knowing(than));
   /** Sizes of the logs, by worker, as they were put on record last. */
   readonly #witnessed = new Map<number, number>();
   readonly #servers: Server[] = [];
@@ -159,6 +163,8 @@ export class Pool implements Plane {
       used: (from, reports) => {
         for (const other of this.#others(from)) other.usedElsewhere(from.number, reports);
       },
+      definitionBegun: async (from, begun) => this.#definitions.begun(from, begun),
+      definitionOver: (from, over) => this.#definitions.over(from, over),
       report: (what, error) => log.problem(what, error),
     });
     this.#workers[number - 1] = worker;
@@ -173,6 +179,8 @@ export class Pool implements Plane {
     const started = audit.append({ type: 'worker.started', worker: number, log: name, verifier_key: verifierKey, checkpoint });
     await audit.durable(started);
     for (const other of this.#others(worker)) worker.usedElsewhere(other.number, other.openCounted);
+    this.#opened.add(worker);
+    await this.#definitions.tell(worker);
     await worker.serve();
     log.info('worker started', { worker: number, pid: worker.pid });
   }
@@ -181,7 +189,8 @@ export class Pool implements Plane {
     const { audit, log } = this.#parts;
     const { number } = worker;
     if (this.#workers[number - 1] === worker) this.#workers[number - 1] = undefined;
-    for (const other of this.#others(worker)) other.endedElsewhere(number);
+    for (const other of this.#knowing(worker)) other.endedElsewhere(number);
+    this.#definitions.ended(worker);
     if (audit.healthy) audit.append({ type: 'worker.ended', worker: number, reason: how });
     if (this.#closing) return;
     const failures = (this.#failures[number - 1] = (this.#failures[number - 1] ?? 0) + 1);
@@ -262,6 +271,11 @@ export class Pool implements Plane {
 
   #others(than: WorkerProcess): readonly WorkerProcess[] {
     return this.#running().filter((worker) => worker !== than && worker.isServing);
+  }
+
+  /** What the others do may concern them already. */
+  #knowing(than: WorkerProcess): readonly WorkerProcess[] {
+    return this.#running().filter((worker) => worker !== than && this.#opened.has(worker));
   }
 
   #list(): readonly LiveSession[] {

@@ -10,6 +10,7 @@ import { SessionRegistry } from '../../../net/sessions.ts';
 import { loadParser } from '../../../sql/postgres/index.ts';
 import { openDatabase } from '../../../store/index.ts';
 import { DataPath } from '../data-path.ts';
+import { DefinitionBook } from '../definition-book.ts';
 import { InForce, type Change } from '../in-force.ts';
 import { keyFile } from '../key-file.ts';
 import { createLog, type OperatorLog } from '../log.ts';
@@ -26,6 +27,7 @@ import { RemoteDesk } from './remote-desk.ts';
 class Worker {
   readonly #channel: Channel<PrimarySide>;
   readonly #desk: RemoteDesk;
+  readonly #definitions: DefinitionBook;
   readonly #cancels: CancelRegistry;
   readonly #sessions: SessionRegistry;
   /** Operations of each session, as they were told last. */
@@ -45,6 +47,10 @@ class Worker {
       (what, error) => this.#log.problem(what, error),
     );
     this.#desk = new RemoteDesk(this.#channel);
+    this.#definitions = new DefinitionBook({
+      begun: async (definition) => this.#channel.call('definitionBegun', definition),
+      over: (definition) => this.#channel.tell('definitionOver', definition),
+    });
     this.#cancels = new CancelRegistry((key) => this.#channel.tell('cancelElsewhere', { key: Uint8Array.from(key) }));
     this.#sessions = new SessionRegistry({
       opened: ({ id, principal, target, peer, startedAtMs }) => {
@@ -88,7 +94,12 @@ class Worker {
       endSession: ({ session, reason }) => this.#sessions.find(session)?.end(reason),
       cancel: ({ key }) => void this.#cancels.cancel(key),
       usedElsewhere: ({ worker: from, reports }) => this.#now.dataPath.usage.addElsewhere(from, reports, clock.monotonic()),
-      endedElsewhere: ({ worker: ended }) => this.#now.dataPath.usage.endedElsewhere(ended, clock.monotonic()),
+      endedElsewhere: ({ worker: ended }) => {
+        this.#now.dataPath.usage.endedElsewhere(ended, clock.monotonic());
+        this.#definitions.endedElsewhere(ended);
+      },
+      definitionElsewhere: ({ worker: from, ...begun }) => this.#definitions.begunElsewhere(from, begun),
+      definitionOverElsewhere: ({ worker: from, ...over }) => this.#definitions.overElsewhere(from, over),
       holdAnswered: ({ hold, answer }) => this.#desk.answered(hold, answer),
       checkpoint: () => this.#now.audit.checkpoint(),
       query: ({ query, limit }) => this.#query(query, limit),
@@ -103,7 +114,7 @@ class Worker {
     const config = unpackConfig(packed);
     await loadParser();
     const maskingKey = keyFile(join(config.gateway.data, 'keys', 'masking.key'));
-    const inForce = new InForce(config, maskingKey, (what, error) => log.problem(what, error));
+    const inForce = new InForce(config, maskingKey, (what, error) => log.problem(what, error), this.#definitions);
     const { audit, recordings } = await openOwnRecord({ config, worker, policyVersion: () => inForce.policy.version, log });
     const started = audit.append({
       type: 'gateway.started',

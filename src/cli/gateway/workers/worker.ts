@@ -6,6 +6,7 @@ import { packConfig, type Config } from '../../../config/index.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import type { UsageReport } from '../../../core/limits.ts';
 import type { ApprovalPort, LiveSession } from '../../../core/ports.ts';
+import type { DefinitionBegun, DefinitionOver } from '../definition-book.ts';
 import { Channel } from './channel.ts';
 import { Holds } from './holds.ts';
 import { workerLog, type OpenedLog, type OpenedSession, type PrimarySide, type WorkerSide, type WorkerStatus } from './messages.ts';
@@ -19,6 +20,9 @@ export interface WorkerOptions {
   readonly cancelElsewhere: (from: WorkerProcess, key: Uint8Array) => void;
   /** Principals used something of a target, which the other workers are to count. */
   readonly used: (from: WorkerProcess, reports: readonly UsageReport[]) => void;
+  /** Something is about to be defined in it; resolves when the other workers know of it. */
+  readonly definitionBegun: (from: WorkerProcess, begun: DefinitionBegun) => Promise<void>;
+  readonly definitionOver: (from: WorkerProcess, over: DefinitionOver) => void;
   readonly report: (what: string, error: unknown) => void;
 }
 
@@ -148,6 +152,15 @@ export class WorkerProcess implements NamedLog {
     this.#channel.tell('endedElsewhere', { worker });
   }
 
+  /** Resolves when it knows; rejects where it does not answer. */
+  async definitionElsewhere(worker: number, begun: DefinitionBegun): Promise<void> {
+    await this.#channel.call('definitionElsewhere', { ...begun, worker }, definitionPatienceMs);
+  }
+
+  definitionOverElsewhere(worker: number, over: DefinitionOver): void {
+    this.#channel.tell('definitionOverElsewhere', { ...over, worker });
+  }
+
   cancel(key: Uint8Array): void {
     this.#channel.tell('cancel', { key });
   }
@@ -221,6 +234,8 @@ export class WorkerProcess implements NamedLog {
         }
         this.#options.used(this, reports);
       },
+      definitionBegun: (begun) => this.#options.definitionBegun(this, begun),
+      definitionOver: (over) => this.#options.definitionOver(this, over),
       cancelElsewhere: ({ key }) => this.#options.cancelElsewhere(this, key),
       holdRequested: (packed) => this.#holds.request(packed),
       holdUsed: ({ hold }) => this.#holds.use(hold),
@@ -290,6 +305,8 @@ const startPatienceMs = 10 * 60_000;
 /** A little more than its connections may take to end. */
 const stopPatienceMs = 12_000;
 const exitPatienceMs = 3_000;
+/** Who wants to define something waits so long for a worker that is busy. */
+const definitionPatienceMs = 3_000;
 const queryPatienceMs = 120_000;
 const silenceMs = 3_500;
 const pageRecords = 200;
