@@ -1,6 +1,6 @@
 import type { Conversation } from './conversation.ts';
 import type { Definition } from './definitions.ts';
-import { footprintOf, joined, type Footprint } from './footprint.ts';
+import { joined, type Footprint } from './footprint.ts';
 import type { TransactionStatus } from './messages.ts';
 import type { Understanding } from './understanding.ts';
 import type { Unsettled } from './unsettled.ts';
@@ -38,14 +38,12 @@ export class Defining {
   }
 
   /** Just before a statement is forwarded: what has to be waited for first, if anything. Rejects where it must not be forwarded. */
-  begin(understanding: Understanding): Promise<void> | undefined {
-    const own = footprintOf(understanding);
-    const effects = understanding.statements.flatMap(({ sessionEffects }) => sessionEffects);
-    const commits = effects.some(({ kind }) => kind === 'commit');
+  begin({ footprint, ending }: Understanding): Promise<void> | undefined {
+    if (footprint === undefined && ending === undefined) return undefined;
     const isInside = this.#talk.transaction === 'T' && this.#talk.expected.running === 0 && !this.#mayHaveEnded;
-    if (commits || effects.some(({ kind }) => kind === 'rollback')) this.#mayHaveEnded = true;
-    if (own !== undefined) this.#footprint = joined(this.#footprint, own);
-    if (this.#footprint === undefined || !(commits || (own !== undefined && !isInside))) return undefined;
+    if (ending !== undefined) this.#mayHaveEnded = true;
+    if (footprint !== undefined) this.#footprint = joined(this.#footprint, footprint);
+    if (this.#footprint === undefined || !(ending === 'commit' || (footprint !== undefined && !isInside))) return undefined;
     const { definition, announced } = this.#talk.definitions.begin(this.#footprint, this);
     this.#open.push(definition);
     return announced;

@@ -15,8 +15,7 @@ export interface Footprint {
  * Undefined where nobody else's statement can mean anything else afterwards: nothing is defined, or indexes, comments, sequences, roles,
  * things in the session's own `pg_temp`.
  */
-export function footprintOf({ defines, statements }: Understanding): Footprint | undefined {
-  if (defines === 'nothing') return undefined;
+export function footprintOf(statements: readonly Statement[]): Footprint | undefined {
   const parts = statements.flatMap((statement) => statement.acts.flatMap((act) => partOf(act, statement) ?? []));
   const prepared = statements.some(({ kind }) => kind === 'commit-prepared');
   return prepared ? anything : parts.reduce<Footprint | undefined>((sum, part) => joined(sum, part), undefined);

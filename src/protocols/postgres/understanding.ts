@@ -3,6 +3,7 @@ import type { Act, Facts } from '../../core/operation.ts';
 import type { Analysis, QualifiedName, SessionEffect, Statement } from '../../sql/statement.ts';
 import type { CatalogueRelation } from './catalogue.ts';
 import { findLookups, type LookupParameters } from './lookup.ts';
+import { footprintOf, type Footprint } from './footprint.ts';
 import { reachedClasses, type MaskContext, type MaskFacts } from './mask.ts';
 import type { Place } from './objects.ts';
 import type { SchemaCatalogue } from './schema-catalogue.ts';
@@ -40,6 +41,10 @@ export interface Understanding {
   readonly namesUnknown: boolean;
   /** It defines something: the catalogue is read again afterwards. `code`: functions, operators or types may have come with it. */
   readonly defines: 'nothing' | 'relations' | 'code';
+  /** Of which statements of others it changes the meaning, once it is committed; undefined: of none. */
+  readonly footprint: Footprint | undefined;
+  /** A transaction may end with it, for others to see or not. */
+  readonly ending: 'commit' | 'rollback' | undefined;
   /** Names of relations that it makes. */
   readonly makes: readonly string[];
   readonly viewChanges: ViewChanges;
@@ -138,6 +143,8 @@ export function understand(analysis: Analysis, seen: Sight, named: NamedStatemen
     needsFields: sight.masks.mode === 'strict' && classes.length > 0,
     namesUnknown: resolver.unknown,
     defines: statements.some(({ kind }) => kind === 'commit-prepared') ? 'code' : definesOf([...acts.values()]),
+    footprint: footprintOf(statements),
+    ending: endingOf(statements),
     makes: statements.flatMap(madeNames),
     viewChanges: changes,
     runsUnseen: opaque || relations.some((relation) => runsCode(relation, sight.catalogue)),
@@ -211,6 +218,12 @@ function readNames(statement: Statement): readonly QualifiedName[] {
 function definesOf(acts: readonly Act[]): Understanding['defines'] {
   if (acts.some((act) => codeAction.test(act.action))) return 'code';
   return acts.some((act) => definingAction.test(act.action)) ? 'relations' : 'nothing';
+}
+
+function endingOf(statements: readonly Statement[]): Understanding['ending'] {
+  const kinds = new Set(statements.flatMap(({ sessionEffects }) => sessionEffects.map(({ kind }) => kind)));
+  if (kinds.has('commit')) return 'commit';
+  return kinds.has('rollback') ? 'rollback' : undefined;
 }
 
 function madeNames(statement: Statement): readonly string[] {
