@@ -39,7 +39,7 @@ export type FaultCode =
   | 'reason-required'
   /** The target is read-only, and this would write or might. */
   | 'read-only'
-  /** The schema changed while a statement ran, so that it is not certain what its answer shows. Retryable. */
+  /** The schema changed while a statement ran, so that it is not certain what its answer shows; or a change could not be announced. Retryable. */
   | 'schema-changed'
   /** The client did not encrypt and the listener demands it. */
   | 'encryption-required'

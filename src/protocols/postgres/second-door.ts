@@ -9,6 +9,7 @@ import { planColumns } from './mask.ts';
 import type { FieldDescription } from './messages.ts';
 import { runsByName, type PreparedStatement } from './names.ts';
 import { postgresOperation, type Asked } from './operation.ts';
+import { meansTheSame } from './same-meaning.ts';
 import type { Understanding } from './understanding.ts';
 
 /**
@@ -91,10 +92,27 @@ export class SecondDoor {
       operationId: operation.id,
       resume: (outcome) => {
         if (this.#talk.skipping) this.#overtaken(operation, outcome, asked);
-        else if (outcome.kind === 'granted') granted(operation, outcome.grant);
+        else if (outcome.kind === 'granted') this.#granted(operation, outcome.grant, asked, simple, granted);
         else this.#refuse(operation.id, outcome.fault, simple);
       },
     };
+  }
+
+  /** While the answer was awaited, others may have given its names another meaning than the one that was asked about. */
+  #granted(
+    operation: Operation,
+    grant: Running['grant'],
+    { naming, understanding }: Asked,
+    simple: boolean,
+    then: (operation: Operation, grant: Running['grant']) => void,
+  ): void {
+    const judged = this.#judged;
+    const at = this.#talk.definitions.mark();
+    if (naming || understanding === undefined || judged === undefined || judged.at === at) then(operation, grant);
+    else if (meansTheSame(understanding, this.#talk.understand(judged.statement))) {
+      this.#judged = { ...judged, at, sight: this.#talk.sight() };
+      then(operation, grant);
+    } else this.withdrawn(new Running(operation, grant, understanding), changedBefore(), simple);
   }
 
   /** While the answer was awaited an earlier statement of the cycle failed: the server passes over this one, so it is not sent. */
@@ -179,6 +197,12 @@ export class SecondDoor {
     const { masks } = this.#talk.sight();
     return masks.hidden.length > 0 || !masks.detectors.isEmpty || returnsRows(understanding);
   }
+}
+
+function changedBefore(): GatewayFault {
+  return new GatewayFault('schema-changed', {
+    publicMessage: 'another session changed the schema while this waited, and it would mean something else now: it was not sent',
+  });
 }
 
 function returnsRows(understanding: Understanding): boolean {
