@@ -1,4 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  constants,
+  createServer as createServer2,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { Server } from 'node:net';
 import { GatewayFault } from '../../src/core/fault.ts';
 import { checkedHead, type CheckedHead } from '../../src/protocols/http/head.ts';
 import { canonicalTarget, type CanonicalTarget } from '../../src/protocols/http/path.ts';
@@ -12,60 +20,102 @@ export interface Understood {
   readonly body: string | undefined;
 }
 
-/**
- * Node's parser with the checks of `protocols/http` behind it, and nothing else: what a request must pass before the gateway asks policy about it. A
- * connection ends with the first message that is refused.
- */
-export class Front {
-  readonly #understood = new Map<number, Understood[]>();
-  readonly #server = createServer({ maxHeaderSize: 65_536, insecureHTTPParser: false });
+/** Node's parser with the checks of `protocols/http` behind it, and nothing else: what a request must pass before the gateway asks policy about it. */
+export interface Front {
+  /** What was understood of a case, in the order in which it was whole. */
+  understood(number: number): readonly Understood[];
+  close(): Promise<void>;
+}
 
-  constructor() {
-    this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#receive(request, response));
-    this.#server.on('upgrade', (_request: IncomingMessage, socket) => socket.destroy());
-    this.#server.on('connect', (_request: IncomingMessage, socket) => socket.destroy());
-    this.#server.on('clientError', (_error, socket) => socket.destroy());
-    this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => this.#receive(request, response));
-  }
-
-  /** Listens on a Unix socket. */
-  listen(path: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(path, () => resolve());
-    });
-  }
-
-  /** What was understood of a case, in order, up to the first message that was refused. */
-  understood(number: number): readonly Understood[] {
-    return this.#understood.get(number) ?? [];
-  }
-
-  close(): Promise<void> {
-    this.#server.closeAllConnections();
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-    });
-  }
-
-  #receive(request: IncomingMessage, response: ServerResponse): void {
-    const { httpVersion: version, method = '', url = '', rawHeaders } = request;
-    request.on('error', () => {});
+/** On a Unix socket. A connection ends with the first message that is refused. */
+export async function listenHttp1(path: string): Promise<Front> {
+  const server = createServer({ maxHeaderSize: 65_536, insecureHTTPParser: false });
+  const all = new Map<number, Understood[]>();
+  const receive = (request: IncomingMessage, response: ServerResponse): void => {
+    // Parsed before the message ahead of it was refused.
     if (request.socket.destroyed) return;
-    const head = checkedHead({ version, method, target: url, rawHeaders });
-    const target = canonicalTarget(url);
-    if (head instanceof GatewayFault || target instanceof GatewayFault) {
-      // Messages behind it may have been parsed already: a destroyed connection is how they are told.
-      request.socket.destroy();
+    understand(request, response, all, () => request.socket.destroy());
+  };
+  server.on('request', receive);
+  server.on('checkExpectation', receive);
+  server.on('upgrade', (_request, socket) => socket.destroy());
+  server.on('connect', (_request, socket) => socket.destroy());
+  server.on('clientError', (_error, socket) => socket.destroy());
+  await listen(server, path);
+  return {
+    understood: (number) => all.get(number) ?? [],
+    close() {
+      server.closeAllConnections();
+      return closed(server);
+    },
+  };
+}
+
+/** On a Unix socket, unencrypted. A connection ends with the request for `…/last`. */
+export async function listenHttp2(path: string): Promise<Front> {
+  const server = createServer2();
+  const all = new Map<number, Understood[]>();
+  const sessions = new Set<ServerHttp2Session>();
+  const receive = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+    const { session } = response.stream;
+    if (request.url.endsWith('/last')) response.stream.once('close', () => session?.close());
+    understand(request, response, all, () => response.stream.close(constants.NGHTTP2_REFUSED_STREAM));
+  };
+  server.on('request', receive);
+  server.on('checkExpectation', receive);
+  server.on('sessionError', () => {});
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
+  await listen(server, path);
+  return {
+    understood: (number) => all.get(number) ?? [],
+    close() {
+      for (const session of sessions) session.destroy();
+      return closed(server);
+    },
+  };
+}
+
+function understand(
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+  all: Map<number, Understood[]>,
+  refuse: () => void,
+): void {
+  const { httpVersion: version, method = '', url = '', rawHeaders } = request;
+  request.on('error', () => {});
+  const head = checkedHead({ version, method, target: url, rawHeaders });
+  const target = canonicalTarget(url);
+  if (head instanceof GatewayFault || target instanceof GatewayFault) {
+    refuse();
+    return;
+  }
+  let body = '';
+  request.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
+  request.on('end', () => {
+    if (!request.complete) return;
+    // Node compares the two for HTTP/1 only.
+    if (head.body.kind === 'length' && head.body.octets !== body.length) {
+      refuse();
       return;
     }
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
-    request.on('end', () => {
-      const number = caseNumber(url);
-      const understood = { head, target, body: head.body.kind === 'none' ? undefined : body };
-      this.#understood.set(number, [...this.understood(number), understood]);
-      response.end();
-    });
-  }
+    const number = caseNumber(url);
+    all.set(number, [...(all.get(number) ?? []), { head, target, body: head.body.kind === 'none' ? undefined : body }]);
+    response.end();
+  });
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => resolve());
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
 }

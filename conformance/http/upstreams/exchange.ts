@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 
 /** How long nothing may come before a connection is given up: its server waits for the rest of a message that is not coming. */
-const QUIET_MS = 400;
+const QUIET_MS = 1_500;
 
 /**
  * Sends octets as they are (a character each) on a connection of their own, and waits until the server closes it or has nothing more to say. Gives
