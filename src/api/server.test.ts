@@ -179,6 +179,19 @@ describe('answers', () => {
     );
   });
 
+  it('what an operation ran by name is listed beside its text, also where it lies beside the log', async () => {
+    const decided = { session: 's-1', target: 'orders', principal: 'ci|repo:7741', decision: 'allow', policies: [], acts: [] } as const;
+    const rest = { facts: {}, text: 'execute a', text_exact: false, data_classes: [], pure_read: false } as const;
+    const runs = [undefined, ['prepare a as delete from t'], { bytes: 70_000, sha256: 'ab' } as unknown as readonly string[]];
+    for (const [index, each] of runs.entries())
+      context.audit.append({ type: 'operation.decided', operation: `s-1.${index}`, ...decided, ...rest, runs: each });
+    const { operations } = schema.sessionDetail.parse(await (await ask('/api/v1/sessions/s-1', 'operator')).json());
+    assert.deepEqual(
+      operations.map((operation) => operation.runs),
+      [[], ['prepare a as delete from t'], ['(70000 bytes beside the log, sha256 ab)']],
+    );
+  });
+
   it('audit records page through to the end', async () => {
     for (let index = 0; index < 5; index++) context.audit.append({ type: 'gateway.stopped', reason: `r${index}` });
     const first = schema.auditPage.parse(await (await ask('/api/v1/audit/records?limit=3&type=gateway.stopped', 'auditor')).json());

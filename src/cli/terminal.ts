@@ -13,17 +13,30 @@ export function printableLines(text: string): string[] {
   return text.split('\n').map((line) => printable(line.replaceAll('\t', '    ').replace(/\r$/, '')));
 }
 
-/**
- * Somebody else's text as a block of its own, further in than every line of ours. On a terminal its lines are broken here: one that the terminal
- * breaks goes on at its left edge, where it could pass for ours.
- */
+/** Somebody else's text as a block of its own, further in than every line of ours. */
 export function printBlock(text: string): void {
-  for (const line of blockLines(text, process.stdout.columns)) print(line);
+  for (const line of printableLines(text)) printBroken(`  ${line}`);
 }
 
-/** The lines of `printBlock`. `columns`: of the terminal; undefined where there is none. */
-export function blockLines(text: string, columns: number | undefined): readonly string[] {
-  return printableLines(text).flatMap((line) => pieces(line, columns).map((piece) => `  ${piece}`));
+/** A line that may hold somebody else's text. */
+export function printBroken(line: string): void {
+  for (const piece of brokenLine(line, 2, process.stdout.columns)) print(piece);
+}
+
+/**
+ * A line in pieces of at most the terminal's width, all but the first so many columns further in: one that the terminal breaks goes on at its
+ * left edge, where it could pass for a line of ours. `columns` undefined: no terminal. A character may take two columns.
+ */
+export function brokenLine(line: string, indent: number, columns: number | undefined): readonly string[] {
+  // oxlint-disable-next-line no-control-regex
+  const each = /^[\u0000-\u007f]*$/.test(line) ? 1 : 2;
+  if (columns === undefined || line.length * each <= columns) return [line];
+  const characters = Array.from(line);
+  const size = Math.max(1, Math.floor((columns - indent) / each));
+  const pieces = [characters.slice(0, indent + size).join('')];
+  for (let at = indent + size; at < characters.length; at += size)
+    pieces.push(' '.repeat(indent) + characters.slice(at, at + size).join(''));
+  return pieces;
 }
 
 /** One line, at most `width` characters. */
@@ -68,7 +81,7 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
   const cells = [header, ...rows.map((row) => row.map((cell) => printable(cell)))];
   const widths = header.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
   for (const row of cells) {
-    print(
+    printBroken(
       row
         .map((cell, column) => (column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
         .join('  ')
@@ -80,7 +93,7 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
 /** `Name   value` pairs, one a line. */
 export function printFields(fields: readonly (readonly [name: string, value: string])[]): void {
   const width = Math.max(...fields.map(([name]) => name.length));
-  for (const [name, value] of fields) print(`${name.padEnd(width)}  ${printable(value)}`);
+  for (const [name, value] of fields) printBroken(`${name.padEnd(width)}  ${printable(value)}`);
 }
 
 /** One line on standard error and a line that says what to do next; returns the exit code. */
@@ -90,18 +103,6 @@ export function printFailure(error: unknown): 1 | 2 {
   note(`sallyport: ${oneLine(failure.message, 1000)}`);
   if (failure.hint !== undefined) note(`hint: ${oneLine(failure.hint, 1000)}`);
   return failure.exitCode;
-}
-
-/** A character may take two columns. */
-function pieces(line: string, columns: number | undefined): readonly string[] {
-  // oxlint-disable-next-line no-control-regex
-  const width = columns === undefined ? line.length : Math.floor((columns - 2) / (/^[\u0000-\u007f]*$/.test(line) ? 1 : 2));
-  if (line.length <= width) return [line];
-  const characters = Array.from(line);
-  const size = Math.max(1, width);
-  return Array.from({ length: Math.ceil(characters.length / size) }, (_, index) =>
-    characters.slice(index * size, (index + 1) * size).join(''),
-  );
 }
 
 function failureOf(error: unknown): Failure {

@@ -5,7 +5,18 @@ import { segment } from '../client.ts';
 import { follow } from '../follow.ts';
 import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
 import type { GatewayOptions, JsonOption } from '../options.ts';
-import { oneLine, print, printable, printBlock, printFields, printJson, printTable, relativeTime, statementLine } from '../terminal.ts';
+import {
+  oneLine,
+  print,
+  printable,
+  printBlock,
+  printBroken,
+  printFields,
+  printJson,
+  printTable,
+  relativeTime,
+  statementLine,
+} from '../terminal.ts';
 
 type Options = GatewayOptions & JsonOption;
 
@@ -101,7 +112,7 @@ async function watch(options: Options): Promise<void> {
     const approval = JSON.parse(data) as Approval;
     if (options.json === true) return printJson(approval, 0);
     const who = oneLine(approval.principal.display, 40);
-    print(
+    printBroken(
       `${new Date().toISOString()}  ${approval.state.padEnd(9)}  ${printable(approval.id)}  ${printable(approval.target)}  ${who}: ${statementLine(approval, 100)}`,
     );
   });

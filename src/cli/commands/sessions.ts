@@ -7,6 +7,7 @@ import { Failure } from '../failure.ts';
 import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
 import type { GatewayOptions, JsonOption } from '../options.ts';
 import {
+  brokenLine,
   oneLine,
   print,
   printable,
@@ -100,7 +101,13 @@ async function play(id: string, options: Options & { speed?: number }): Promise<
   const { session } = await client.get<SessionDetail>(path);
   const { replay, readTimeline } = await import('../../recordings/index.ts');
   const result = await replay(readTimeline(client.bytes(`${path}/recording`)), {
-    write: (text) => process.stdout.write(text),
+    write: (text) =>
+      process.stdout.write(
+        text
+          .split('\n')
+          .flatMap((line) => brokenLine(line, inReplay, process.stdout.columns))
+          .join('\n'),
+      ),
     speed: options.speed,
     wait: async (ms) => await pause(ms),
     sealed: session.recording ?? undefined,
@@ -121,3 +128,6 @@ async function kill(id: string, options: Options & { reason: string }): Promise<
   if (options.json === true) printJson(answer);
   else print(`${printable(id)} is ending`);
 }
+
+/** Columns: further in than every line of a replay that is not a statement's. */
+const inReplay = 16;
