@@ -171,6 +171,25 @@ describe('the catalogue of a target', () => {
     assert.equal(reader.current().relationsNamed({ schema: 'public', name: 'made_later' }).length, 1);
   });
 
+  it('is waited for no longer than it takes to see what was defined, however often others have it read', async () => {
+    const reader = readerOf();
+    await reader.ready();
+    const others = { areAsking: true };
+    const ask = (): void => {
+      void reader.afterwards();
+      if (others.areAsking) setImmediate(ask);
+    };
+    ask();
+    try {
+      const begun = performance.now();
+      await reader.markStale('code');
+      assert.ok(performance.now() - begun < 3_000);
+      assert.equal(reader.current().isUnsettled, undefined);
+    } finally {
+      others.areAsking = false;
+    }
+  });
+
   it('keeps no database from being dropped', async () => {
     await owner.query('create database passing');
     const reader = readerOf('passing');

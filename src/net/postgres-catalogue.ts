@@ -71,21 +71,26 @@ export class CatalogueReader {
     return this.settled();
   }
 
-  /** Until nothing is being read, or that takes too long. */
-  settled(): Promise<void> {
-    return Promise.race([this.#whenRead(), delay(waitMs, undefined, { ref: false })]);
+  /** Until all was read that has been settled by now, or that takes too long. */
+  async settled(): Promise<void> {
+    const isSeeing = this.#seeing === this.#source.definitions.settlements;
+    await this.#whenReadBehind(isSeeing ? this.#begun - 1 : this.#begun);
   }
 
   /** A snapshot of which no part was read before now; undefined where there is none in time. */
   async afterwards(): Promise<SchemaCatalogue | undefined> {
     const before = this.#begun;
     this.#refresh();
-    await Promise.race([this.#whenRead(before), delay(waitMs, undefined, { ref: false })]);
+    await this.#whenReadBehind(before);
     return this.#done > before ? this.#current : undefined;
   }
 
-  async #whenRead(before = Number.POSITIVE_INFINITY): Promise<void> {
-    while (this.#reading !== undefined && this.#done <= before) await this.#reading.catch(() => {});
+  /** Until a reading with a higher number than `before` is there, or none is going on, or that takes too long. */
+  async #whenReadBehind(before: number): Promise<void> {
+    const read = async (): Promise<void> => {
+      while (this.#reading !== undefined && this.#done <= before) await this.#reading.catch(() => {});
+    };
+    await Promise.race([read(), delay(waitMs, undefined, { ref: false })]);
   }
 
   /** A name was not found: perhaps it is new. */
