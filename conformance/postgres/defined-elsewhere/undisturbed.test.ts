@@ -10,10 +10,13 @@ describe('sessions that read while another one defines', () => {
   it('are shown what they are shown otherwise, whatever it is', async () => {
     const [definer, ...readers] = await Promise.all(Array.from({ length: 1 + sessions }, async () => bank.open()));
     const defining = { isOver: false };
-    let read = 0;
+    let [read, stopped] = [0, 0];
     const reading = readers.map(async (reader) => {
       while (!defining.isOver) {
-        assert.deepEqual((await reader.run('select note from notes'))[1], 'D plain');
+        const answers = await reader.run('select note from notes');
+        // On a machine that is busy two definitions may go by within one statement.
+        if (answers[0] === 'E 40001') stopped += 1;
+        else assert.deepEqual(answers[1], 'D plain');
         read += 1;
       }
     });
@@ -40,6 +43,7 @@ describe('sessions that read while another one defines', () => {
     defining.isOver = true;
     await Promise.all(reading);
     assert.ok(read > 3 * definitions.length, String(read));
+    assert.ok(stopped <= read / 20, `${stopped} of ${read}`);
   });
 
   it('do not wait for one that keeps a transaction open in which it has defined something', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayFault } from '../../core/fault.ts';
 import { Definitions, type Definition, type Footprint, type Unsettled } from '../../protocols/postgres/index.ts';
 
@@ -43,13 +44,15 @@ export class DefinitionBook {
     return found;
   }
 
-  begunElsewhere(worker: number, { database, number, footprint }: DefinitionBegun): void {
+  /** Resolves when it may be forwarded as far as this process is concerned. */
+  async begunElsewhere(worker: number, { database, number, footprint }: DefinitionBegun): Promise<void> {
     const definitions = this.of(database);
     let theirs = this.#theirs.get(worker);
     if (theirs === undefined) this.#theirs.set(worker, (theirs = new Map()));
     // Told once more to a worker that was being started.
     if (theirs.has(key(database, number))) return;
     theirs.set(key(database, number), { definitions, definition: definitions.beginElsewhere(footprint, theirs) });
+    await definitions.whenCompared();
   }
 
   overElsewhere(worker: number, { database, number, what }: DefinitionOver): void {
@@ -91,6 +94,11 @@ export function abandon(definitions: Definitions, definition: Definition): void 
   }, lingerMs).unref();
 }
 
+/** Most definitions are over at once; those that wait for a lock are not waited for. */
+export async function overOrLate(definitions: Definitions): Promise<void> {
+  await Promise.race([definitions.whenOver(), delay(momentMs, undefined, { ref: false })]);
+}
+
 function notKnown(cause: unknown): GatewayFault {
   return new GatewayFault('schema-changed', {
     publicMessage: 'this was not sent: the sessions of another worker have to know of the definition first, and it does not answer',
@@ -106,3 +114,4 @@ function key(database: string, number: number): string {
 
 /** From then on a reading is at most as old as one of something that was defined around the gateway. */
 const lingerMs = 60_000;
+const momentMs = 100;

@@ -8,7 +8,7 @@ import { CatalogueReader } from '../../net/postgres-catalogue.ts';
 import type { UpstreamAddress } from '../../net/upstream.ts';
 import type { Definitions, PostgresTarget } from '../../protocols/postgres/index.ts';
 import type { Analysis } from '../../sql/statement.ts';
-import { abandon, type DefinitionBook } from './definition-book.ts';
+import { abandon, overOrLate, type DefinitionBook } from './definition-book.ts';
 
 export interface TargetsOptions {
   readonly maskingKey: Uint8Array;
@@ -51,6 +51,7 @@ export class Targets {
       catalogueSettled: (database) => this.#reader(name, database).settled(),
       catalogueAfterwards: (database) => this.#reader(name, database).afterwards(),
       definitions: (database) => this.#definitions(name, database),
+      definitionsOver: (database) => overOrLate(this.#definitions(name, database)),
       definitionAbandoned: (database, definition) => abandon(this.#definitions(name, database), definition),
       catalogueMissed: (database) => this.#reader(name, database).missed(),
     };

@@ -67,7 +67,9 @@ export class Conversation {
   #views = noViewChanges;
   #notices: Uint8Array[] = [];
   #waits = 0;
+  /** What others had settled and begun when this was last waited for. */
   #settlements: Settlements;
+  #begun = 0;
 
   constructor(parts: {
     environment: PostgresEnvironment;
@@ -108,12 +110,21 @@ export class Conversation {
   }
 
   /**
-   * True where the client's next message waits until what others have defined was read: once for each definition, and not where this session
-   * may hold a lock that the reading waits for.
+   * True where the client's next message waits until what others are defining is over, and what they have defined was read: once for each
+   * definition, and not where this session may hold a lock that others, or the reading, wait for.
    */
   waitsForOthers(): boolean {
-    const { settlements } = this.definitions;
-    if (this.#settlements === settlements || this.transaction !== 'I' || !this.expected.isEmpty) return false;
+    const { settlements, count } = this.definitions;
+    if (this.#settlements === settlements && this.#begun === count) return false;
+    if (this.transaction !== 'I' || !this.expected.isEmpty) return false;
+    if (this.#begun !== count) {
+      this.#begun = count;
+      if (this.definitions.mark() !== count) {
+        this.wait(this.target.definitionsOver(this.#place.databaseName));
+        return true;
+      }
+    }
+    if (this.#settlements === settlements) return false;
     this.#settlements = settlements;
     const latest = (this.#latest ??= this.target.catalogue(this.#place.databaseName));
     if (latest.isUnsettled !== true) return false;

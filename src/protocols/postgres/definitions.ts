@@ -25,6 +25,8 @@ export class Definitions {
   readonly #open = new Set<Definition>();
   /** Those of them that began in this process. */
   readonly #own = new Set<Definition>();
+  readonly #comparing = new Set<Promise<unknown>>();
+  #waiting: (() => void)[] = [];
   #recent: Definition[] = [];
   #count = 0;
   #settlements: Settlements = { relations: 0, code: 0 };
@@ -57,7 +59,9 @@ export class Definitions {
   begin(footprint: Footprint, by: object): { readonly definition: Definition; readonly announced: Promise<void> | undefined } {
     const definition = this.beginElsewhere(footprint, by);
     this.#own.add(definition);
-    return { definition, announced: this.#announce?.(definition) };
+    const comparing = this.whenCompared();
+    const announced = this.#announce?.(definition);
+    return { definition, announced: comparing === undefined ? announced : Promise.all([comparing, announced]).then(() => {}) };
   }
 
   /** In another process, which says itself what becomes of it. */
@@ -73,7 +77,24 @@ export class Definitions {
   /** `what` was settled before this; undefined: it came to nothing. */
   end(definition: Definition, what: Unsettled | undefined): void {
     this.#open.delete(definition);
+    if (this.#open.size === 0) for (const tell of this.#waiting.splice(0)) tell();
     if (this.#own.delete(definition)) this.#over(definition, what);
+  }
+
+  /** Resolves when nothing is being defined. */
+  async whenOver(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+  }
+
+  /** While `read` goes on, nothing more is forwarded that others may see: what it reads is what one definition has left. It never rejects. */
+  compares(read: Promise<unknown>): void {
+    this.#comparing.add(read);
+    void read.then(() => this.#comparing.delete(read));
+  }
+
+  /** When what is being compared now has been; undefined: nothing is. */
+  whenCompared(): Promise<unknown> | undefined {
+    return this.#comparing.size === 0 ? undefined : Promise.all(this.#comparing);
   }
 
   /** The definitions that a statement with this mark may not know of; undefined: too many to be remembered. */

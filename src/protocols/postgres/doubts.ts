@@ -12,8 +12,8 @@ import { meansTheSame } from './same-meaning.ts';
  * understood the statement by a definition that the judgement does not know of. Then the answer waits until the catalogue was read once more,
  * and the statement must mean by it what it meant before; else it is stopped.
  *
- * One definition leaves two meanings that it can have had, and both are compared. Of several the catalogue shows only the last: what was there
- * in between cannot be known.
+ * One definition leaves two meanings that it can have had, and both are compared; the next one waits for that. Of several the catalogue shows
+ * only the last: what was there in between cannot be known.
  */
 export class Doubts {
   readonly #talk: Conversation;
@@ -43,7 +43,8 @@ export class Doubts {
     if (asked?.of === running) {
       if (asked.answer === undefined) return true;
       this.#asked = undefined;
-      const masks = asked.answer === 'none' || this.#unknown(running) > 1 ? undefined : this.#masksOfTheSame(running, asked.answer);
+      const masks =
+        asked.answer === 'none' || this.#unknown(running, asked.count) > 1 ? undefined : this.#masksOfTheSame(running, asked.answer);
       if (masks === undefined) this.#stop(running);
       else this.#believe(running, asked.mark, masks);
       return false;
@@ -56,9 +57,11 @@ export class Doubts {
   }
 
   #ask(running: Running): void {
-    const asked: Asked = { of: running, mark: this.#talk.definitions.mark(), answer: undefined };
+    const { definitions } = this.#talk;
+    const asked: Asked = { of: running, mark: definitions.mark(), count: definitions.count, answer: undefined };
     this.#asked = asked;
     const read = this.#talk.target.catalogueAfterwards(this.#talk.databaseName);
+    definitions.compares(read);
     this.#talk.wait(
       read.then((catalogue) => {
         asked.answer = catalogue ?? 'none';
@@ -76,11 +79,11 @@ export class Doubts {
   }
 
   /** Definitions of others that may matter and that the judgement does not know of; infinitely many where that cannot be told. */
-  #unknown({ judgedAt, understanding }: Running): number {
+  #unknown({ judgedAt, understanding }: Running, before = Number.POSITIVE_INFINITY): number {
     const { definitions, defining } = this.#talk;
     const since = definitions.since(judgedAt);
     if (since === undefined) return Number.POSITIVE_INFINITY;
-    return since.filter(({ by, footprint }) => by !== defining && concerns(footprint, understanding)).length;
+    return since.filter(({ number, by, footprint }) => number < before && by !== defining && concerns(footprint, understanding)).length;
   }
 
   /** Undefined where it means something else. */
@@ -109,6 +112,8 @@ export class Doubts {
 interface Asked {
   readonly of: Running;
   readonly mark: number;
+  /** Definitions that had begun by then: those behind them are not forwarded before the answer is there. */
+  readonly count: number;
   answer: SchemaCatalogue | 'none' | undefined;
 }
 

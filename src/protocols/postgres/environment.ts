@@ -49,6 +49,8 @@ export interface PostgresTarget {
    * A snapshot of which no part was read before now. Undefined where that takes too long or cannot be done; never rejects.
    */
   catalogueAfterwards(database: string): Promise<SchemaCatalogue | undefined>;
+  /** Resolves when nothing is being defined there, or after a moment; never rejects. */
+  definitionsOver(database: string): Promise<void>;
   /** What is being defined in a database of this target, which other targets may reach too. */
   definitions(database: string): Definitions;
   /** Whoever was defining is gone, and what was sent may take effect later. */

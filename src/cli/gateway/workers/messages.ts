@@ -28,7 +28,7 @@ export type WorkerSide = {
   usedElsewhere(used: { readonly worker: number; readonly reports: readonly UsageReport[] }): void;
   endedElsewhere(ended: { readonly worker: number }): void;
   /** A session of another worker is about to define something. Answered: every session here is judged with that in mind. */
-  definitionElsewhere(begun: DefinitionBegun & { readonly worker: number }): void;
+  definitionElsewhere(begun: DefinitionBegun & { readonly worker: number }): Promise<void>;
   definitionOverElsewhere(over: DefinitionOver & { readonly worker: number }): void;
   holdAnswered(answered: { readonly hold: number; readonly answer: ApprovalAnswer }): void;
   /** Signs a checkpoint over every record so far; resolves with the note. */

@@ -7,7 +7,14 @@ export function fixedCatalogue(
   catalogue: SchemaCatalogue,
 ): Pick<
   PostgresTarget,
-  'catalogue' | 'catalogueStale' | 'catalogueSettled' | 'catalogueAfterwards' | 'catalogueMissed' | 'definitions' | 'definitionAbandoned'
+  | 'catalogue'
+  | 'catalogueStale'
+  | 'catalogueSettled'
+  | 'catalogueAfterwards'
+  | 'catalogueMissed'
+  | 'definitions'
+  | 'definitionsOver'
+  | 'definitionAbandoned'
 > {
   const definitions = new Definitions();
   return {
@@ -16,6 +23,7 @@ export function fixedCatalogue(
     catalogueSettled: async () => {},
     catalogueAfterwards: async () => catalogue,
     catalogueMissed: () => {},
+    definitionsOver: async () => {},
     definitions: () => definitions,
     definitionAbandoned: (_, definition) => definitions.end(definition, undefined),
   };
