@@ -63,8 +63,13 @@ describe('compileDataClasses', () => {
     assert.deepEqual(maskText(classes, classes.detectors, 'pay 4111111111111111 now'), {
       text: 'pay ************1111 now',
       classes: ['card'],
+      found: ['card'],
     });
-    assert.deepEqual(maskText(classes, classes.detectors, 'pay 4111111111111111 a@example.com'), { text: null, classes: ['card', 'mail'] });
+    assert.deepEqual(maskText(classes, classes.detectors, 'pay 4111111111111111 a@example.com'), {
+      text: null,
+      classes: ['card', 'mail'],
+      found: ['card', 'mail'],
+    });
     assert.equal(maskText(classes, classes.detectors, 'nothing'), undefined);
     assert.equal(maskProse(classes, classes.detectors, 'pay 4111111111111111 a@example.com.'), 'pay ************1111 .');
   });

@@ -1,6 +1,7 @@
 import type { Crypto } from '../core/crypto.ts';
 import { compileDetectors, type DetectorSet } from './detect.ts';
-import { compileJsonPath } from './json-path.ts';
+import { foldSegment, reachesPath } from './document-path.ts';
+import { compileJsonPath, type JsonPath } from './json-path.ts';
 import { createMasker, type MaskRule } from './mask.ts';
 import type { ColumnPath, DataClass, MaskKind } from './types.ts';
 
@@ -8,6 +9,12 @@ import type { ColumnPath, DataClass, MaskKind } from './types.ts';
 export interface ColumnRule {
   readonly class: string;
   readonly path: string | undefined;
+}
+
+/** One rule that reaches into the JSON at a path of an HTTP target. */
+export interface DocumentRule {
+  readonly class: string;
+  readonly path: JsonPath;
 }
 
 /** The configured data classes, ready to be looked up and applied. Immutable; a reload compiles a new one. */
@@ -20,6 +27,10 @@ export interface DataClasses {
   rulesOf(column: ColumnPath): readonly ColumnRule[];
   /** Classes that name a column, or a place in one, of this target; strongest first. */
   columnClasses(target: string): readonly string[];
+  /** The rules for JSON at this path of an HTTP target, decoded segments, strongest first. */
+  documentRules(target: string, segments: readonly string[]): readonly DocumentRule[];
+  /** Classes with rules for JSON at any path of this target; strongest first. */
+  documentClasses(target: string): readonly string[];
   /** The rule to apply where a value belongs to all of `classes`: the strongest one. Undefined for no known class. */
   strongest(classes: Iterable<string>): MaskRule | undefined;
   /** What is shown in place of `text`; null is SQL NULL (or its like). */
@@ -41,6 +52,7 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
   const columns = new Map<string, ColumnRule[]>();
   const columnNames = new Set<string>();
   const targets = new Map<string, Set<string>>();
+  const documents = new Map<string, (DocumentRule & { readonly segments: readonly string[] })[]>();
   for (const [rank, dataClass] of ordered.entries()) {
     if (ranks.has(dataClass.name)) throw new RangeError(`data class '${dataClass.name}' is defined twice`);
     ranks.set(dataClass.name, rank);
@@ -52,6 +64,9 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
       const classes = targets.get(column.target) ?? new Set();
       targets.set(column.target, classes.add(dataClass.name));
     }
+    for (const { target, segments, path } of dataClass.documents ?? []) {
+      append(documents, target, { class: dataClass.name, path: compileJsonPath(path), segments: segments.map(foldSegment) });
+    }
   }
   const masker = createMasker(crypto, key);
   const lookups = new Set(ordered.filter(isLookup).map(({ name }) => name));
@@ -61,6 +76,8 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
     // A catalogue asks for each of its columns, and few have such a name.
     rulesOf: (column) => (columnNames.has(column.column) ? (columns.get(columnKey(column)) ?? NO_RULES) : NO_RULES),
     columnClasses: (target) => [...(targets.get(target) ?? [])],
+    documentRules: (target, segments) => (documents.get(target) ?? []).filter((rule) => reachesPath(rule.segments, segments)),
+    documentClasses: (target) => [...new Set(documents.get(target)?.map((rule) => rule.class))],
     strongest(classes) {
       let best = Infinity;
       for (const name of classes) best = Math.min(best, ranks.get(name) ?? Infinity);

@@ -72,7 +72,7 @@ export function maskPaths(
   classes: DataClasses,
   rules: readonly { readonly path: JsonPath; readonly rule: MaskRule }[],
   text: string,
-): { readonly text: string; readonly classes: readonly string[] } | undefined | null {
+): { readonly text: string; readonly classes: readonly string[]; readonly found: readonly string[] } | undefined | null {
   try {
     JSON.parse(text);
   } catch {
@@ -88,9 +88,11 @@ export function maskPaths(
   )
     return null;
   if (walk.found.length === 0) return undefined;
+  const found = walk.found.map(({ rule }) => rules[rule]!.rule.class);
   return {
     text: splice(text, walk.found, ({ start, end, rule }) => maskValue(classes, rules[rule]!.rule, text.slice(start, end))),
-    classes: [...new Set(walk.found.map(({ rule }) => rules[rule]!.rule.class))],
+    classes: [...new Set(found)],
+    found,
   };
 }
 

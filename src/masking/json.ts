@@ -13,11 +13,12 @@ export function maskJson(classes: DataClasses, detectors: DetectorSet, text: str
     .scan(plain.text, hint)
     .map((span) => ({ ...span, start: plain.startOf(span.start), end: plain.endOf(span.end - 1) }));
   if (spans.length === 0) return undefined;
-  const found = [...new Set(spans.map((span) => span.class))];
+  const found = spans.map((span) => span.class);
+  const each = [...new Set(found)];
   const changes = changesOf(classes, text, spans);
-  if (changes !== undefined) return { text: splice(text, changes, (change) => change.value), classes: found };
-  const rule = classes.strongest(found);
-  return { text: rule === undefined ? null : JSON.stringify(`[redacted:${rule.class}]`), classes: found };
+  if (changes !== undefined) return { text: splice(text, changes, (change) => change.value), classes: each, found };
+  const rule = classes.strongest(each);
+  return { text: rule === undefined ? null : JSON.stringify(`[redacted:${rule.class}]`), classes: each, found };
 }
 
 interface Change {

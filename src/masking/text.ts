@@ -7,15 +7,17 @@ export interface MaskedText {
   readonly text: string | null;
   /** The classes found, each once, in order of appearance. */
   readonly classes: readonly string[];
+  /** The class of every place found, in order. */
+  readonly found: readonly string[];
 }
 
 /** Masks what the detectors find inside a text; undefined where they find nothing. */
 export function maskText(classes: DataClasses, detectors: DetectorSet, text: string, hint?: string): MaskedText | undefined {
   if (!detectors.mayContainText(text)) return undefined;
   const spans = detectors.scan(text, hint);
-  return spans.length === 0
-    ? undefined
-    : { text: replaceSpans(classes, text, spans), classes: [...new Set(spans.map((span) => span.class))] };
+  if (spans.length === 0) return undefined;
+  const found = spans.map((span) => span.class);
+  return { text: replaceSpans(classes, text, spans), classes: [...new Set(found)], found };
 }
 
 /** The text for people and records: a value that would be NULL is left out of it instead. */

@@ -16,11 +16,21 @@ export type Detector =
   | { readonly kind: 'recogniser'; readonly name: RecogniserName }
   | { readonly kind: 'pattern'; readonly pattern: string };
 
+/** A place in the JSON that an HTTP target answers with: at which paths, and where in the document. */
+export interface DocumentPlace {
+  readonly target: string;
+  /** Segments of a canonical path, decoded; `*` is any one, `**` (last) any rest, also none. */
+  readonly segments: readonly string[];
+  /** Such as `$.customer.ssn`. */
+  readonly path: string;
+}
+
 export interface DataClass {
   readonly name: string;
   readonly columns: readonly ColumnPath[];
   /** Places inside a document column: the column, and a path such as `$.ssn`. */
   readonly paths: readonly { readonly column: ColumnPath; readonly path: string }[];
+  readonly documents?: readonly DocumentPlace[];
   readonly detect: readonly Detector[];
   readonly mask: MaskKind;
   /** Who sees pseudonyms may look up by them. Only with `pseudonym`. */

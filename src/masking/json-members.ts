@@ -1,0 +1,56 @@
+/**
+ * The JSON text with the value of every member whose key matches replaced by `value`, at any depth, repeated keys too; other characters as they
+ * were. Undefined for a text that is no JSON.
+ */
+export function replaceMembers(text: string, keys: RegExp, value: string): string | undefined {
+  try {
+    JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < text.length;) {
+    if (text[at] !== '"') {
+      at += 1;
+      continue;
+    }
+    const end = endOfString(text, at);
+    const colon = skipSpace(text, end);
+    if (text[colon] === ':' && keys.test(JSON.parse(text.slice(at, end)) as string)) {
+      const start = skipSpace(text, colon + 1);
+      parts.push(text.slice(from, start), value);
+      from = endOfValue(text, start);
+      at = from;
+    } else at = end;
+  }
+  return parts.join('') + text.slice(from);
+}
+
+function endOfValue(text: string, start: number): number {
+  let depth = 0;
+  let at = start;
+  do {
+    const character = text[at]!;
+    if (character === '"') at = endOfString(text, at);
+    else {
+      if (character === '{' || character === '[') depth += 1;
+      else if (character === '}' || character === ']') depth -= 1;
+      at += 1;
+      if (depth === 0 && !'}]'.includes(character)) while (at < text.length && !',}] \t\n\r'.includes(text[at]!)) at += 1;
+    }
+  } while (depth > 0);
+  return at;
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
+}
+
+function skipSpace(text: string, start: number): number {
+  let at = start;
+  while (' \t\n\r'.includes(text[at] ?? 'end')) at += 1;
+  return at;
+}
