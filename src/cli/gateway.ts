@@ -14,6 +14,7 @@ import { loadParser } from '../sql/postgres/index.ts';
 import { openDatabase } from '../store/index.ts';
 import { apiContext } from './gateway/api-context.ts';
 import { DataPath } from './gateway/data-path.ts';
+import { doorsOf } from './gateway/doors.ts';
 import { InForce } from './gateway/in-force.ts';
 import { keyFile } from './gateway/key-file.ts';
 import { createLog, type OperatorLog } from './gateway/log.ts';
@@ -27,6 +28,7 @@ export interface Gateway {
   /** Ports that were bound, where the configuration leaves the choice to the system (0). */
   readonly ports: {
     readonly postgres: number | undefined;
+    readonly https: number | undefined;
     readonly api: number | undefined;
     readonly targets: ReadonlyMap<string, number>;
   };
@@ -58,7 +60,12 @@ export async function startGateway(configPath: string, options: GatewayOptions =
 }
 
 class RunningGateway implements Gateway {
-  ports: Gateway['ports'] & { readonly api: number | undefined } = { postgres: undefined, api: undefined, targets: new Map() };
+  ports: Gateway['ports'] & { readonly api: number | undefined } = {
+    postgres: undefined,
+    https: undefined,
+    api: undefined,
+    targets: new Map(),
+  };
   readonly #log: OperatorLog;
   readonly #logLevel: string;
   readonly #watcher: ConfigWatcher;
@@ -121,12 +128,12 @@ class RunningGateway implements Gateway {
       apiUrl: () => this.#inForce.config.gateway.apiUrl,
     });
     this.#plane = gateway.workers > 1 ? this.#pool(audit, this.#desk) : this.#dataPath(audit, recordings, this.#desk);
-    const { postgres, targets } = await this.#plane.start();
-    this.ports = { postgres, api: undefined, targets };
+    const { postgres, https, targets } = await this.#plane.start();
+    this.ports = { postgres, https, api: undefined, targets };
     if (listeners.api !== undefined) await this.#listenApi(this.#plane, recordings);
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
     this.#watcher.start();
-    this.#log.info('gateway started', { name: gateway.name, version: packageVersion, postgres, api: this.ports.api });
+    this.#log.info('gateway started', { name: gateway.name, version: packageVersion, postgres, https, api: this.ports.api });
   }
 
   close(reason = 'stopped by the operator'): Promise<void> {
@@ -274,7 +281,7 @@ function restartKeys(next: Config, previous: Config): readonly string[] {
     'gateway.data': config.gateway.data,
     'gateway.workers': config.gateway.workers,
     listeners: config.listeners,
-    'targets.*.listen': config.targets.map((target) => [target.name, target.listen]).filter(([, listen]) => listen !== undefined),
+    'targets.*.listen': doorsOf(config).flatMap(({ target }) => (target === undefined ? [] : [[target.name, target.listen]])),
     'audit.durability': config.audit.durability,
   });
   const before = fixed(previous);

@@ -3,6 +3,7 @@ import type { Act, Facts } from '../core/operation.ts';
 import type { Target } from '../core/target.ts';
 import { compileDataClasses } from '../masking/classes.ts';
 import { nodeCrypto } from '../net/crypto.ts';
+import { explainHttp } from '../protocols/http/index.ts';
 import type { CatalogueRelation } from '../protocols/postgres/catalogue.ts';
 import { explainPostgres } from '../protocols/postgres/explain.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
@@ -22,7 +23,13 @@ export async function offlineUnderstanding(
   // Nothing is masked here: any key will do.
   const classes = compileDataClasses(config.dataClasses, nodeCrypto, nodeCrypto.randomBytes(32));
   return (statement, { name, masking, readOnly }) => {
-    const { upstream } = config.targets.find((target) => target.name === name) ?? { upstream: { user: '', database: name } };
+    const configured = config.targets.find((target) => target.name === name);
+    if (configured?.protocol === 'http') {
+      const meaning = explainHttp({ line: statement, target: name, readOnly, classes, revealed: new Set() });
+      if (meaning.refusal !== undefined) throw meaning.refusal;
+      return meaning;
+    }
+    const { upstream } = configured ?? { upstream: { user: '', database: name } };
     const { acts, facts, refusal } = explainPostgres({
       statement,
       target: {

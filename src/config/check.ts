@@ -13,7 +13,7 @@ export function checkShape(source: Source): { readonly raw: RawConfig | undefine
 function problemsOf(source: Source, issue: z.core.$ZodIssue): ConfigProblem[] {
   const path = issue.path.filter((step) => typeof step !== 'symbol');
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => source.problem([...path, key], unknownKey([...path, key]), 'key'));
+    return issue.keys.map((key) => source.problem([...path, key], unknownKey(source, [...path, key]), 'key'));
   }
   // A key of a record that is no name: zod words it as a problem of the record, with the key as the path's last step.
   if (issue.code === 'invalid_key') return [source.problem(path, issue.issues[0]?.message ?? issue.message, 'key')];
@@ -21,11 +21,11 @@ function problemsOf(source: Source, issue: z.core.$ZodIssue): ConfigProblem[] {
   return [source.problem(path, issue.message)];
 }
 
-function unknownKey(path: Path): string {
+function unknownKey(source: Source, path: Path): string {
   const key = String(path.at(-1));
   const refused = refusedKeys.get(path.map((step, index) => (isName(path, index) ? '*' : step)).join('.'));
   if (refused !== undefined) return refused;
-  const known = keysAt(path.slice(0, -1));
+  const known = keysAt(source.data, path.slice(0, -1));
   const near = known.find((candidate) => editDistance(candidate, key) <= (candidate.length > 4 ? 2 : 1));
   return near === undefined ? `unknown key; expected ${known.join(', ')}` : `unknown key; did you mean ${near}?`;
 }
@@ -35,11 +35,15 @@ function isName(path: Path, index: number): boolean {
   return index === 1 && path[0] === 'targets';
 }
 
-/** The keys that the schema knows at a path. */
-function keysAt(path: Path): readonly string[] {
-  let schema: unknown = configSchema;
-  for (const step of path) schema = below(unwrap(schema), step);
-  return Object.keys((unwrap(schema) as SchemaNode | undefined)?.def.shape ?? {});
+/** The keys that the schema knows at a path, where it depends on the data: of those that it has there. */
+function keysAt(data: unknown, path: Path): readonly string[] {
+  let schema: unknown = unwrap(configSchema, data);
+  let value = data;
+  for (const step of path) {
+    value = typeof value === 'object' && value !== null ? (value as Record<string | number, unknown>)[step] : undefined;
+    schema = unwrap(below(schema, step), value);
+  }
+  return Object.keys((schema as SchemaNode | undefined)?.def.shape ?? {});
 }
 
 interface SchemaNode {
@@ -48,13 +52,20 @@ interface SchemaNode {
     readonly innerType?: unknown;
     readonly valueType?: unknown;
     readonly element?: unknown;
+    /** Of a union that one property decides. */
+    readonly discriminator?: string;
+    readonly options?: readonly SchemaNode[];
   };
+  readonly safeParse: (value: unknown) => { readonly success: boolean };
 }
 
-function unwrap(schema: unknown): unknown {
+function unwrap(schema: unknown, value: unknown): unknown {
   let inner = schema as SchemaNode | undefined;
   while (inner?.def.innerType !== undefined) inner = inner.def.innerType as SchemaNode;
-  return inner;
+  const { discriminator, options } = inner?.def ?? {};
+  if (discriminator === undefined) return inner;
+  const tag = (value as Readonly<Record<string, unknown>> | undefined)?.[discriminator];
+  return options?.find((option) => (option.def.shape?.[discriminator] as SchemaNode | undefined)?.safeParse(tag).success === true);
 }
 
 function below(schema: unknown, step: string | number): unknown {

@@ -1,4 +1,4 @@
-import type { ColumnPathConfig } from './types.ts';
+import type { ColumnPathConfig, DocumentPlaceConfig } from './types.ts';
 
 /** A name or place that cannot be read; the message says what was expected. */
 export class PathProblem extends Error {
@@ -29,6 +29,27 @@ export function parseDocumentPath(text: string): { readonly column: ColumnPathCo
   const path = text.slice(column.length + 1);
   if (parts.length < 2 || !/^\$(?:\.|\[)/.test(path)) throw new PathProblem('expected target/schema.relation.column#$.path');
   return { column: parseColumnPath(column), path };
+}
+
+/** The target that a column or path names first, which decides how the rest is read. */
+export function targetOf(text: string): string {
+  return text.split('/', 1)[0]!;
+}
+
+/** `target/customers/*#$.customer.ssn`: segments of a canonical path, `*` for any one, `**` at the end for any rest. */
+export function parseDocumentPlace(text: string): DocumentPlaceConfig {
+  const at = text.indexOf('#');
+  const path = text.slice(at + 1);
+  if (at < 0 || !/^\$(?:\.|\[)/.test(path)) throw new PathProblem('expected target/path/*#$.path');
+  const [target = '', ...segments] = text.slice(0, at).split('/');
+  if (target === '' || segments.length === 0) throw new PathProblem('expected target/path/*#$.path');
+  if (segments.slice(0, -1).includes('**')) throw new PathProblem('expected ** only at the end of the path');
+  for (const segment of segments) {
+    if (segment === '' && segments.length > 1) throw new PathProblem('expected no empty segment in the path');
+    if (segment === '.' || segment === '..' || (segment.includes('*') && segment !== '*' && segment !== '**'))
+      throw new PathProblem('expected segments as they are, * for any one, or ** for any rest');
+  }
+  return { target, segments: segments.length === 1 && segments[0] === '' ? [] : segments, path };
 }
 
 function splitOutsideQuotes(text: string, separator: string): string[] {

@@ -3,6 +3,7 @@ import { after, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { loadConfig } from './load.ts';
 import { ConfigError } from './problem.ts';
+import type { Config, PostgresTargetConfig } from './types.ts';
 import { goodEnvironment, goodFile, Workspace } from './testing/workspace.ts';
 
 const workspace = new Workspace();
@@ -11,6 +12,11 @@ beforeEach(() => workspace.edit());
 
 function load() {
   return loadConfig(workspace.file, { env: goodEnvironment });
+}
+
+function postgresTarget({ targets: [target] }: Config): PostgresTargetConfig {
+  assert.equal(target?.protocol, 'postgres');
+  return target;
 }
 
 /** The problems as `line:column: path: message`. */
@@ -28,13 +34,17 @@ it('a good file is read with defaults filled in, absolute paths and milliseconds
   assert.equal(config.gateway.data, `${workspace.folder}/data`);
   assert.equal(config.gateway.apiUrl, 'https://gw.bank.example:8080');
   assert.equal(config.gateway.unsafePlaintext, false);
-  assert.deepEqual(config.listeners, { postgres: { host: undefined, port: 5432 }, api: { host: '127.0.0.1', port: 8080 } });
+  assert.deepEqual(config.listeners, {
+    postgres: { host: undefined, port: 5432 },
+    https: undefined,
+    api: { host: '127.0.0.1', port: 8080 },
+  });
   assert.equal(config.issuers[1]?.max_lifetime, 5400);
   assert.equal(config.issuers[1]?.kind, undefined);
-  const [orders] = config.targets;
-  assert.equal(orders?.upstream.password?.text(), 'correct horse');
+  const orders = postgresTarget(config);
+  assert.equal(orders.upstream.password?.text(), 'correct horse');
   assert.deepEqual(
-    [orders?.upstream.port, orders?.upstream.tls, orders?.masking, orders?.hold, orders?.clientAuth],
+    [orders.upstream.port, orders.upstream.tls, orders.masking, orders.hold, orders.clientAuth],
     [5432, 'verify-full', 'taint', 'wait', 'password'],
   );
   assert.deepEqual(config.audit, { durability: 'disk', retainMs: 7 * 366 * 86_400_000 });
@@ -51,6 +61,7 @@ it('data classes are taken apart: target, database, schema, relation, column; a 
     name: 'ssn',
     columns: [column],
     paths: [{ column: { ...column, column: 'profile' }, path: '$.ssn' }],
+    documents: [],
     detect: [
       { kind: 'recogniser', name: 'us-ssn' },
       { kind: 'pattern', pattern: '\\d{3}-\\d{2}-\\d{4}' },
@@ -81,7 +92,7 @@ it('everything unsafe that is in force is listed, and nothing else', async () =>
     'targets.orders.upstream.tls: unsafe_disable',
     'targets.orders.masking: unsafe_origin',
   ]);
-  assert.equal(config.targets[0]?.upstream.password?.text(), 'hunter2');
+  assert.equal(postgresTarget(config).upstream.password?.text(), 'hunter2');
 });
 
 it('no secret’s value is in what can be printed of a configuration', async () => {
@@ -89,7 +100,7 @@ it('no secret’s value is in what can be printed of a configuration', async () 
   const literal = await load();
   workspace.edit();
   const reference = await load();
-  for (const text of [inspect(literal, { depth: 9 }), JSON.stringify(literal), String(literal.targets[0]?.upstream.password)]) {
+  for (const text of [inspect(literal, { depth: 9 }), JSON.stringify(literal), String(postgresTarget(literal).upstream.password)]) {
     assert.ok(!text.includes('hunter2'), text);
   }
   for (const text of [inspect(reference, { depth: 9 }), JSON.stringify(reference)]) assert.ok(!text.includes('correct horse'), text);
@@ -160,7 +171,11 @@ describe('a bad file is refused at the very place, with what was expected', () =
     ['a missing section', [['gateway:', 'audit2:']], '1:1: gateway: required: expected name, host, tls, data, workers, unsafe_plaintext'],
     ['no worker', [['  data: data', '  data: data\n  workers: 0']], '6:12: gateway.workers: expected a whole number from 1 to 64'],
     ['half a worker', [['  data: data', '  data: data\n  workers: 1.5']], '6:12: gateway.workers: expected a whole number from 1 to 64'],
-    ['an empty section', [['listeners: { postgres: 5432, api: 127.0.0.1:8080 }', 'listeners:']], '6:1: listeners: expected postgres, api'],
+    [
+      'an empty section',
+      [['listeners: { postgres: 5432, api: 127.0.0.1:8080 }', 'listeners:']],
+      '6:1: listeners: expected postgres, https, api',
+    ],
     [
       'limits',
       [['    listen: 6432', '    limits: { operations_per_minute: 0 }']],
@@ -168,7 +183,6 @@ describe('a bad file is refused at the very place, with what was expected', () =
     ],
     ['tds', [['postgres: 5432,', 'postgres: 5432, tds: 1433,']], '6:30: listeners.tds: not in this release'],
     ['ssh', [['postgres: 5432,', 'postgres: 5432, ssh: 2222,']], '6:30: listeners.ssh: not in this release'],
-    ['https', [['postgres: 5432,', 'postgres: 5432, https: 8443,']], '6:30: listeners.https: not in this release'],
     ['a shared state', [['  data: data', '  data: data\n  state: postgres://x']], '6:3: gateway.state: not in this release'],
     ['stores', [['audit: { retain: 7y', 'audit: { stores: [], retain: 7y']], '34:10: audit.stores: not in this release'],
     ['sinks', [['audit: { retain: 7y', 'audit: { sinks: [], retain: 7y']], '34:10: audit.sinks: not in this release'],
@@ -265,7 +279,7 @@ describe('a bad file is refused at the very place, with what was expected', () =
         ['{ postgres: 5432, api: 127.0.0.1:8080 }', '{}'],
         ['    listen: 6432\n', ''],
       ],
-      '6:12: listeners: expected at least one of postgres and api',
+      '6:12: listeners: expected at least one of postgres, https and api',
     ],
     [
       'a port twice',

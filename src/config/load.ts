@@ -5,14 +5,14 @@ import type { Limits } from '../core/limits.ts';
 import { checkShape } from './check.ts';
 import { durationMs } from './duration.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
-import { Resolver, unsafeSettings } from './resolve.ts';
+import { readHttpUrl, Resolver, unsafeSettings } from './resolve.ts';
 import type { RawConfig, RawTarget } from './schema.ts';
 import { Secret } from './secret.ts';
 import { readSecret } from './secrets/read.ts';
 import { parseReference } from './secrets/reference.ts';
 import { SecretProblem, type SecretSources } from './secrets/sources.ts';
 import { readSource, type Path, type Source } from './source.ts';
-import type { Config, ListenAddress, PoliciesConfig, PostgresUpstream, TargetConfig } from './types.ts';
+import type { Config, HttpCredential, HttpUpstream, ListenAddress, PoliciesConfig, PostgresUpstream, TargetConfig } from './types.ts';
 
 export type LoadOptions = Partial<Omit<SecretSources, 'folder'>>;
 
@@ -33,26 +33,31 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const policyFolder = resolve(folder, raw!.policies);
   const watched = new Set([file, policyFolder]);
   const secrets = new SecretReader(source, { folder, env: process.env, fetch, now: Date.now, ...options });
-  const [parts, policies] = await Promise.all([readSecrets(raw!, secrets), readPolicies(policyFolder, source)]);
+  const [{ tls, upstreams, certificates }, policies] = await Promise.all([readSecrets(raw!, secrets), readPolicies(policyFolder, source)]);
   for (const path of secrets.files) watched.add(path);
   refuse([...secrets.problems, ...policies.problems], [...watched]);
   for (const { name } of policies.files) watched.add(join(policyFolder, name));
 
-  const targets = Object.entries(raw!.targets).map(([name, target]): TargetConfig => ({
-    name,
-    protocol: target.protocol,
-    upstream: parts.upstreams.get(name)!,
-    listen: resolver.address(['targets', name, 'listen'], target.listen),
-    labels: target.labels,
-    masking: target.masking,
-    hold: target.hold,
-    limits: target.limits === undefined ? undefined : limitsOf(target.limits),
-    requireReason: target.require_reason,
-    readOnly: target.read_only,
-    clientAuth: target.client_auth,
-  }));
+  const targets = Object.entries(raw!.targets).map(([name, target]): TargetConfig => {
+    const common = {
+      name,
+      labels: target.labels,
+      masking: target.masking,
+      hold: target.hold,
+      limits: target.limits === undefined ? undefined : limitsOf(target.limits),
+      requireReason: target.require_reason,
+      readOnly: target.read_only,
+    };
+    if (target.protocol === 'http') {
+      const { cookies, unsafe_unmasked_media_types: unmaskedMediaTypes } = target;
+      return { ...common, protocol: 'http', upstream: upstreams.http.get(name)!, cookies, unmaskedMediaTypes };
+    }
+    const listen = resolver.address(['targets', name, 'listen'], target.listen);
+    return { ...common, protocol: 'postgres', upstream: upstreams.postgres.get(name)!, listen, clientAuth: target.client_auth };
+  });
   const listeners = {
     postgres: resolver.address(['listeners', 'postgres'], raw!.listeners.postgres),
+    https: resolver.address(['listeners', 'https'], raw!.listeners.https),
     api: resolver.address(['listeners', 'api'], raw!.listeners.api),
   };
   const view = redact(raw!);
@@ -61,7 +66,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
     gateway: {
       name: raw!.gateway.name,
       host: raw!.gateway.host,
-      tls: parts.tls,
+      tls,
       data: resolve(folder, raw!.gateway.data),
       workers: raw!.gateway.workers,
       unsafePlaintext: raw!.gateway.unsafe_plaintext,
@@ -79,7 +84,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
     session: { maxLifetimeMs: durationMs(raw!.session.max_lifetime) },
     credentials: { maxLifetimeMs: durationMs(raw!.credentials.max_lifetime), outliveToken: raw!.credentials.outlive_token },
     unsafe: unsafeSettings(raw!, targets),
-    digest: digest(view, parts.certificates, policies.files),
+    digest: digest(view, certificates, policies.files),
     resolved: view,
     watched: [...watched],
   };
@@ -87,12 +92,13 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
 
 function limitsOf(raw: NonNullable<RawTarget['limits']>): Limits {
   const { statement_timeout: timeout } = raw;
+  const ofRows = 'rows' in raw || 'rows_per_minute' in raw ? raw : undefined;
   const all = {
-    rows: raw.rows,
+    rows: ofRows?.rows,
     bytes: raw.bytes,
     statementTimeoutMs: timeout === undefined ? undefined : durationMs(timeout),
     operationsPerMinute: raw.operations_per_minute,
-    rowsPerMinute: raw.rows_per_minute,
+    rowsPerMinute: ofRows?.rows_per_minute,
     concurrentSessions: raw.concurrent_sessions,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
@@ -100,7 +106,7 @@ function limitsOf(raw: NonNullable<RawTarget['limits']>): Limits {
 
 interface SecretParts {
   readonly tls: { readonly certificate: Secret; readonly key: Secret } | undefined;
-  readonly upstreams: ReadonlyMap<string, PostgresUpstream>;
+  readonly upstreams: { readonly postgres: ReadonlyMap<string, PostgresUpstream>; readonly http: ReadonlyMap<string, HttpUpstream> };
   /** What is referred to but no secret: certificates and authorities. They count in the digest. */
   readonly certificates: readonly Secret[];
 }
@@ -142,40 +148,61 @@ async function readSecrets(raw: RawConfig, secrets: SecretReader): Promise<Secre
     secrets.readOptional(['gateway', 'tls', 'certificate'], tls?.certificate),
     secrets.readOptional(['gateway', 'tls', 'key'], tls?.key),
   ]);
-  const upstreams = await Promise.all(
-    Object.entries(raw.targets).map(async ([name, { upstream }]): Promise<[string, PostgresUpstream]> => {
-      const at = (last: string): Path => ['targets', name, 'upstream', last];
-      const [password, ca, clientCertificate, clientKey] = await Promise.all([
-        secrets.readOptional(at('password'), upstream.password),
-        secrets.readOptional(at('ca'), upstream.ca),
-        secrets.readOptional(at('certificate'), upstream.certificate),
-        secrets.readOptional(at('key'), upstream.key),
-      ]);
-      const literal = upstream.unsafe_password;
-      const unsafePassword = literal === undefined ? undefined : new Secret(notShown, new TextEncoder().encode(literal));
-      const { host, port, database, user } = upstream;
-      return [
-        name,
-        {
-          host,
-          port,
-          database,
-          user,
-          password: password ?? unsafePassword,
-          tls: upstream.tls,
-          ca,
-          certificate: clientCertificate,
-          key: clientKey,
-        },
-      ];
+  const postgres = new Map<string, PostgresUpstream>();
+  const http = new Map<string, HttpUpstream>();
+  await Promise.all(
+    Object.entries(raw.targets).map(async ([name, target]) => {
+      const at: Path = ['targets', name, 'upstream'];
+      if (target.protocol === 'http') http.set(name, await readHttpUpstream(target.upstream, at, secrets));
+      else postgres.set(name, await readPostgresUpstream(target.upstream, at, secrets));
     }),
   );
-  const certificates = [certificate, ...upstreams.flatMap(([, upstream]) => [upstream.ca, upstream.certificate])];
+  const certificates = [
+    certificate,
+    ...Object.keys(raw.targets).flatMap((name) => [postgres.get(name)?.ca ?? http.get(name)?.ca, postgres.get(name)?.certificate]),
+  ];
   return {
     tls: certificate === undefined || key === undefined ? undefined : { certificate, key },
-    upstreams: new Map(upstreams),
+    upstreams: { postgres, http },
     certificates: certificates.filter((one) => one !== undefined),
   };
+}
+
+type RawUpstream<P extends RawTarget['protocol']> = Extract<RawTarget, { protocol: P }>['upstream'];
+
+async function readPostgresUpstream(upstream: RawUpstream<'postgres'>, at: Path, secrets: SecretReader): Promise<PostgresUpstream> {
+  const [password, ca, certificate, key] = await Promise.all([
+    secrets.readOptional([...at, 'password'], upstream.password),
+    secrets.readOptional([...at, 'ca'], upstream.ca),
+    secrets.readOptional([...at, 'certificate'], upstream.certificate),
+    secrets.readOptional([...at, 'key'], upstream.key),
+  ]);
+  const literal = upstream.unsafe_password;
+  const unsafePassword = literal === undefined ? undefined : new Secret(notShown, new TextEncoder().encode(literal));
+  const { host, port, database, user, tls } = upstream;
+  return { host, port, database, user, password: password ?? unsafePassword, tls, ca, certificate, key };
+}
+
+async function readHttpUpstream(upstream: RawUpstream<'http'>, at: Path, secrets: SecretReader): Promise<HttpUpstream> {
+  const { host, port, basePath } = readHttpUrl(upstream.url)!;
+  const [ca, credential] = await Promise.all([
+    secrets.readOptional([...at, 'ca'], upstream.ca),
+    readCredential(upstream.credential, [...at, 'credential'], secrets),
+  ]);
+  return { host, port, basePath, tls: upstream.tls, ca, credential };
+}
+
+async function readCredential(
+  raw: RawUpstream<'http'>['credential'],
+  at: Path,
+  secrets: SecretReader,
+): Promise<HttpCredential | undefined> {
+  if (raw === undefined) return undefined;
+  if ('bearer' in raw) return { kind: 'bearer', token: await secrets.read([...at, 'bearer'], raw.bearer) };
+  if ('basic' in raw) {
+    return { kind: 'basic', user: raw.basic.user, password: await secrets.read([...at, 'basic', 'password'], raw.basic.password) };
+  }
+  return { kind: 'header', name: raw.header.name, value: await secrets.read([...at, 'header', 'value'], raw.header.value) };
 }
 
 async function readPolicies(
@@ -210,9 +237,9 @@ function decodeText(bytes: Uint8Array): string {
 
 /** The file's own words with defaults filled in. References are shown as they are; a literal secret is not. */
 function redact(raw: RawConfig): Record<string, unknown> {
-  const targets = Object.entries(raw.targets).map(([name, { upstream, ...target }]) => {
-    const literal = upstream.unsafe_password === undefined ? {} : { unsafe_password: notShown };
-    return [name, { ...target, upstream: { ...upstream, ...literal } }] as const;
+  const targets = Object.entries(raw.targets).map(([name, target]) => {
+    if (target.protocol === 'http' || target.upstream.unsafe_password === undefined) return [name, target] as const;
+    return [name, { ...target, upstream: { ...target.upstream, unsafe_password: notShown } }] as const;
   });
   return { ...raw, targets: Object.fromEntries(targets) };
 }

@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { deserialize, serialize } from 'node:v8';
 import { packConfig, unpackConfig } from './packed.ts';
 import { Secret } from './secret.ts';
-import type { Config } from './types.ts';
+import type { Config, PostgresTargetConfig } from './types.ts';
 
 it('a configuration that was cloned for another process is the same, its secrets too', () => {
   const password = new Secret('env:PASSWORD', Buffer.from('s3cret\n'));
@@ -16,5 +16,5 @@ it('a configuration that was cloned for another process is the same, its secrets
   const cloned = unpackConfig(deserialize(serialize(packConfig(config))) as ReturnType<typeof packConfig>);
   assert.deepEqual(cloned, config);
   assert.equal(JSON.stringify(cloned), JSON.stringify(config));
-  assert.equal(cloned.targets[0]?.upstream.password?.text(), 's3cret');
+  assert.equal((cloned.targets[0] as PostgresTargetConfig).upstream.password?.text(), 's3cret');
 });

@@ -1,9 +1,9 @@
 import { RE2JS } from 're2js';
-import { parseColumnPath, parseDocumentPath, PathProblem } from './columns.ts';
+import { parseColumnPath, parseDocumentPath, parseDocumentPlace, PathProblem, targetOf } from './columns.ts';
 import type { ConfigProblem } from './problem.ts';
-import type { RawConfig, RawDataClass, RawIssuer, RawTarget } from './schema.ts';
+import type { RawConfig, RawDataClass, RawHttpTarget, RawIssuer, RawTarget } from './schema.ts';
 import type { Path, Source } from './source.ts';
-import type { ColumnPathConfig, DataClassConfig, ListenAddress, TargetConfig } from './types.ts';
+import type { ColumnPathConfig, DataClassConfig, DocumentPlaceConfig, ListenAddress, TargetConfig } from './types.ts';
 
 /**
  * What a file whose shape is right means: every check that needs more than one value, or that needs a value taken apart. Collects
@@ -26,9 +26,14 @@ export class Resolver {
       this.#add(['gateway'], 'required: tls, with certificate and key (or unsafe_plaintext: true)');
     }
     const addresses: { readonly path: Path; readonly address: ListenAddress }[] = [];
-    for (const key of ['postgres', 'api'] as const) this.#listen(['listeners', key], listeners[key], addresses);
-    for (const [name, target] of Object.entries(targets)) this.#listen(['targets', name, 'listen'], target.listen, addresses);
-    if (addresses.length === 0) this.#add(['listeners'], 'expected at least one of postgres and api');
+    for (const key of ['postgres', 'https', 'api'] as const) this.#listen(['listeners', key], listeners[key], addresses);
+    for (const [name, target] of Object.entries(targets)) {
+      if (target.protocol === 'postgres') this.#listen(['targets', name, 'listen'], target.listen, addresses);
+    }
+    if (addresses.length === 0) this.#add(['listeners'], 'expected at least one of postgres, https and api');
+    if (listeners.https !== undefined && gateway.workers > 1) {
+      this.#add(['listeners', 'https'], 'expected gateway.workers: 1: HTTP targets are served by one process in this release');
+    }
     for (const [index, issuer] of issuers.entries()) this.#checkIssuer(issuer, index);
     for (const [name, target] of Object.entries(targets)) this.#checkTarget(target, ['targets', name]);
   }
@@ -54,10 +59,15 @@ export class Resolver {
       name,
       columns: raw.columns.flatMap((text, index) => this.#column([...path, 'columns', index], () => parseColumnPath(text)) ?? []),
       paths: raw.paths.flatMap((text, index) => {
+        if (this.#isHttp(targetOf(text))) return [];
         const at = [...path, 'paths', index];
         const place = this.#read(at, () => parseDocumentPath(text));
         if (place !== undefined) this.#checkColumn(at, place.column);
         return place ?? [];
+      }),
+      documents: raw.paths.flatMap((text, index) => {
+        if (!this.#isHttp(targetOf(text))) return [];
+        return this.#read<DocumentPlaceConfig>([...path, 'paths', index], () => parseDocumentPlace(text)) ?? [];
       }),
       detect: [raw.detect].flat().map((detector, index) => {
         if (typeof detector === 'string') return { kind: 'recogniser', name: detector };
@@ -103,18 +113,46 @@ export class Resolver {
     }
   }
 
-  #checkTarget({ upstream }: RawTarget, path: Path): void {
-    if (upstream.password !== undefined && upstream.unsafe_password !== undefined) {
-      this.#add([...path, 'upstream', 'unsafe_password'], 'expected only one of password and unsafe_password');
-    }
-    if ((upstream.certificate === undefined) !== (upstream.key === undefined)) {
-      const there = upstream.key === undefined ? 'certificate' : 'key';
-      this.#add([...path, 'upstream', there], 'expected both certificate and key, or neither');
-    }
+  #checkTarget(target: RawTarget, path: Path): void {
+    const { upstream } = target;
     const verifies = upstream.tls === 'verify-full' || upstream.tls === 'verify-ca';
     if (upstream.ca !== undefined && !verifies) {
       this.#add([...path, 'upstream', 'ca'], 'expected no ca: with this tls it would not be used');
     }
+    if (target.protocol === 'http') {
+      this.#checkHttpTarget(target, path);
+      return;
+    }
+    const { password, unsafe_password: unsafePassword, certificate, key } = target.upstream;
+    if (password !== undefined && unsafePassword !== undefined) {
+      this.#add([...path, 'upstream', 'unsafe_password'], 'expected only one of password and unsafe_password');
+    }
+    if ((certificate === undefined) !== (key === undefined)) {
+      const there = key === undefined ? 'certificate' : 'key';
+      this.#add([...path, 'upstream', there], 'expected both certificate and key, or neither');
+    }
+  }
+
+  #checkHttpTarget({ upstream }: RawHttpTarget, path: Path): void {
+    if (this.#raw.listeners.https === undefined) {
+      this.#add(path, 'required: listeners.https, such as 8443: clients reach HTTP targets through it');
+    }
+    const scheme = upstream.tls === 'unsafe_disable' ? 'http:' : 'https:';
+    if (readHttpUrl(upstream.url)?.scheme !== scheme) {
+      const why = scheme === 'http:' ? 'an http:// URL (tls is unsafe_disable)' : 'an https:// URL';
+      this.#add([...path, 'upstream', 'url'], `expected ${why} of plain segments, without query, fragment or password`);
+    }
+    const name = upstream.credential !== undefined && 'header' in upstream.credential ? upstream.credential.header.name.toLowerCase() : '';
+    if (headersOfTheGateway.has(name)) {
+      this.#add(
+        [...path, 'upstream', 'credential', 'header', 'name'],
+        'expected a header that carries a credential: this one is the gateway’s own business',
+      );
+    }
+  }
+
+  #isHttp(target: string): boolean {
+    return Object.hasOwn(this.#raw.targets, target) && this.#raw.targets[target]!.protocol === 'http';
   }
 
   #column(path: Path, parse: () => ColumnPathConfig): ColumnPathConfig | undefined {
@@ -124,6 +162,10 @@ export class Resolver {
   }
 
   #checkColumn(path: Path, column: ColumnPathConfig): void {
+    if (this.#isHttp(column.target)) {
+      this.#add(path, 'expected a target that has columns; of an HTTP target, name places by paths: target/path/*#$.path');
+      return;
+    }
     if (Object.hasOwn(this.#raw.targets, column.target)) return;
     this.#add(path, `expected a target of this file first: ${Object.keys(this.#raw.targets).join(', ') || 'there is none'}`);
   }
@@ -156,12 +198,34 @@ export function unsafeSettings(raw: RawConfig, targets: readonly TargetConfig[])
   return [
     ...(raw.gateway.unsafe_plaintext ? ['gateway.unsafe_plaintext'] : []),
     ...raw.issuers.flatMap((issuer, index) => (issuer.unsafe_http === true ? [`issuers[${index}].unsafe_http`] : [])),
-    ...targets.flatMap(({ name, upstream, masking }) => [
-      ...(raw.targets[name]?.upstream.unsafe_password === undefined ? [] : [`targets.${name}.upstream.unsafe_password`]),
-      ...(upstream.tls.startsWith('unsafe_') ? [`targets.${name}.upstream.tls: ${upstream.tls}`] : []),
-      ...(masking.startsWith('unsafe_') ? [`targets.${name}.masking: ${masking}`] : []),
-    ]),
+    ...targets.flatMap((target) => {
+      const { name, upstream, masking } = target;
+      return [
+        ...(target.protocol === 'postgres' && isLiteral(raw.targets[name]) ? [`targets.${name}.upstream.unsafe_password`] : []),
+        ...(upstream.tls.startsWith('unsafe_') ? [`targets.${name}.upstream.tls: ${upstream.tls}`] : []),
+        ...(masking.startsWith('unsafe_') ? [`targets.${name}.masking: ${masking}`] : []),
+        ...(target.protocol === 'http' && target.unmaskedMediaTypes.length > 0
+          ? [`targets.${name}.unsafe_unmasked_media_types: ${target.unmaskedMediaTypes.join(', ')}`]
+          : []),
+      ];
+    }),
   ];
+}
+
+function isLiteral(target: RawTarget | undefined): boolean {
+  return target?.protocol === 'postgres' && target.upstream.unsafe_password !== undefined;
+}
+
+/** A base URL taken apart; undefined where it is not one of plain segments. */
+export function readHttpUrl(
+  text: string,
+): { readonly scheme: string; readonly host: string; readonly port: number; readonly basePath: string } | undefined {
+  const match = /^(https?:)\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?((?:\/[A-Za-z0-9._~-]+)*)\/?$/.exec(text);
+  if (match === null) return undefined;
+  const [, scheme = '', host = '', digits, basePath = ''] = match;
+  const port = digits === undefined ? (scheme === 'https:' ? 443 : 80) : Number(digits);
+  if (port < 1 || port > 65_535 || basePath.split('/').some((segment) => segment === '.' || segment === '..')) return undefined;
+  return { scheme, host: host.replaceAll(/[[\]]/g, ''), port, basePath };
 }
 
 function collide(a: ListenAddress, b: ListenAddress): boolean {
@@ -171,6 +235,21 @@ function collide(a: ListenAddress, b: ListenAddress): boolean {
 function hostOf(url: string): string {
   return URL.parse(url)?.hostname ?? '';
 }
+
+/** Headers that no configured credential may take the place of. */
+const headersOfTheGateway: ReadonlySet<string> = new Set([
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'trailer',
+  'te',
+  'upgrade',
+  'expect',
+  'keep-alive',
+  'content-type',
+  'content-encoding',
+]);
 
 /** Issuers at which anyone can have a token with any audience: without a required claim, the whole world could sign in. */
 const sharedIssuers: ReadonlySet<string> = new Set([

@@ -61,6 +61,9 @@ const gateway = strict({
 
 const listeners = strict({
   postgres: address.optional().describe('PostgreSQL, the target chosen by database name. Absent: off.'),
+  https: address
+    .optional()
+    .describe('HTTP APIs, the target chosen by path (/http/<target>/…) or by host name (<target>.<gateway.host>). Absent: off.'),
   api: address.optional().describe('REST API, server-sent events, health and metrics. Absent: off.'),
 });
 
@@ -113,34 +116,29 @@ const issuer = strict({
     .describe('People sign in here with sallyport login.'),
 });
 
+const limitOf = {
+  bytes: limit('bytes').describe('Bytes of one operation’s answer, as they go to the client.'),
+  statement_timeout: duration
+    .optional()
+    .describe('How long the target may work on one statement or request. Waiting for an approval does not count.'),
+  operations_per_minute: limit('operations').describe('Operations of one principal, over all its sessions, in any minute.'),
+  concurrent_sessions: limit('sessions').describe('Sessions that one principal may have open at a time.'),
+};
 const limits = strict({
   rows: limit('rows').describe('Rows of one operation’s answer.'),
-  bytes: limit('bytes').describe('Bytes of one operation’s answer, as they go to the client.'),
-  statement_timeout: duration.optional().describe('How long the target may work on one statement. Waiting for an approval does not count.'),
-  operations_per_minute: limit('operations').describe('Operations of one principal, over all its sessions, in any minute.'),
+  ...limitOf,
   rows_per_minute: limit('rows').describe('Rows shown to one principal, over all its sessions, in any minute.'),
-  concurrent_sessions: limit('sessions').describe('Sessions that one principal may have open at a time.'),
 });
 
-const target = strict({
-  protocol: z.literal('postgres', { error: 'expected postgres (other protocols are not in this release)' }),
-  upstream: strict({
-    host,
-    port: port.default(5432),
-    database: text,
-    user: text,
-    password: secret.optional(),
-    unsafe_password: text.optional().describe('The password itself, in this file. Not for production.'),
-    tls: choice(['verify-full', 'verify-ca', 'unsafe_require', 'unsafe_disable'])
-      .default('verify-full')
-      .describe(
-        'verify-full: encrypt, verify certificate and host name. verify-ca: not the host name. unsafe_require: encrypt, verify nothing. unsafe_disable: do not encrypt.',
-      ),
-    ca: secret.optional().describe('PEM of the authorities that may sign the server certificate. Absent: the public ones.'),
-    certificate: secret.optional().describe('PEM client certificate.'),
-    key: secret.optional().describe('PEM private key of the client certificate.'),
-  }),
-  listen: address.optional().describe('A port of its own, so that a job changes nothing but host and port.'),
+const upstreamTls = choice(['verify-full', 'verify-ca', 'unsafe_require', 'unsafe_disable'])
+  .default('verify-full')
+  .describe(
+    'verify-full: encrypt, verify certificate and host name. verify-ca: not the host name. unsafe_require: encrypt, verify nothing. unsafe_disable: do not encrypt.',
+  );
+const authorities = secret.optional().describe('PEM of the authorities that may sign the server certificate. Absent: the public ones.');
+
+/** What every protocol's targets have. */
+const anyTarget = {
   labels: z
     .record(z.string().regex(/^[A-Za-z0-9_.-]{1,63}$/, { error: 'expected a label of letters, digits, "_", "." and "-"' }), text, {
       error: 'expected labels, such as { env: production }',
@@ -150,21 +148,88 @@ const target = strict({
   masking: choice(['taint', 'strict', 'unsafe_origin'])
     .default('taint')
     .describe(
-      'taint: mask whatever a sensitive column can reach. strict: refuse such statements. unsafe_origin: only columns that the server names.',
+      'taint: mask whatever a sensitive column can reach; of an HTTP answer, what the paths name and the detectors find. strict: refuse such statements; of HTTP answers, all that are not JSON. unsafe_origin: only columns that the server names; of an HTTP answer, only what the paths name.',
     ),
   hold: choice(['wait', 'refuse-and-retry'])
     .default('wait')
     .describe('What an operation that needs approval does: wait in the session, or be refused and retried once approved.'),
-  limits: limits.optional().describe('What a principal may take from this target, besides what policy permits. Absent: no limits.'),
   require_reason: flag
     .default(false)
-    .describe('Operations must state why: a leading comment /* reason: … */, SET sallyport.reason, or application_name=reason: …'),
+    .describe(
+      'Operations must state why: a leading comment /* reason: … */, SET sallyport.reason, or application_name=reason: …; over HTTP, the header Sallyport-Reason.',
+    ),
   read_only: flag
     .default(false)
     .describe('Nothing that writes is let through, whatever policy says, and sessions at the target are read-only.'),
+};
+
+const postgresTarget = strict({
+  protocol: z.literal('postgres'),
+  upstream: strict({
+    host,
+    port: port.default(5432),
+    database: text,
+    user: text,
+    password: secret.optional(),
+    unsafe_password: text.optional().describe('The password itself, in this file. Not for production.'),
+    tls: upstreamTls,
+    ca: authorities,
+    certificate: secret.optional().describe('PEM client certificate.'),
+    key: secret.optional().describe('PEM private key of the client certificate.'),
+  }),
+  listen: address.optional().describe('A port of its own, so that a job changes nothing but host and port.'),
+  ...anyTarget,
+  limits: limits.optional().describe('What a principal may take from this target, besides what policy permits. Absent: no limits.'),
   client_auth: choice(['password', 'oauthbearer'])
     .default('password')
     .describe('How clients present their token: as the password, or by OAUTHBEARER of PostgreSQL 18.'),
+});
+
+const httpTarget = strict({
+  protocol: z.literal('http'),
+  upstream: strict({
+    url: text.describe('Where the API is: https://crm.internal or https://crm.internal/v2, in front of every path.'),
+    tls: upstreamTls,
+    ca: authorities,
+    credential: z
+      .union(
+        [
+          strict({ bearer: secret.describe('Sent as Authorization: Bearer.') }),
+          strict({
+            basic: strict({ user: text, password: secret }).describe('Sent as Authorization: Basic.'),
+          }),
+          strict({
+            header: strict({
+              name: z.string({ error: headerExpected() }).regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, { error: headerExpected() }),
+              value: secret,
+            }).describe('Sent as a header of this name, such as X-API-Key.'),
+          }),
+        ],
+        { error: 'expected { bearer: … }, { basic: { user: …, password: … } } or { header: { name: …, value: … } }' },
+      )
+      .optional()
+      .describe('The gateway’s own credential at the target. Absent: none is sent.'),
+  }),
+  ...anyTarget,
+  limits: strict(limitOf)
+    .optional()
+    .describe('What a principal may take from this target, besides what policy permits. Absent: no limits.'),
+  cookies: flag.default(false).describe('Cookies pass both ways. Otherwise clients and target never see each other’s.'),
+  unsafe_unmasked_media_types: list(
+    z
+      .string({ error: mediaTypeExpected() })
+      .regex(/^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/, { error: mediaTypeExpected() }),
+    'media types',
+  )
+    .default([])
+    .describe('Media types that pass as they are although nobody can look for sensitive values in them, such as application/zip.'),
+});
+
+const target = z.discriminatedUnion('protocol', [postgresTarget, httpTarget], {
+  error: (issue) =>
+    issue.code === 'invalid_union'
+      ? 'expected postgres or http (other protocols are not in this release)'
+      : 'expected protocol, upstream, …',
 });
 
 const recogniser = choice(['card-number', 'us-ssn', 'aba-routing', 'iban', 'email', 'phone']);
@@ -176,7 +241,11 @@ const detector = z.union(
 );
 const dataClass = strict({
   columns: list(text, 'columns').default([]).describe('target/schema.relation.column, or target/database/schema.relation.column.'),
-  paths: list(text, 'paths').default([]).describe('Places inside a document column: target/schema.relation.column#$.path'),
+  paths: list(text, 'paths')
+    .default([])
+    .describe(
+      'Places inside a document column, target/schema.relation.column#$.path, or inside JSON of an HTTP target, target/path/*#$.path',
+    ),
   detect: z
     .union([detector, z.array(detector)], {
       error: 'expected card-number, us-ssn, aba-routing, iban, email, phone, { pattern: … }, or a list of these',
@@ -227,6 +296,7 @@ export const configSchema = strict({
 
 export type RawConfig = z.output<typeof configSchema>;
 export type RawTarget = z.output<typeof target>;
+export type RawHttpTarget = z.output<typeof httpTarget>;
 export type RawDataClass = z.output<typeof dataClass>;
 export type RawIssuer = z.output<typeof issuer>;
 
@@ -234,7 +304,8 @@ export type RawIssuer = z.output<typeof issuer>;
 export const refusedKeys: ReadonlyMap<string, string> = new Map([
   ['listeners.tds', notInThisRelease()],
   ['listeners.ssh', notInThisRelease()],
-  ['listeners.https', notInThisRelease()],
+  ['targets.*.limits.rows', onlyForSql()],
+  ['targets.*.limits.rows_per_minute', onlyForSql()],
   ['gateway.state', notInThisRelease()],
   ['audit.stores', notInThisRelease()],
   ['audit.sinks', notInThisRelease()],
@@ -284,6 +355,18 @@ function workersExpected(): string {
 
 function issuerNameExpected(): string {
   return 'expected a name of letters, digits, ".", "_" and "-", at most 63';
+}
+
+function headerExpected(): string {
+  return 'expected a header name of letters, digits and "-"';
+}
+
+function mediaTypeExpected(): string {
+  return 'expected a media type in lower case without parameters, such as application/zip';
+}
+
+function onlyForSql(): string {
+  return 'answers of an HTTP target have no rows; expected bytes, statement_timeout, operations_per_minute, concurrent_sessions';
 }
 
 function notInThisRelease(): string {

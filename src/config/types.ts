@@ -56,23 +56,58 @@ export interface ListenAddress {
 
 export interface ListenersConfig {
   readonly postgres: ListenAddress | undefined;
+  readonly https: ListenAddress | undefined;
   readonly api: ListenAddress | undefined;
 }
 
 /** A target is also what policy and pipeline call `Target` (`core/target.ts`). */
-export interface TargetConfig {
+export type TargetConfig = PostgresTargetConfig | HttpTargetConfig;
+
+interface AnyTargetConfig {
   readonly name: string;
-  readonly protocol: 'postgres';
-  readonly upstream: PostgresUpstream;
-  readonly listen: ListenAddress | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly masking: MaskingMode;
   readonly hold: HoldMode;
   readonly limits: Limits | undefined;
   readonly requireReason: boolean;
   readonly readOnly: boolean;
+}
+
+export interface PostgresTargetConfig extends AnyTargetConfig {
+  readonly protocol: 'postgres';
+  readonly upstream: PostgresUpstream;
+  readonly listen: ListenAddress | undefined;
   readonly clientAuth: 'password' | 'oauthbearer';
 }
+
+export interface HttpTargetConfig extends AnyTargetConfig {
+  readonly protocol: 'http';
+  readonly upstream: HttpUpstream;
+  /** Cookies pass both ways. */
+  readonly cookies: boolean;
+  /** Lower case, without parameters: they pass although nobody can look into them. */
+  readonly unmaskedMediaTypes: readonly string[];
+}
+
+/** `verify-ca` does not compare the host name; `unsafe_require` encrypts without verifying; `unsafe_disable` does not encrypt. */
+export type UpstreamTlsMode = 'verify-full' | 'verify-ca' | 'unsafe_require' | 'unsafe_disable';
+
+export interface HttpUpstream {
+  readonly host: string;
+  readonly port: number;
+  /** In front of every path: empty, or begins with a slash and ends with none. */
+  readonly basePath: string;
+  readonly tls: UpstreamTlsMode;
+  /** PEM. Undefined: the authorities that Node brings. */
+  readonly ca: Secret | undefined;
+  readonly credential: HttpCredential | undefined;
+}
+
+/** The gateway's own credential at an HTTP target. */
+export type HttpCredential =
+  | { readonly kind: 'bearer'; readonly token: Secret }
+  | { readonly kind: 'basic'; readonly user: string; readonly password: Secret }
+  | { readonly kind: 'header'; readonly name: string; readonly value: Secret };
 
 export interface PostgresUpstream {
   readonly host: string;
@@ -80,8 +115,7 @@ export interface PostgresUpstream {
   readonly database: string;
   readonly user: string;
   readonly password: Secret | undefined;
-  /** `verify-ca` does not compare the host name; `unsafe_require` encrypts without verifying; `unsafe_disable` does not encrypt. */
-  readonly tls: 'verify-full' | 'verify-ca' | 'unsafe_require' | 'unsafe_disable';
+  readonly tls: UpstreamTlsMode;
   /** PEM. Undefined: the authorities that Node brings. */
   readonly ca: Secret | undefined;
   /** PEM, for targets that ask for a client certificate. Both or neither. */
@@ -97,6 +131,15 @@ export interface ColumnPathConfig {
   readonly column: string;
 }
 
+/** Structurally the `DocumentPlace` of `masking/types.ts`. */
+export interface DocumentPlaceConfig {
+  readonly target: string;
+  /** Segments of a canonical path, decoded; `*` is any one, `**` (last) any rest, also none. */
+  readonly segments: readonly string[];
+  /** `$.customer.ssn`. */
+  readonly path: string;
+}
+
 export type RecogniserName = 'card-number' | 'us-ssn' | 'aba-routing' | 'iban' | 'email' | 'phone';
 
 /** Structurally the `DataClass` of `masking/types.ts`, which stands above this layer. */
@@ -104,6 +147,8 @@ export interface DataClassConfig {
   readonly name: string;
   readonly columns: readonly ColumnPathConfig[];
   readonly paths: readonly { readonly column: ColumnPathConfig; readonly path: string }[];
+  /** Places in JSON that HTTP targets answer with. */
+  readonly documents: readonly DocumentPlaceConfig[];
   readonly detect: readonly (
     | { readonly kind: 'recogniser'; readonly name: RecogniserName }
     | { readonly kind: 'pattern'; readonly pattern: string }

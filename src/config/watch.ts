@@ -138,8 +138,12 @@ function show(address: ListenAddress | undefined): string {
 }
 
 function listening(config: Config): string {
-  const targets = config.targets.filter(({ listen }) => listen !== undefined).map(({ name, listen }) => `${name}=${show(listen)}`);
-  return [show(config.listeners.postgres), show(config.listeners.api), ...targets.sort()].join(' ');
+  const { postgres, https, api } = config.listeners;
+  const targets = config.targets.flatMap((target) => {
+    const listen = target.protocol === 'postgres' ? target.listen : undefined;
+    return listen === undefined ? [] : [`${target.name}=${show(listen)}`];
+  });
+  return [show(postgres), show(https), show(api), ...targets.sort()].join(' ');
 }
 
 /** What files look like without reading them. A file that is not there looks like nothing. */

@@ -1,5 +1,7 @@
 import type { WireSession } from '../core/effect.ts';
+import { askHttp, type HttpEnvironment } from './http/index.ts';
 import { createPostgresSession, type PostgresEnvironment } from './postgres/index.ts';
+import type { RequestProtocol } from './request.ts';
 
 /** A protocol whose sessions `net/drive.ts` runs. */
 export interface WireProtocol<Environment> {
@@ -11,4 +13,9 @@ export interface WireProtocol<Environment> {
 /** Every wire protocol of this gateway: one line each. */
 export const wireProtocols = {
   postgres: { alpn: ['postgresql'], createSession: createPostgresSession } satisfies WireProtocol<PostgresEnvironment>,
+};
+
+/** Every request protocol, served by `net/http-server.ts`: one line each. */
+export const requestProtocols = {
+  http: { ask: askHttp } satisfies RequestProtocol<HttpEnvironment>,
 };

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import type { Config, PostgresUpstream, TargetConfig } from '../../config/index.ts';
+import type { Config, TargetConfig } from '../../config/index.ts';
 import { createIdentity, IssuerConfigError } from '../../identity/index.ts';
 import type { GatewayTokenStore } from '../../identity/index.ts';
 import { dial } from '../../net/upstream.ts';
@@ -93,7 +93,7 @@ async function reachTargets(config: Config): Promise<Reach[]> {
 }
 
 /** Only that something listens: the gateway's credential is used by the gateway alone. */
-async function reach({ host, port }: PostgresUpstream): Promise<string | undefined> {
+async function reach({ host, port }: TargetConfig['upstream']): Promise<string | undefined> {
   try {
     (await dial({ host, port, tls: undefined })).destroy();
     return undefined;

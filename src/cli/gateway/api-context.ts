@@ -4,10 +4,12 @@ import type { AuditLog, LogsTogether } from '../../audit/index.ts';
 import type { Config } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { Principal } from '../../core/principal.ts';
+import type { Target } from '../../core/target.ts';
 import type { Identity } from '../../identity/index.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { explain, type PolicyEngine } from '../../policy/index.ts';
-import { explainPostgres } from '../../protocols/postgres/explain.ts';
+import { explainHttp, type HttpMeaning } from '../../protocols/http/index.ts';
+import { explainPostgres, type Meaning } from '../../protocols/postgres/explain.ts';
 import type { Analysis } from '../../sql/statement.ts';
 import { metricsText } from './metrics.ts';
 import type { Plane } from './plane.ts';
@@ -26,7 +28,11 @@ export interface ApiSources {
   readonly targets: () => Targets;
   readonly readRecording: Recordings['read'];
   readonly analyse: (sql: string) => Analysis;
-  readonly ports: { postgres: number | undefined; readonly targets: ReadonlyMap<string, number> };
+  readonly ports: {
+    readonly postgres: number | undefined;
+    readonly https: number | undefined;
+    readonly targets: ReadonlyMap<string, number>;
+  };
   readonly problems: () => readonly string[];
   readonly report: (what: string, error: unknown) => void;
 }
@@ -98,6 +104,10 @@ function rolesOf(config: Config, principal: Principal): ReadonlySet<Role> {
 function connection(sources: ApiSources, name: string) {
   const config = sources.config();
   const target = config.targets.find((one) => one.name === name);
+  if (target?.protocol === 'http') {
+    const { https } = sources.ports;
+    return https === undefined ? undefined : { protocol: target.protocol, host: config.gateway.host, port: https, name };
+  }
   const own = sources.ports.targets.get(name);
   const port = own ?? sources.ports.postgres;
   if (target === undefined || port === undefined) return undefined;
@@ -116,16 +126,7 @@ async function explained(sources: ApiSources, question: ExplainQuestion): Promis
     expiresAtMs: Number.MAX_SAFE_INTEGER,
     authenticatedBy: 'oidc-token',
   };
-  const postgres = sources.targets().postgres(target.name);
-  await sources.targets().prepare(target.name, undefined);
-  const meaning = explainPostgres({
-    statement: question.statement,
-    target: postgres,
-    masking: target.masking,
-    readOnly: target.readOnly,
-    revealed: sources.policy.reveals(principal, target, postgres.classes.names),
-    analyse: sources.analyse,
-  });
+  const meaning = await meaningOf(sources, question.statement, principal, target);
   if (meaning.refusal !== undefined) {
     const { code, publicMessage } = meaning.refusal;
     return {
@@ -137,6 +138,22 @@ async function explained(sources: ApiSources, question: ExplainQuestion): Promis
   }
   const asked = { principal, target, acts: meaning.acts, facts: meaning.facts, cacheKey: undefined };
   return { ...explain(sources.policy.policies, asked, Date.now()), masked: meaning.classes };
+}
+
+async function meaningOf(
+  sources: ApiSources,
+  statement: string | undefined,
+  principal: Principal,
+  target: Target,
+): Promise<Meaning | HttpMeaning> {
+  const { name, readOnly, masking } = target;
+  const targets = sources.targets();
+  const { classes } = targets;
+  const revealed = sources.policy.reveals(principal, target, classes.names);
+  if (target.protocol === 'http') return explainHttp({ line: statement, target: name, readOnly, classes, revealed });
+  const postgres = targets.postgres(name);
+  await targets.prepare(name, undefined);
+  return explainPostgres({ statement, target: postgres, masking, readOnly, revealed, analyse: sources.analyse });
 }
 
 function signInIssuers(config: Config) {

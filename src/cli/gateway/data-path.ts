@@ -2,19 +2,21 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { AuditLog } from '../../audit/index.ts';
-import type { Config, TargetConfig } from '../../config/index.ts';
+import type { Config, PostgresTargetConfig } from '../../config/index.ts';
 import type { UsageBook } from '../../core/limits.ts';
 import { Pipeline } from '../../core/pipeline.ts';
 import type { ApprovalPort, ClockPort } from '../../core/ports.ts';
 import type { Identity } from '../../identity/index.ts';
 import type { CancelRegistry } from '../../net/cancel.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
+import { NotedApprovals } from '../../net/http-approvals.ts';
 import { Connections, listen, type Listener } from '../../net/listener.ts';
 import type { SessionRegistry } from '../../net/sessions.ts';
 import type { PostgresEnvironment } from '../../protocols/postgres/index.ts';
 import { wireProtocols } from '../../protocols/registry.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { doorsOf, maxConnections, Ports, type Door } from './doors.ts';
+import { HttpPath } from './http-path.ts';
 import type { Change, InForce } from './in-force.ts';
 import type { OperatorLog } from './log.ts';
 import type { Plane, WorkerUse } from './plane.ts';
@@ -35,12 +37,14 @@ export interface DataPathParts {
 export class DataPath implements Plane {
   readonly #parts: DataPathParts;
   readonly #pipeline: Pipeline;
+  readonly #http: HttpPath;
   readonly #connections = new Map<string, Connections>();
   readonly #listeners: Listener[] = [];
   readonly #validity: NodeJS.Timeout;
 
   constructor(parts: DataPathParts) {
-    const { inForce, identity, approvals, audit, recordings, clock } = parts;
+    const { inForce, identity, audit, recordings, clock } = parts;
+    const approvals = new NotedApprovals(parts.approvals);
     this.#parts = parts;
     this.#pipeline = new Pipeline({
       identity,
@@ -53,6 +57,7 @@ export class DataPath implements Plane {
       newSessionId: sessionId,
       maxSessionMs: () => inForce.config.session.maxLifetimeMs,
     });
+    this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline });
     for (const door of doorsOf(inForce.config)) this.#connections.set(door.name, this.#newConnections(door));
     this.#validity = setInterval(() => void this.#endInvalidSessions(), validityIntervalMs);
   }
@@ -77,6 +82,11 @@ export class DataPath implements Plane {
       this.#listeners.push(listener);
       ports.set(door, listener.port);
     }
+    const http = await this.#http.listen();
+    if (http !== undefined) {
+      this.#listeners.push(http);
+      ports.https = http.port;
+    }
     return ports;
   }
 
@@ -94,6 +104,7 @@ export class DataPath implements Plane {
   /** A session keeps the target and the data classes that it began with: where they changed, it ends. Limits hold from its next operation on. */
   async commit({ next, previous }: Change): Promise<void> {
     const { sessions } = this.#parts;
+    this.#http.replaceCertificate(next);
     if (JSON.stringify(next.dataClasses) !== JSON.stringify(previous.dataClasses)) {
       sessions.end(() => true, 'data classes were changed; connect again');
     }
@@ -143,7 +154,7 @@ export class DataPath implements Plane {
     });
   }
 
-  #environment(target: TargetConfig | undefined): () => PostgresEnvironment {
+  #environment(target: PostgresTargetConfig | undefined): () => PostgresEnvironment {
     const { inForce } = this.#parts;
     return () => {
       const { config, targets } = inForce;
@@ -151,7 +162,7 @@ export class DataPath implements Plane {
       return {
         crypto: nodeCrypto,
         listenerTarget: target?.name,
-        clientAuth: current?.clientAuth ?? 'password',
+        clientAuth: current?.protocol === 'postgres' ? current.clientAuth : 'password',
         canEncrypt: inForce.tls !== undefined,
         unsafePlaintext: config.gateway.unsafePlaintext,
         openidConfiguration: config.issuers.map((issuer) => `${issuer.issuer}/.well-known/openid-configuration`)[0],

@@ -1,11 +1,11 @@
 import type pg from 'pg';
-import type { Config, TargetConfig } from '../../config/index.ts';
-import { GatewayFault } from '../../core/fault.ts';
+import type { Config, HttpTargetConfig, PostgresTargetConfig, Secret, TargetConfig } from '../../config/index.ts';
+import { unknownTarget } from '../../core/pipeline-faults.ts';
 import type { Target } from '../../core/target.ts';
 import { compileDataClasses, type DataClasses } from '../../masking/classes.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { CatalogueReader } from '../../net/postgres-catalogue.ts';
-import type { UpstreamAddress } from '../../net/upstream.ts';
+import type { UpstreamAddress, UpstreamTls } from '../../net/upstream.ts';
 import type { Definitions, PostgresTarget } from '../../protocols/postgres/index.ts';
 import type { Analysis } from '../../sql/statement.ts';
 import { abandon, overOrLate, type DefinitionBook } from './definition-book.ts';
@@ -38,7 +38,7 @@ export class Targets {
   }
 
   postgres(name: string): PostgresTarget {
-    const { upstream } = this.#target(name);
+    const { upstream } = this.#postgres(name);
     return {
       name,
       user: upstream.user,
@@ -59,7 +59,7 @@ export class Targets {
 
   /** Waits for the catalogue that a session needs. Throws `upstream-unavailable`. */
   async prepare(name: string, database: string | undefined): Promise<void> {
-    const reader = this.#reader(name, database ?? this.#target(name).upstream.database);
+    const reader = this.#reader(name, database ?? this.#postgres(name).upstream.database);
     await reader.ready();
     if (!this.#checked.has(reader)) this.#reportMissingColumns(name, database, reader);
   }
@@ -80,31 +80,30 @@ export class Targets {
   }
 
   address(name: string): UpstreamAddress {
-    const { upstream } = this.#target(name);
-    const encrypted = upstream.tls !== 'unsafe_disable';
-    return {
-      host: upstream.host,
-      port: upstream.port,
-      tls: !encrypted
-        ? undefined
-        : {
-            ca: upstream.ca?.text(),
-            certificate: upstream.certificate?.text(),
-            key: upstream.key?.text(),
-            verifyChain: upstream.tls !== 'unsafe_require',
-            verifyName: upstream.tls === 'verify-full',
-          },
-    };
+    const { upstream } = this.#postgres(name);
+    const { host, port, tls, ca, certificate, key } = upstream;
+    return { host, port, tls: tlsOf(tls, ca, certificate, key) };
   }
 
-  #target(name: string): TargetConfig {
+  httpAddress(name: string): UpstreamAddress {
+    const { host, port, tls, ca } = this.http(name).upstream;
+    return { host, port, tls: tlsOf(tls, ca, undefined, undefined) };
+  }
+
+  http(name: string): HttpTargetConfig {
     const target = this.#byName.get(name);
-    if (target === undefined) throw new GatewayFault('target-unknown', { publicMessage: 'access to this target is not permitted' });
+    if (target?.protocol !== 'http') throw unknownTarget(name);
+    return target;
+  }
+
+  #postgres(name: string): PostgresTargetConfig {
+    const target = this.#byName.get(name);
+    if (target?.protocol !== 'postgres') throw unknownTarget(name);
     return target;
   }
 
   #definitions(name: string, database: string): Definitions {
-    const { host, port } = this.#target(name).upstream;
+    const { host, port } = this.#postgres(name).upstream;
     return this.#options.definitions.of(`${host}:${port}/${database}`);
   }
 
@@ -112,7 +111,7 @@ export class Targets {
     const key = `${name}/${database}`;
     const known = this.#catalogues.get(key);
     if (known !== undefined) return known;
-    const target = this.#target(name);
+    const target = this.#postgres(name);
     const reader = new CatalogueReader({
       place: { target: name, database: database === target.upstream.database ? undefined : database, databaseName: database },
       connection: connectionOf(target, database),
@@ -126,7 +125,21 @@ export class Targets {
   }
 }
 
-function connectionOf(target: TargetConfig, database: string): pg.ClientConfig {
+function tlsOf(
+  mode: PostgresTargetConfig['upstream']['tls'],
+  ...[ca, certificate, key]: readonly (Secret | undefined)[]
+): UpstreamTls | undefined {
+  if (mode === 'unsafe_disable') return undefined;
+  return {
+    ca: ca?.text(),
+    certificate: certificate?.text(),
+    key: key?.text(),
+    verifyChain: mode !== 'unsafe_require',
+    verifyName: mode === 'verify-full',
+  };
+}
+
+function connectionOf(target: PostgresTargetConfig, database: string): pg.ClientConfig {
   const { upstream } = target;
   return {
     host: upstream.host,

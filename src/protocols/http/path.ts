@@ -138,6 +138,11 @@ function readQuery(query: string): readonly SpelledParameter[] {
   return parameters.map(readParameter);
 }
 
+/** Parameters by which frameworks (Rails, Laravel, Symfony) take a request for one of another method. */
+export function namesAnotherMethod(parameter: string): boolean {
+  return methodParameters.has(asVariable(parameter));
+}
+
 function readParameter(text: string): SpelledParameter {
   const equals = text.indexOf('=');
   const name = respell(equals < 0 ? text : text.slice(0, equals), querySpelling);
@@ -145,7 +150,7 @@ function readParameter(text: string): SpelledParameter {
   if (name.canonical.includes('+')) throw ambiguous('query', 'a "+" in the name of a parameter');
   if (hasControl(name.decoded, '')) throw ambiguous('query', 'a control character in the name of a parameter');
   if (decodesTwice(name.decoded)) throw ambiguous('query', 'an escape of an escape in the name of a parameter');
-  if (methodParameters.has(asVariable(name.decoded))) {
+  if (namesAnotherMethod(name.decoded)) {
     throw new GatewayFault('unsupported', {
       publicMessage: 'the query of the request names another method than the one that policy is asked about',
       hint: 'Send the method itself.',

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { after, beforeEach, describe, it } from 'node:test';
+import { loadConfig } from './load.ts';
+import { ConfigError } from './problem.ts';
+import { goodEnvironment, Workspace } from './testing/workspace.ts';
+
+const workspace = new Workspace();
+after(() => workspace.remove());
+beforeEach(() => workspace.edit());
+
+const crm = `targets:
+  crm:
+    protocol: http
+    upstream: { url: https://crm.internal:8443/v2, ca: file:tls/gw.crt, credential: { bearer: env:ORDERS_PASSWORD } }
+    labels: { env: production }
+`;
+const httpListener = ['postgres: 5432', 'postgres: 5432, https: 8443'] as const;
+
+function edit(target: string, ...more: readonly (readonly [string, string])[]): void {
+  workspace.edit(httpListener, ['targets:\n', target], ...more);
+}
+
+const load = () => loadConfig(workspace.file, { env: goodEnvironment });
+
+async function problems(): Promise<string> {
+  const error = await load().then(
+    () => assert.fail('the file was accepted'),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof ConfigError);
+  return error.message.replaceAll(`${workspace.file}:`, '');
+}
+
+it('an HTTP target is read with its listener, its address, its credential and its defaults', async () => {
+  edit(crm);
+  const { listeners, targets } = await load();
+  assert.deepEqual(listeners.https, { host: undefined, port: 8443 });
+  const target = targets.find(({ name }) => name === 'crm');
+  assert.equal(target?.protocol, 'http');
+  const { host, port, basePath, tls, credential } = target.upstream;
+  assert.deepEqual([host, port, basePath, tls], ['crm.internal', 8443, '/v2', 'verify-full']);
+  assert.equal(credential?.kind === 'bearer' && credential.token.text(), 'correct horse');
+  assert.deepEqual([target.cookies, target.readOnly, target.hold, target.unmaskedMediaTypes], [false, false, 'wait', []]);
+});
+
+it('places in the answers of an HTTP target are taken apart', async () => {
+  edit(crm, [
+    'paths: [ "orders/public.customers.profile#$.ssn" ]',
+    'paths: [ "orders/public.customers.profile#$.ssn", "crm/customers/*#$.customer.ssn", "crm/**#$.ssn", "crm/#$.a" ]',
+  ]);
+  const [ssn] = (await load()).dataClasses;
+  assert.deepEqual(ssn?.documents, [
+    { target: 'crm', segments: ['customers', '*'], path: '$.customer.ssn' },
+    { target: 'crm', segments: ['**'], path: '$.ssn' },
+    { target: 'crm', segments: [], path: '$.a' },
+  ]);
+  assert.equal(ssn.paths.length, 1);
+});
+
+it('what is unsafe of it is listed', async () => {
+  edit(
+    crm
+      .replace('url: https://crm.internal:8443/v2, ca: file:tls/gw.crt,', 'url: "http://crm.internal", tls: unsafe_disable,')
+      .concat('    unsafe_unmasked_media_types: [ application/zip ]\n'),
+  );
+  assert.deepEqual((await load()).unsafe, [
+    'targets.crm.upstream.tls: unsafe_disable',
+    'targets.crm.unsafe_unmasked_media_types: application/zip',
+  ]);
+});
+
+describe('what is wrong with it is said at the very place', () => {
+  const bad: readonly (readonly [name: string, target: string, expected: string])[] = [
+    [
+      'http without unsafe_disable',
+      crm.replace('https://crm', 'http://crm'),
+      'targets.crm.upstream.url: expected an https:// URL of plain segments',
+    ],
+    [
+      'a password in the URL',
+      crm.replace('https://crm', 'https://u:p@crm'),
+      'expected an https:// URL of plain segments, without query, fragment or password',
+    ],
+    ['a query in the URL', crm.replace('/v2,', '/v2?a=b,'), 'expected an https:// URL of plain segments'],
+    ['dots in the URL', crm.replace('/v2,', '/../v2,'), 'expected an https:// URL of plain segments'],
+    ['limits of rows', `${crm}    limits: { rows: 5 }\n`, 'targets.crm.limits.rows: answers of an HTTP target have no rows'],
+    ['what PostgreSQL has', `${crm}    listen: 6433\n`, 'targets.crm.listen: unknown key; expected protocol, upstream, labels'],
+    ['a misspelt key', `${crm}    cookie: true\n`, 'targets.crm.cookie: unknown key; did you mean cookies?'],
+    [
+      'two credentials',
+      crm.replace('{ bearer:', '{ header: { name: X-Key, value: env:ORDERS_PASSWORD }, bearer:'),
+      'expected { bearer: … }, { basic:',
+    ],
+    ['a secret as it is', crm.replace('bearer: env:ORDERS_PASSWORD', 'bearer: hunter2'), 'credential.bearer: expected where the secret is'],
+    [
+      'framing as a credential',
+      crm.replace('bearer: env:ORDERS_PASSWORD', 'header: { name: Host, value: env:ORDERS_PASSWORD }'),
+      'expected a header that carries a credential',
+    ],
+  ];
+  for (const [name, target, expected] of bad) {
+    it(name, async () => {
+      edit(target);
+      const message = await problems();
+      assert.ok(message.includes(expected), message);
+    });
+  }
+
+  it('no listener', async () => {
+    workspace.edit(['targets:\n', crm]);
+    assert.match(await problems(), /targets\.crm: required: listeners\.https/);
+  });
+
+  it('several workers', async () => {
+    edit(crm, ['  data: data', '  data: data\n  workers: 2']);
+    assert.match(await problems(), /listeners\.https: expected gateway\.workers: 1/);
+  });
+
+  for (const [path, expected] of [
+    ['crm/customers/*', 'expected target/path/\\*#\\$\\.path'],
+    ['crm/**/x#$.ssn', 'expected \\*\\* only at the end'],
+    ['crm/cust*#$.ssn', 'expected segments as they are'],
+    ['crm/a/../b#$.ssn', 'expected segments as they are'],
+    ['crm/a//b#$.ssn', 'expected no empty segment'],
+  ]) {
+    it(`a path ${path}`, async () => {
+      edit(crm, ['"orders/public.customers.profile#$.ssn"', `"${path}"`]);
+      assert.match(await problems(), new RegExp(`data_classes\\.ssn\\.paths\\[0\\]: ${expected}`));
+    });
+  }
+
+  it('a column of it', async () => {
+    edit(crm, ['"orders/public.customers.ssn"', '"crm/public.customers.ssn"']);
+    assert.match(await problems(), /columns\[0\]: expected a target that has columns/);
+  });
+});

@@ -1,0 +1,173 @@
+import type { IncomingMessage } from 'node:http';
+import { GatewayFault, toFault } from '../core/fault.ts';
+import type { AnswerHead, AnswerPlan, AskedRequest, ContentCoding, HeaderField, PieceMasker } from '../protocols/request.ts';
+import { decoded, gather } from './http-body.ts';
+import type { ClientExchange } from './http-client.ts';
+
+/** The way of one answer from the target to the client, as its plan says. */
+export class AnswerRelay {
+  readonly status: number;
+  readonly #answer: IncomingMessage;
+  readonly #head: AnswerHead;
+  readonly #asked: AskedRequest;
+  readonly #maxBytes: number;
+  readonly #window: Uint8Array[] = [];
+  #windowBytes = 0;
+  #isWhole = false;
+  #isCoded = false;
+  #masked: ReadonlyMap<string, number> = new Map();
+  #bytes = 0;
+
+  /** `maxBytes`: the limit of the target, as its clients see bytes. */
+  constructor(answer: IncomingMessage, asked: AskedRequest, maxBytes: number | undefined) {
+    this.#answer = answer;
+    this.#asked = asked;
+    this.#maxBytes = maxBytes ?? Number.POSITIVE_INFINITY;
+    this.status = answer.statusCode ?? 0;
+    this.#head = { status: this.status, fields: fieldsOf(answer.rawHeaders) };
+    // Whoever reads it is told; an error while nobody does must not end the process.
+    answer.on('error', () => {});
+  }
+
+  /** Bytes of its body that went to the client. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Values masked, by data class. */
+  get masked(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#masked);
+  }
+
+  /** What the recording keeps of it. */
+  sample(): ReturnType<AskedRequest['sample']> {
+    return this.#asked.sample(this.#head, { bytes: Buffer.concat(this.#window), isWhole: this.#isWhole, isCoded: this.#isCoded });
+  }
+
+  /** Resolves when the client has it all. Throws the fault that ends it; what of it was sent by then is not all. */
+  async run(client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
+    const stop = (): void => void this.#answer.destroy();
+    signal.addEventListener('abort', stop);
+    try {
+      await this.#follow(this.#asked.answer(this.#head), client, signal, target);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async #follow(plan: AnswerPlan, client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
+    switch (plan.kind) {
+      case 'refuse':
+        throw plan.fault;
+      case 'pass':
+        this.#isCoded = plan.fields.some(({ name }) => name === 'content-encoding');
+        this.#checkAnnounced(plan.fields, target);
+        client.sendHead(this.status, plan.fields);
+        await this.#pump(client, signal, target, undefined, undefined);
+        return;
+      case 'pieces': {
+        const masker = plan.masker();
+        this.#masked = masker.masked;
+        client.sendHead(this.status, plan.fields);
+        await this.#pump(client, signal, target, plan.coding, masker);
+        return;
+      }
+      case 'whole': {
+        const body = await this.#whole(plan);
+        const shown = plan.mask(body);
+        if (shown instanceof GatewayFault) throw shown;
+        this.#keep(body);
+        this.#isWhole = body.length <= windowBytes;
+        this.#masked = shown.masked;
+        this.#count(shown.body, target);
+        const fields = shown.fields.filter(({ name }) => name !== 'content-length');
+        client.sendHead(this.status, [...fields, { name: 'content-length', value: String(shown.body.length) }]);
+        await client.write(shown.body);
+        client.end();
+        return;
+      }
+      default:
+        plan satisfies never;
+    }
+  }
+
+  async #whole({ coding, maxBytes, tooLong }: AnswerPlan & { kind: 'whole' }): Promise<Buffer> {
+    const { bytes, isWhole } = await gather(decoded(this.#answer, coding), maxBytes).catch((error: unknown) => {
+      throw this.#broken(error, coding);
+    });
+    if (isWhole) return bytes;
+    this.#answer.destroy();
+    throw tooLong;
+  }
+
+  /** As it comes, with back-pressure; through the masker where there is one. */
+  async #pump(
+    client: ClientExchange,
+    signal: AbortSignal,
+    target: string,
+    coding: ContentCoding | undefined,
+    masker: PieceMasker | undefined,
+  ): Promise<void> {
+    const send = async (bytes: Uint8Array): Promise<void> => {
+      this.#count(bytes, target);
+      await client.write(bytes);
+      signal.throwIfAborted();
+    };
+    try {
+      for await (const chunk of decoded(this.#answer, coding) as AsyncIterable<Buffer>) {
+        this.#keep(chunk);
+        if (masker === undefined) await send(chunk);
+        else for (const piece of masker.push(chunk)) await send(piece);
+      }
+    } catch (error) {
+      throw signal.aborted ? signal.reason : this.#broken(error, coding);
+    }
+    this.#isWhole = this.#windowBytes <= windowBytes;
+    for (const piece of masker?.end() ?? []) await send(piece);
+    client.end();
+  }
+
+  #keep(chunk: Uint8Array): void {
+    if (this.#windowBytes < windowBytes) this.#window.push(Uint8Array.prototype.slice.call(chunk, 0, windowBytes - this.#windowBytes));
+    this.#windowBytes += chunk.length;
+  }
+
+  #checkAnnounced(fields: readonly HeaderField[], target: string): void {
+    const announced = Number(fields.find(({ name }) => name === 'content-length')?.value ?? 0);
+    if (announced > this.#maxBytes) throw tooMany(target, this.#maxBytes);
+  }
+
+  #count(bytes: Uint8Array, target: string): void {
+    if (this.#bytes + bytes.length > this.#maxBytes) throw tooMany(target, this.#maxBytes);
+    this.#bytes += bytes.length;
+  }
+
+  #broken(error: unknown, coding: ContentCoding | undefined): GatewayFault {
+    if (error instanceof GatewayFault) return error;
+    if (coding !== undefined && !this.#answer.errored) {
+      return new GatewayFault('masking-refused', {
+        publicMessage: `the target has answered, but its answer cannot be shown: it is not the ${coding} that it says it is`,
+        hint: 'If the request was to change something, it has done so.',
+        cause: error,
+      });
+    }
+    return new GatewayFault('upstream-unavailable', {
+      publicMessage: 'the target closed the connection in the middle of its answer',
+      detail: toFault(error).detail,
+      cause: error,
+    });
+  }
+}
+
+function fieldsOf(rawHeaders: readonly string[]): readonly HeaderField[] {
+  const fields: HeaderField[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) fields.push({ name: rawHeaders[at]!.toLowerCase(), value: rawHeaders[at + 1]! });
+  return fields;
+}
+
+function tooMany(target: string, value: number): GatewayFault {
+  return new GatewayFault('limit-exceeded', { publicMessage: `bytes (${value}) of target ${target} is exceeded: the answer was stopped` });
+}
+
+/** Of a body, for the recording. */
+const windowBytes = 16 * 1024;

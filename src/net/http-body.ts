@@ -1,0 +1,70 @@
+import type { Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
+import { GatewayFault } from '../core/fault.ts';
+import type { ContentCoding } from '../protocols/request.ts';
+
+/** What was read of a body. */
+export interface Gathered {
+  readonly bytes: Buffer;
+  /** False: there is more, and the stream is paused behind `bytes`. */
+  readonly isWhole: boolean;
+}
+
+/** Reads a body up to its end, or until it is longer than `maxBytes`. Rejects where the sender goes away. */
+export async function gather(body: Readable, maxBytes: number): Promise<Gathered> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const isWhole = await new Promise<boolean>((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      body.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+      act();
+    };
+    const onData = (chunk: Buffer): void => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length <= maxBytes) return;
+      body.pause();
+      settle(() => resolve(false));
+    };
+    const onEnd = (): void => settle(() => resolve(true));
+    const onError = (error: Error): void => settle(() => reject(error));
+    const onClose = (): void => settle(() => reject(new Error('the body ended before its end')));
+    if (body.readableEnded) {
+      resolve(true);
+      return;
+    }
+    body.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  });
+  return { bytes: Buffer.concat(chunks, length), isWhole };
+}
+
+/** A body without its content coding. What is wrong with the coding is a `masking-refused` for whoever reads it. */
+export function decoded(body: Readable, coding: ContentCoding | undefined): Readable {
+  if (coding === undefined) return body;
+  const decoder = decoderOf(coding);
+  // Whoever reads it is told; an error while nobody does any more must not end the process.
+  decoder.on('error', () => {});
+  const stop = (error: Error): void => void decoder.destroy(error);
+  body.once('error', stop);
+  body.once('close', () => {
+    if (!body.readableEnded) stop(new Error('the body ended before its end'));
+  });
+  decoder.once('close', () => body.unpipe(decoder));
+  return body.pipe(decoder);
+}
+
+function decoderOf(coding: ContentCoding) {
+  switch (coding) {
+    case 'gzip':
+      return createGunzip();
+    case 'br':
+      return createBrotliDecompress();
+    case 'zstd':
+      return createZstdDecompress();
+    default:
+      throw new GatewayFault('internal', {
+        publicMessage: 'internal gateway error',
+        detail: `no decoder for ${String(coding satisfies never)}`,
+      });
+  }
+}

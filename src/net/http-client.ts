@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { RawHead } from '../protocols/http/index.ts';
+import type { HeaderField } from '../protocols/request.ts';
+
+/** One request of a client and the way to answer it, the same for HTTP/1.1 and HTTP/2. */
+export class ClientExchange {
+  readonly head: RawHead;
+  readonly peer: string;
+  readonly request: IncomingMessage | Http2ServerRequest;
+  readonly #response: ServerResponse | Http2ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse);
+  constructor(request: Http2ServerRequest, response: Http2ServerResponse);
+  constructor(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) {
+    this.request = request;
+    this.#response = response;
+    const { remoteAddress = 'unknown', remotePort = 0 } = request.socket;
+    this.peer = `${remoteAddress}:${remotePort}`;
+    this.head = { version: request.httpVersion, method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders };
+    // Whoever waits for something hears of it by `onGone`; an error nobody listens to would end the process.
+    request.on('error', () => {});
+    response.on('error', () => {});
+  }
+
+  get headSent(): boolean {
+    return this.#response.headersSent;
+  }
+
+  get isGone(): boolean {
+    return this.#response.destroyed || this.#response.writableEnded;
+  }
+
+  /** Calls back once if the client goes away before it has the whole answer. */
+  onGone(gone: () => void): void {
+    this.#response.once('close', () => {
+      if (!this.#response.writableFinished) gone();
+    });
+  }
+
+  /** 100 (Continue): the body may come. */
+  continue(): void {
+    this.#response.writeContinue();
+  }
+
+  /** 102 (Processing), RFC 2518 section 10.1: the answer takes time. HTTP/1.0 does not know it. */
+  processing(): void {
+    if (this.headSent || this.isGone) return;
+    if ('stream' in this.#response) this.#response.stream.additionalHeaders({ ':status': constants.HTTP_STATUS_PROCESSING });
+    else if (this.head.version === '1.1') this.#response.writeProcessing();
+  }
+
+  /** Fields of one name stay in their order. */
+  sendHead(status: number, fields: readonly HeaderField[]): void {
+    const byName = new Map<string, string[]>();
+    for (const { name, value } of fields) {
+      const values = byName.get(name);
+      if (values === undefined) byName.set(name, [value]);
+      else values.push(value);
+    }
+    for (const [name, values] of byName) this.#response.setHeader(name, values.length === 1 ? values[0]! : values);
+    this.#response.statusCode = status;
+    if ('stream' in this.#response) this.#response.writeHead(status);
+    if (!('stream' in this.#response)) this.#response.flushHeaders();
+  }
+
+  /** Resolves when more may be written, or the client is gone. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.isGone || (this.#response as ServerResponse).write(bytes)) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#response.off('drain', done);
+        this.#response.off('close', done);
+        resolve();
+      };
+      this.#response.on('drain', done);
+      this.#response.on('close', done);
+    });
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  /** The client sees that the answer is not whole. */
+  destroy(): void {
+    if ('stream' in this.#response) this.#response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else this.request.socket.destroy();
+  }
+}

@@ -1,0 +1,266 @@
+import type { IncomingMessage } from 'node:http';
+import type { Outcome } from '../core/effect.ts';
+import { GatewayFault, toFault } from '../core/fault.ts';
+import type { Grant } from '../core/grant.ts';
+import type { Completion, Operation } from '../core/operation.ts';
+import type { AuditPort, PolicyPort } from '../core/ports.ts';
+import type { PipelineSession } from '../core/pipeline-session.ts';
+import { canonicalTarget, checkedHead, type CheckedHead, type HttpEnvironment } from '../protocols/http/index.ts';
+import type { AskedRequest, ReceivedRequest, RequestBody, RequestProtocol } from '../protocols/request.ts';
+import { AnswerRelay } from './http-answer.ts';
+import type { NotedApprovals } from './http-approvals.ts';
+import { gather, type Gathered } from './http-body.ts';
+import type { ClientExchange } from './http-client.ts';
+import { placeOf, type Place } from './http-place.ts';
+import { refuse } from './http-refusal.ts';
+import type { HttpSession, HttpSessions } from './http-sessions.ts';
+import type { ForwardedBody, HttpUpstream } from './http-upstream.ts';
+
+export interface ExchangeOptions {
+  readonly protocol: RequestProtocol<HttpEnvironment>;
+  readonly sessions: HttpSessions;
+  readonly policy: PolicyPort;
+  readonly audit: Pick<AuditPort, 'durableCount' | 'durable'>;
+  readonly approvals: NotedApprovals;
+  readonly gatewayHost: () => string;
+  /** Base of links for people, without a trailing slash. */
+  readonly apiUrl: () => string;
+  readonly environment: (session: PipelineSession) => HttpEnvironment;
+  readonly upstream: (targetName: string) => HttpUpstream;
+  readonly report: (what: string, fault: GatewayFault, session: string | undefined) => void;
+}
+
+/**
+ * One request and its answer: head checked → target found → first door → body gathered, as far as it goes → second door, which may take as long as people
+ * take → forwarded under its grant → answered once the grant's record is durable. Never rejects.
+ *
+ * Traps: a refusal never overtakes earlier answers, because HTTP/1.1 requests of one connection are served one by one (`http-server.ts`) and those of
+ * HTTP/2 are independent; whoever waits for approval is told so every ten seconds, and whoever goes away ends what was asked.
+ */
+export async function exchange(client: ClientExchange, options: ExchangeOptions): Promise<void> {
+  const abort = new AbortController();
+  client.onGone(() => abort.abort(new GatewayFault('approval-cancelled', { publicMessage: clientGone })));
+  try {
+    const head = checkedHead(client.head);
+    if (head instanceof GatewayFault) throw head;
+    if (head.upgrade !== undefined) {
+      throw new GatewayFault('unsupported', { publicMessage: `an upgrade to ${head.upgrade} is not spoken in this release` });
+    }
+    const place = placeOf(head.host, client.head.target, options.gatewayHost());
+    if (head.credential === undefined) throw new GatewayFault('authentication-failed', { publicMessage: 'a token is needed' });
+    const opened = await options.sessions.of(head.credential, place.target, client.peer);
+    await opened.run(abort, () => new Exchange(client, options, opened, abort).run(head, place));
+  } catch (error) {
+    const fault = toFault(error);
+    if (fault.code === 'internal') options.report('request failed', fault, undefined);
+    await refuse(client, fault);
+  }
+}
+
+/** A request inside a session. */
+class Exchange {
+  readonly #client: ClientExchange;
+  readonly #options: ExchangeOptions;
+  readonly #opened: HttpSession;
+  readonly #session: PipelineSession;
+  readonly #abort: AbortController;
+
+  constructor(client: ClientExchange, options: ExchangeOptions, opened: HttpSession, abort: AbortController) {
+    this.#client = client;
+    this.#options = options;
+    this.#opened = opened;
+    this.#session = opened.session;
+    this.#abort = abort;
+  }
+
+  async run(head: CheckedHead, place: Place): Promise<void> {
+    const request = await this.#received(head, place);
+    const asked = this.#options.protocol.ask(request, this.#options.environment(this.#session));
+    const operation = asked.operation(this.#session);
+    const outcome = await this.#decide(asked, operation, request.body);
+    if (outcome.kind === 'refused') {
+      await this.#refuse(outcome.fault, operation);
+      // A session that can no longer be recorded ends.
+      if (outcome.fault.code === 'recording-unavailable') void this.#opened.end(outcome.fault.publicMessage);
+      return;
+    }
+    await this.#forward(asked, operation, outcome.grant, request.body);
+  }
+
+  async #received(head: CheckedHead, { rest }: Place): Promise<ReceivedRequest & { readonly body: RequestBody }> {
+    const target = canonicalTarget(rest);
+    if (target instanceof GatewayFault) {
+      this.#session.note('request-refused', { code: target.code, detail: target.detail.slice(0, 256) });
+      throw target;
+    }
+    if (head.expectsContinue) this.#client.continue();
+    return {
+      method: head.method,
+      target,
+      host: head.host,
+      fields: head.fields,
+      forwardable: head.upstream,
+      body: await this.#body(head),
+    };
+  }
+
+  async #body({ body }: CheckedHead): Promise<RequestBody> {
+    if (body.kind === 'none') return body;
+    let gathered: Gathered;
+    try {
+      gathered = await gather(this.#client.request, maxGatheredBytes);
+    } catch (error) {
+      throw this.#abort.signal.aborted ? this.#abort.signal.reason : toFault(error);
+    }
+    const { bytes, isWhole } = gathered;
+    if (!isWhole) {
+      this.#begun = bytes;
+      return { kind: 'streamed', octets: body.kind === 'length' ? body.octets : undefined };
+    }
+    return bytes.length === 0 && body.kind === 'until-end' ? { kind: 'none' } : { kind: 'whole', bytes };
+  }
+
+  /** What was read of a body that is too long to be gathered. */
+  #begun: Uint8Array = new Uint8Array(0);
+
+  // ---- the second door
+
+  async #decide(asked: AskedRequest, operation: Operation, body: RequestBody): Promise<Outcome> {
+    const session = this.#session;
+    const { signal } = this.#abort;
+    const refusal = asked.refusal ?? this.#refusedBefore(asked, operation, body);
+    if (refusal !== undefined) return session.refuse(operation, refusal);
+    const cancel = (): void => void session.cancelHold(operation.id, (signal.reason as GatewayFault).publicMessage);
+    signal.addEventListener('abort', cancel);
+    let telling: NodeJS.Timeout | undefined;
+    try {
+      return await session.decide(operation, () => {
+        if (signal.aborted) cancel();
+        this.#client.processing();
+        telling = setInterval(() => this.#client.processing(), processingIntervalMs);
+      });
+    } finally {
+      clearInterval(telling);
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  /**
+   * What policy says beyond the question that goes on record. Of acts that have something sensitive in them the real ones must be permitted too, and reviewed by
+   * nobody else; a body that nobody has seen cannot be approved.
+   */
+  #refusedBefore(asked: AskedRequest, operation: Operation, body: RequestBody): GatewayFault | undefined {
+    if (asked.unmasked === undefined && body.kind !== 'streamed') return undefined;
+    const { principal, target } = this.#session;
+    try {
+      const [real, recorded] = [asked.unmasked ?? operation, operation].map(({ acts, facts }) =>
+        this.#options.policy.decide({ principal, target, acts, facts, cacheKey: undefined }),
+      ) as [ReturnType<PolicyPort['decide']>, ReturnType<PolicyPort['decide']>];
+      if (real.kind === 'deny') return new GatewayFault(real.code, { publicMessage: real.message });
+      if (body.kind === 'streamed' && (real.kind === 'hold' || recorded.kind === 'hold')) return tooLongToApprove();
+      if (real.kind === 'hold' && JSON.stringify(real) !== JSON.stringify(recorded)) return notToBeShown();
+      return undefined;
+    } catch (error) {
+      return toFault(error);
+    }
+  }
+
+  // ---- the target
+
+  async #forward(asked: AskedRequest, operation: Operation, grant: Grant, body: RequestBody): Promise<void> {
+    const { audit, upstream } = this.#options;
+    const { target } = this.#session;
+    const { signal } = this.#abort;
+    const { statementTimeoutMs } = this.#session.limits.inForce;
+    const timer = setTimeout(() => this.#abort.abort(tooSlow(target.name, statementTimeoutMs)), statementTimeoutMs ?? answerTimeoutMs);
+    let answer: IncomingMessage | undefined;
+    let relay: AnswerRelay | undefined;
+    try {
+      const forwarded = { ...asked.upstream, body: this.#forwardedBody(body) };
+      answer = await upstream(target.name).send(forwarded, grant, this.#session.id, signal);
+      if (statementTimeoutMs === undefined) clearTimeout(timer);
+      relay = new AnswerRelay(answer, asked, this.#session.limits.inForce.bytes);
+      // Nothing of the answer before the record of what was asked: if it cannot be made durable, nobody sees it.
+      if (audit.durableCount <= grant.sequence) await audit.durable(grant.sequence);
+      signal.throwIfAborted();
+      await relay.run(this.#client, signal, target.name);
+      this.#complete(operation, relay, undefined);
+    } catch (error) {
+      const fault = signal.aborted ? (signal.reason as GatewayFault) : toFault(error);
+      this.#complete(operation, relay, fault);
+      answer?.destroy();
+      if (this.#client.headSent) this.#client.destroy();
+      else await this.#refuse(fault, operation, relay !== undefined);
+      if (fault.code === 'internal') this.#options.report('request failed', fault, this.#session.id);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #forwardedBody(body: RequestBody): ForwardedBody {
+    if (body.kind !== 'streamed') return body;
+    const { request } = this.#client;
+    const begun = this.#begun;
+    return {
+      ...body,
+      pieces: (async function* () {
+        yield begun;
+        yield* request as AsyncIterable<Uint8Array>;
+      })(),
+    };
+  }
+
+  #complete(operation: Operation, relay: AnswerRelay | undefined, fault: GatewayFault | undefined): void {
+    const completion: Completion = {
+      operationId: operation.id,
+      outcome: relay === undefined ? outcomeWithoutAnswer(fault) : relay.status < 400 ? 'succeeded' : 'failed',
+      errorCode: relay === undefined ? fault?.code : relay.status < 400 ? undefined : String(relay.status),
+      reason: fault?.publicMessage,
+      rows: 0,
+      bytes: relay?.bytes ?? 0,
+      masked: relay?.masked ?? {},
+    };
+    if (relay !== undefined) {
+      const { columns, row } = relay.sample();
+      this.#session.sample({ operationId: operation.id, columns, rows: [row] });
+    }
+    this.#session.complete(completion);
+  }
+
+  async #refuse(fault: GatewayFault, operation: Operation, ofTheAnswer = false): Promise<void> {
+    const id = this.#options.approvals.of(operation);
+    const approval = id === undefined ? undefined : { id, link: `${this.#options.apiUrl()}/approvals/${id}` };
+    await refuse(this.#client, fault, { operationId: operation.id, approval, ofTheAnswer });
+  }
+}
+
+/** Where no connection came about, nothing can have happened; else nobody knows. */
+function outcomeWithoutAnswer(fault: GatewayFault | undefined): Completion['outcome'] {
+  return fault?.code === 'upstream-refused' ? 'failed' : 'unknown';
+}
+
+function tooLongToApprove(): GatewayFault {
+  return new GatewayFault('limit-exceeded', {
+    publicMessage: `this needs approval, and a body of more than ${maxGatheredBytes} bytes cannot be shown to a reviewer`,
+  });
+}
+
+function notToBeShown(): GatewayFault {
+  return new GatewayFault('policy-denied', {
+    publicMessage:
+      'this needs approval because of a sensitive value in its path or in the name of a parameter, which cannot be shown to a reviewer',
+    hint: 'Send the value in the body, or have the policy written without it.',
+  });
+}
+
+function tooSlow(target: string, timeoutMs: number | undefined): GatewayFault {
+  const limit = timeoutMs === undefined ? 'did not answer in time' : `did not answer within statement_timeout (${timeoutMs / 1000} s)`;
+  return new GatewayFault('statement-timeout', { publicMessage: `target ${target} ${limit}` });
+}
+
+const clientGone = 'the client went away';
+/** What can be approved, and what is gathered before anything is forwarded. */
+const maxGatheredBytes = 1024 * 1024;
+const processingIntervalMs = 10_000;
+/** Until the head of an answer, where the target has no statement_timeout. */
+const answerTimeoutMs = 5 * 60_000;

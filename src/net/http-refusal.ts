@@ -1,0 +1,41 @@
+import type { GatewayFault } from '../core/fault.ts';
+import { problemOf, type FaultContext } from '../protocols/http/index.ts';
+import type { ClientExchange } from './http-client.ts';
+
+/**
+ * Answers with the fault's problem document. Where the client is still sending, it is heard out for a moment: a connection that is closed on it would
+ * take the answer with it. After a malformed request nothing on the connection can be trusted, and it closes.
+ */
+export async function refuse(client: ClientExchange, fault: GatewayFault, context?: FaultContext): Promise<void> {
+  if (client.headSent) {
+    client.destroy();
+    return;
+  }
+  if (client.isGone) return;
+  const { status, fields, body } = problemOf(fault, context);
+  const isWhole = client.request.readableEnded || client.request.complete;
+  const closes = fault.code === 'protocol-violation' || !isWhole;
+  const closing = closes && client.head.version !== '2.0' ? [{ name: 'connection', value: 'close' }] : [];
+  client.sendHead(status, [...fields, { name: 'content-length', value: String(body.length) }, ...closing]);
+  if (client.head.method !== 'HEAD') await client.write(body);
+  if (!isWhole) await drain(client);
+  client.end();
+}
+
+async function drain({ request }: ClientExchange): Promise<void> {
+  let left = maxDrainedBytes;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, maxDrainMs);
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) resolve();
+    });
+    request.once('end', resolve).once('close', resolve);
+    request.resume();
+    void timer.unref();
+  });
+  request.pause();
+}
+
+const maxDrainedBytes = 4 * 1024 * 1024;
+const maxDrainMs = 1_000;

@@ -1,0 +1,181 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type Http2Session,
+} from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { ClientExchange } from './http-client.ts';
+import type { Listener } from './listener.ts';
+
+export interface HttpListenerOptions {
+  /** Undefined: every interface. */
+  readonly host: string | undefined;
+  readonly port: number;
+  /** PEM. Undefined: clients do not encrypt, and speak HTTP/1.1 only. */
+  readonly tls: HttpCertificate | undefined;
+  /** Connections beyond this are closed at once. */
+  readonly maxConnections: number;
+  /** Never rejects. */
+  readonly handle: (client: ClientExchange) => Promise<void>;
+  /** Ends everything that runs; resolves when it is over. */
+  readonly end: (reason: string) => Promise<void>;
+  readonly failed: (error: unknown) => void;
+}
+
+export interface HttpCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface HttpListener extends Listener {
+  /** For connections from now on. */
+  replaceCertificate(tls: HttpCertificate): void;
+}
+
+/** Accepts HTTP/1.1 and HTTP/2 (by ALPN) on one port. Rejects where the port cannot be bound. */
+export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
+  const inOrder = new InOrder(options.handle);
+  const take = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void => {
+    if (request.httpVersion === '2.0') {
+      void options.handle(new ClientExchange(request as Http2ServerRequest, response as Http2ServerResponse));
+    } else inOrder.take(request as IncomingMessage, response as ServerResponse);
+  };
+  const server = options.tls === undefined ? plainServer() : secureServer(options.tls);
+  const sockets = new Set<Socket>();
+  const streams = new Set<Http2Session>();
+  server.maxConnections = options.maxConnections;
+  server.on('connection', (socket: Socket) => track(sockets, socket));
+  server.on('session', (session: Http2Session) => track(streams, session));
+  server.on('request', take);
+  // The body is asked for once the head was found good and its sender is known.
+  server.on('checkContinue', take);
+  server.on('clientError', answerMalformed);
+  // Without listeners these would be answered by Node, or not at all.
+  server.on('checkExpectation', take as RequestListener);
+  server.on('connect', (_request: IncomingMessage, socket: Socket) =>
+    socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n'),
+  );
+  server.on('sessionError', () => {});
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) }, () => {
+      server.off('error', reject);
+      server.on('error', options.failed);
+      resolve();
+    });
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    replaceCertificate: (tls) => 'setSecureContext' in server && server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' }),
+    async close(reason) {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      for (const session of streams) session.close();
+      await options.end(reason);
+      const grace = setTimeout(() => {
+        for (const session of streams) session.destroy();
+        for (const socket of sockets) socket.destroy();
+      }, closeGraceMs);
+      if ('closeIdleConnections' in server) server.closeIdleConnections();
+      await closed;
+      clearTimeout(grace);
+    },
+  };
+}
+
+function plainServer(): Server {
+  return createServer({
+    maxHeaderSize: maxHeaderBytes,
+    requireHostHeader: false,
+    keepAlive: true,
+    noDelay: true,
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+  });
+}
+
+/**
+ * The floods of HTTP/2: streams, resets, invalid frames and what one connection may keep in memory are bounded by Node; CONTINUATION by the size of a
+ * header list.
+ */
+function secureServer(tls: HttpCertificate): Http2SecureServer {
+  const server = createSecureServer({
+    ...tls,
+    allowHTTP1: true,
+    minVersion: 'TLSv1.2',
+    maxHeaderSize: maxHeaderBytes,
+    maxHeaderListPairs: maxHeaders,
+    maxSessionMemory: 32,
+    maxSessionInvalidFrames: 100,
+    maxSessionRejectedStreams: 100,
+    streamResetBurst: 200,
+    streamResetRate: 20,
+    unknownProtocolTimeout: headersTimeoutMs,
+    settings: { maxConcurrentStreams: 100, maxHeaderListSize: maxHeaderBytes, enableConnectProtocol: false },
+  } as Parameters<typeof createSecureServer>[0]);
+  return Object.assign(server, {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+    maxHeaderSize: maxHeaderBytes,
+    requireHostHeader: false,
+  });
+}
+
+/**
+ * The requests of one HTTP/1.1 connection, one at a time: pipelined ones would otherwise run beside each other, and what was sent first might
+ * happen last.
+ */
+class InOrder {
+  readonly #handle: (client: ClientExchange) => Promise<void>;
+  readonly #lines = new WeakMap<Socket, { last: Promise<void>; waiting: number }>();
+
+  constructor(handle: (client: ClientExchange) => Promise<void>) {
+    this.#handle = handle;
+  }
+
+  take(request: IncomingMessage, response: ServerResponse): void {
+    const line = this.#lines.get(request.socket) ?? { last: Promise.resolve(), waiting: 0 };
+    this.#lines.set(request.socket, line);
+    line.waiting += 1;
+    if (line.waiting > maxPipelined) {
+      request.socket.destroy();
+      return;
+    }
+    const client = new ClientExchange(request, response);
+    line.last = line.last
+      .then(() => (client.isGone ? undefined : this.#handle(client)))
+      .finally(() => {
+        line.waiting -= 1;
+      });
+  }
+}
+
+/** Node refuses what is malformed before anyone sees it. */
+function answerMalformed(_error: Error, socket: Socket): void {
+  if (socket.writable) {
+    socket.end(
+      'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\n\r\n{"title":"Malformed request","status":400}\n',
+    );
+  }
+  setTimeout(() => socket.destroy(), 1_000).unref();
+}
+
+function track<T extends { once(event: 'close', listener: () => void): unknown }>(all: Set<T>, one: T): void {
+  all.add(one);
+  one.once('close', () => all.delete(one));
+}
+
+/** A little more than `headBounds` allows, so that the refusal is worded by who knows why. */
+const maxHeaderBytes = 48 * 1024;
+const maxHeaders = 128;
+const maxPipelined = 32;
+const headersTimeoutMs = 20_000;
+const keepAliveMs = 75_000;
+const closeGraceMs = 2_000;

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { GatewayFault, toFault } from '../core/fault.ts';
+import type { Pipeline } from '../core/pipeline.ts';
+import type { PipelineSession } from '../core/pipeline-session.ts';
+import type { SessionRegistry } from './sessions.ts';
+
+export interface HttpSessionsOptions {
+  readonly pipeline: Pipeline;
+  readonly sessions: SessionRegistry;
+  readonly report: (what: string, fault: GatewayFault, session: string | undefined) => void;
+  /** A session without a request for so long ends, milliseconds. */
+  readonly idleMs?: number;
+}
+
+/**
+ * The sessions of HTTP clients, which have connections but no sessions of their own: a session is the use of one target by one credential, over
+ * whatever connections. Its first request opens it; it ends when nothing was asked for a while, with its identity, or when an operator
+ * ends it. Only a hash of the credential is kept.
+ */
+export class HttpSessions {
+  readonly #options: HttpSessionsOptions;
+  readonly #open = new Map<string, Promise<HttpSession>>();
+  #closing: string | undefined;
+
+  constructor(options: HttpSessionsOptions) {
+    this.#options = options;
+  }
+
+  /** The session of this credential at this target. Throws what signing in throws. */
+  async of(credential: string, target: string, peer: string): Promise<HttpSession> {
+    if (this.#closing !== undefined) throw new GatewayFault('shutting-down', { publicMessage: this.#closing });
+    const key = createHash('sha256').update(`${target}\0${credential}`).digest('base64');
+    for (let opening = this.#open.get(key); opening !== undefined; opening = this.#open.get(key)) {
+      const session = await opening;
+      if (!session.hasEnded) return session;
+      this.#forget(key, opening);
+    }
+    const opening = this.#begin(credential, target, peer, () => this.#forget(key, opening));
+    this.#open.set(key, opening);
+    opening.catch(() => this.#forget(key, opening));
+    return await opening;
+  }
+
+  /** Ends all; resolves when their last records are appended. */
+  async close(reason: string): Promise<void> {
+    this.#closing = reason;
+    const opened = await Promise.allSettled(this.#open.values());
+    await Promise.all(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value.end(reason)] : [])));
+  }
+
+  async #begin(credential: string, target: string, peer: string, ended: () => void): Promise<HttpSession> {
+    const { pipeline, sessions, report } = this.#options;
+    const session = await pipeline.open({
+      signIn: {
+        credential,
+        targetName: target,
+        acts: (name) => [{ action: 'connect', object: { type: 'Target', id: name } }],
+        facts: {},
+        part: undefined,
+        claimedUser: '',
+      },
+      listenerTarget: undefined,
+      protocol: 'http',
+      peer,
+    });
+    const opened = new HttpSession(session, {
+      idleMs: this.#options.idleMs ?? defaultIdleMs,
+      ended: () => {
+        sessions.remove(session.id);
+        ended();
+      },
+      failed: (error) => report('session not closed', toFault(error), session.id),
+    });
+    sessions.add({
+      id: session.id,
+      principal: session.principal,
+      target: session.target,
+      peer,
+      startedAtMs: session.startedAtMs,
+      get operations() {
+        return session.operations;
+      },
+      end: (reason) => void opened.end(reason),
+    });
+    return opened;
+  }
+
+  #forget(key: string, opening: Promise<HttpSession>): void {
+    if (this.#open.get(key) === opening) this.#open.delete(key);
+  }
+}
+
+interface HttpSessionOptions {
+  readonly idleMs: number;
+  readonly ended: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** One of them. */
+export class HttpSession {
+  readonly session: PipelineSession;
+  readonly #options: HttpSessionOptions;
+  readonly #running = new Set<AbortController>();
+  #timer: NodeJS.Timeout;
+  #closed: Promise<void> | undefined;
+
+  constructor(session: PipelineSession, options: HttpSessionOptions) {
+    this.session = session;
+    this.#options = options;
+    this.#timer = this.#wait();
+  }
+
+  get hasEnded(): boolean {
+    return this.#closed !== undefined || Date.now() >= this.session.endsAtMs;
+  }
+
+  /** Runs one request, which ends when `abort` is aborted; the session ends by aborting it, with the fault as the reason. */
+  async run(abort: AbortController, work: () => Promise<void>): Promise<void> {
+    if (this.hasEnded) throw new GatewayFault('session-ended', { publicMessage: 'session ended' });
+    this.#running.add(abort);
+    try {
+      await work();
+    } finally {
+      this.#running.delete(abort);
+      if (this.#running.size === 0 && this.#closed === undefined) {
+        clearTimeout(this.#timer);
+        this.#timer = this.#wait();
+      }
+    }
+  }
+
+  end(reason: string): Promise<void> {
+    this.#closed ??= this.#end(reason);
+    return this.#closed;
+  }
+
+  async #end(reason: string): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#options.ended();
+    const fault = new GatewayFault('session-ended', { publicMessage: `session ended: ${reason}` });
+    for (const abort of this.#running) abort.abort(fault);
+    await this.session.close(reason).catch(this.#options.failed);
+  }
+
+  /** Until it was idle for long enough, or its identity ends, whichever comes first. */
+  #wait(): NodeJS.Timeout {
+    const idleSince = Date.now();
+    const look = (): void => {
+      const now = Date.now();
+      if (now >= this.session.endsAtMs) void this.end('the identity of this session has expired');
+      else if (this.#running.size === 0 && now - idleSince >= this.#options.idleMs) void this.end('idle');
+      else this.#timer = setTimeout(look, Math.min(lookEveryMs, this.session.endsAtMs - now));
+    };
+    return setTimeout(look, Math.min(lookEveryMs, this.#options.idleMs, Math.max(this.session.endsAtMs - Date.now(), 0)));
+  }
+}
+
+const defaultIdleMs = 60_000;
+const lookEveryMs = 1_000;

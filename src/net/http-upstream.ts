@@ -1,0 +1,211 @@
+import { Agent as HttpAgent, request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as requestTls } from 'node:https';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { GatewayFault } from '../core/fault.ts';
+import { isGenuine, type Grant } from '../core/grant.ts';
+import type { HeaderField } from '../protocols/request.ts';
+import type { UpstreamAddress } from './upstream.ts';
+
+/** What is forwarded. */
+export interface Forwarded {
+  readonly method: string;
+  /** In origin form. */
+  readonly target: string;
+  readonly fields: readonly HeaderField[];
+  readonly body: ForwardedBody;
+}
+
+export type ForwardedBody =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'whole'; readonly bytes: Uint8Array }
+  /** `write` gives each piece and waits for room; `octets`: undefined where the length is not known. */
+  | { readonly kind: 'streamed'; readonly octets: number | undefined; readonly pieces: AsyncIterable<Uint8Array> };
+
+/**
+ * The connections to one HTTP target: HTTP/1.1, kept alive, one request at a time on each. Names are resolved once for each connection, which then is
+ * verified against the name; no TLS session is resumed. Redirects are answers like any other. A connection on which anything comes between two
+ * answers is closed: it would be taken for the next one's.
+ */
+export class HttpUpstream {
+  readonly #address: UpstreamAddress;
+  readonly #agent: HttpAgent;
+
+  constructor(address: UpstreamAddress) {
+    this.#address = address;
+    const options = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' } as const;
+    const { tls, host } = address;
+    this.#agent =
+      tls === undefined
+        ? new HttpAgent(options)
+        : new HttpsAgent({
+            ...options,
+            maxCachedSessions: 0,
+            minVersion: 'TLSv1.2',
+            rejectUnauthorized: tls.verifyChain,
+            ...(isIP(host) === 0 ? { servername: host } : {}),
+            ...(tls.verifyName ? {} : { checkServerIdentity: () => undefined }),
+            ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+          });
+    watchIdle(this.#agent);
+  }
+
+  /**
+   * Sends a request under its grant and resolves with the head of the answer, its body still to be read. Throws `upstream-unavailable`,
+   * `upstream-refused`, or the reason of `signal`.
+   */
+  async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const first = await this.#try(forwarded, grant, sessionId, signal);
+    if (first !== 'stale') return first;
+    // Closed by the target while it was idle, and nothing of the request can have been read.
+    const second = await this.#try(forwarded, grant, sessionId, signal);
+    if (second === 'stale') throw unavailable('the target closed the connection', 'closed again and again');
+    return second;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #try(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<IncomingMessage | 'stale'> {
+    if (!isGenuine(grant, sessionId)) {
+      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
+    }
+    signal.throwIfAborted();
+    const { host, port, tls } = this.#address;
+    const { body } = forwarded;
+    const request = (tls === undefined ? requestPlain : requestTls)({
+      agent: this.#agent,
+      host,
+      port,
+      method: forwarded.method,
+      path: forwarded.target,
+      headers: [...hostFields(this.#address), ...forwarded.fields, ...framing(forwarded)].flatMap(({ name, value }) => [name, value]),
+      maxHeaderSize: maxHeaderBytes,
+      insecureHTTPParser: false,
+    });
+    return new Promise((resolve, reject) => {
+      const abort = (): void => void request.destroy(signal.reason as Error);
+      signal.addEventListener('abort', abort, { once: true });
+      request.once('close', () => signal.removeEventListener('abort', abort));
+      const connecting = setTimeout(
+        () => request.destroy(unavailable('connection timed out', `not connected within ${connectTimeoutMs} ms`)),
+        connectTimeoutMs,
+      );
+      request.once('socket', (socket: Duplex) => {
+        const connected = (): void => clearTimeout(connecting);
+        if (request.reusedSocket) connected();
+        else socket.once(tls === undefined ? 'connect' : 'secureConnect', connected);
+      });
+      request.on('error', (error: NodeJS.ErrnoException) => {
+        clearTimeout(connecting);
+        if (signal.aborted) reject(signal.reason as Error);
+        else if (error instanceof GatewayFault) reject(error);
+        else if (request.reusedSocket && error.code === 'ECONNRESET' && isRepeatable(forwarded)) resolve('stale');
+        else reject(faultOf(error));
+      });
+      request.once('response', resolve);
+      request.once('upgrade', (_answer, socket: Duplex) => {
+        socket.destroy();
+        reject(unavailable('the target switched protocols without being asked to', 'unexpected 101'));
+      });
+      if (body.kind === 'streamed') void sendPieces(request, body.pieces);
+      else if (body.kind === 'whole') request.end(body.bytes);
+      else request.end();
+    });
+  }
+}
+
+/** Nothing is forwarded of a body whose sender went away: the target sees that it is not whole. */
+async function sendPieces(request: ClientRequest, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      if (request.destroyed) return;
+      if (!request.write(piece)) await room(request);
+    }
+    request.end();
+  } catch (error) {
+    request.destroy(unavailable('the client went away in the middle of the body', String(error)));
+  }
+}
+
+function room(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off('drain', done).off('close', done);
+      resolve();
+    };
+    request.on('drain', done).on('close', done);
+  });
+}
+
+/** Only what changes nothing is ever sent twice. */
+function isRepeatable({ method, body }: Forwarded): boolean {
+  return body.kind !== 'streamed' && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'QUERY');
+}
+
+function hostFields({ host, port, tls }: UpstreamAddress): readonly HeaderField[] {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return [{ name: 'host', value: port === (tls === undefined ? 80 : 443) ? name : `${name}:${port}` }];
+}
+
+/** Every request is framed anew. */
+function framing({ method, body }: Forwarded): readonly HeaderField[] {
+  switch (body.kind) {
+    case 'none':
+      return method === 'POST' || method === 'PUT' || method === 'PATCH' ? [{ name: 'content-length', value: '0' }] : [];
+    case 'whole':
+      return [{ name: 'content-length', value: String(body.bytes.length) }];
+    case 'streamed':
+      return body.octets === undefined
+        ? [{ name: 'transfer-encoding', value: 'chunked' }]
+        : [{ name: 'content-length', value: String(body.octets) }];
+    default:
+      return body satisfies never;
+  }
+}
+
+/** While a connection is idle, whatever comes on it closes it; it closes before most servers would. */
+function watchIdle(agent: HttpAgent): void {
+  const unexpected = new WeakMap<Duplex, () => void>();
+  const keep = agent.keepSocketAlive.bind(agent) as (socket: Duplex) => boolean;
+  agent.keepSocketAlive = (socket: Duplex) => {
+    if (!keep(socket)) return false;
+    const close = (): void => void socket.destroy();
+    unexpected.set(socket, close);
+    socket.on('data', close);
+    (socket as TLSSocket).setTimeout(idleTimeoutMs);
+    return true;
+  };
+  const reuse = agent.reuseSocket.bind(agent);
+  agent.reuseSocket = (socket: Duplex, request: ClientRequest) => {
+    const close = unexpected.get(socket);
+    if (close !== undefined) socket.off('data', close);
+    (socket as TLSSocket).setTimeout(0);
+    reuse(socket, request);
+  };
+}
+
+function faultOf(error: NodeJS.ErrnoException): GatewayFault {
+  const code = error.code ?? '';
+  if (REFUSED.test(code)) {
+    return new GatewayFault('upstream-refused', {
+      publicMessage: 'the target cannot be reached: TLS with the target failed',
+      detail: error.message,
+      cause: error,
+    });
+  }
+  const what = code.startsWith('HPE_') ? 'its answer is malformed' : 'connection refused, reset or timed out';
+  return unavailable(what, error.message, error);
+}
+
+function unavailable(what: string, detail: string, cause?: unknown): GatewayFault {
+  return new GatewayFault('upstream-unavailable', { publicMessage: `the target cannot be reached: ${what}`, detail, cause });
+}
+
+/** Codes of OpenSSL's verification and of Node's own name check. */
+const REFUSED = /CERT|ERR_TLS|ERR_SSL|SELF_SIGNED|UNABLE_TO|EPROTO/;
+const connectTimeoutMs = 10_000;
+const idleTimeoutMs = 4_000;
+const maxHeaderBytes = 64 * 1024;

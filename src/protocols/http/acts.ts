@@ -1,0 +1,65 @@
+import type { Act, ActionName, Facts, ObjectRef } from '../../core/operation.ts';
+import type { HeaderField } from '../request.ts';
+import { mediaTypeOf } from './media.ts';
+import type { CanonicalTarget } from './path.ts';
+
+/** What policy is asked about a request. */
+export interface Question {
+  readonly acts: readonly Act[];
+  readonly facts: Facts;
+}
+
+export interface AskedParts {
+  readonly target: string;
+  /** Upper case. */
+  readonly method: string;
+  readonly host: string;
+  readonly decodedPath: string;
+  readonly parameterNames: readonly string[];
+  readonly fields: readonly HeaderField[];
+  readonly reason: string | undefined;
+}
+
+/** One act: the method, on the path `target/a/b/c`, which stands in `target/a/b` and `target/a`. A slash at the end names a path in the one without. */
+export function questionOf({ target, method, host, decodedPath, parameterNames, fields, reason }: AskedParts): Question {
+  const media = mediaTypeOf(fields).name;
+  return {
+    acts: [{ action: actionOf(method), object: pathObject(target, decodedPath) }],
+    facts: {
+      method,
+      path: decodedPath,
+      ...(host === '' ? {} : { host }),
+      ...(parameterNames.length === 0 ? {} : { query_parameters: [...new Set(parameterNames)] }),
+      ...(media === '' ? {} : { content_type: media }),
+      ...(reason === undefined ? {} : { reason }),
+    },
+  };
+}
+
+/** Nothing can change: the methods that RFC 9110 section 9.2.1 and the QUERY method's draft call safe. */
+export function isPureRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'QUERY';
+}
+
+/** Decoded segments of a canonical path; a slash at the end is an empty last one. */
+export function segmentsOf(decodedPath: string): readonly string[] {
+  return decodedPath === '/' ? [] : decodedPath.slice(1).split('/');
+}
+
+export function namesOf(target: CanonicalTarget): readonly string[] {
+  return target.parameters.map(({ name }) => name);
+}
+
+function actionOf(method: string): ActionName {
+  return KNOWN.has(method) ? `http:${method.toLowerCase()}` : 'http:other';
+}
+
+function pathObject(target: string, decodedPath: string): ObjectRef {
+  const parents: ObjectRef[] = [];
+  for (let at = decodedPath.lastIndexOf('/'); at > 0; at = decodedPath.lastIndexOf('/', at - 1)) {
+    parents.push({ type: 'Path', id: `${target}${decodedPath.slice(0, at)}` });
+  }
+  return { type: 'Path', id: `${target}${decodedPath}`, parents };
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'POST', 'PUT', 'PATCH', 'DELETE']);

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { OpenSession } from '../../core/effect.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import { nodeCrypto } from '../../net/crypto.ts';
+import type { HeaderField, ReceivedRequest, RequestBody } from '../request.ts';
+import { askHttp } from './ask.ts';
+import { canonicalTarget } from './path.ts';
+import { testEnvironment } from './testing/masks.ts';
+
+const session = { id: 's', nextOperationId: () => 's-1' } as unknown as OpenSession;
+
+interface Sent {
+  readonly method?: string;
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly body?: string | RequestBody;
+}
+
+function request(target: string, { method = 'GET', fields = {}, body }: Sent = {}): ReceivedRequest {
+  const canonical = canonicalTarget(target);
+  assert.ok(!(canonical instanceof GatewayFault), target);
+  const all: HeaderField[] = Object.entries(fields).map(([name, value]) => ({ name, value }));
+  return {
+    method,
+    target: canonical,
+    host: 'gw.bank.example',
+    fields: all,
+    forwardable: all.filter(({ name }) => !name.startsWith('sallyport-')),
+    body: typeof body === 'string' ? { kind: 'whole', bytes: Buffer.from(body) } : (body ?? { kind: 'none' }),
+  };
+}
+
+const json = { 'content-type': 'application/json' };
+const environment = testEnvironment(nodeCrypto, ['customers/*#$.ssn']);
+const ask = (target: string, sent?: Sent, at = environment) => askHttp(request(target, sent), at);
+const operation = (target: string, sent?: Sent) => ask(target, sent).operation(session);
+
+describe('what policy is asked', () => {
+  it('is the method on the path, with the paths above it', () => {
+    const { acts, facts, pureRead } = operation('/a/b%20c/d?x=1&x=2&y', { fields: json });
+    assert.deepEqual(acts, [
+      {
+        action: 'http:get',
+        object: {
+          type: 'Path',
+          id: 'crm/a/b c/d',
+          parents: [
+            { type: 'Path', id: 'crm/a/b c' },
+            { type: 'Path', id: 'crm/a' },
+          ],
+        },
+      },
+    ]);
+    assert.deepEqual(facts, {
+      method: 'GET',
+      path: '/a/b c/d',
+      host: 'gw.bank.example',
+      query_parameters: ['x', 'y'],
+      content_type: 'application/json',
+    });
+    assert.equal(pureRead, true);
+  });
+
+  it('of a path that ends in a slash stands in the path without it', () => {
+    const [act] = operation('/admin/').acts;
+    assert.deepEqual(act?.object, { type: 'Path', id: 'crm/admin/', parents: [{ type: 'Path', id: 'crm/admin' }] });
+    assert.deepEqual(operation('/').acts[0]?.object, { type: 'Path', id: 'crm/', parents: [] });
+  });
+
+  it('of an unknown method is that it is unknown, and only safe methods are pure reads', () => {
+    for (const [method, action, pureRead] of [
+      ['QUERY', 'http:query', true],
+      ['HEAD', 'http:head', true],
+      ['OPTIONS', 'http:options', true],
+      ['POST', 'http:post', false],
+      ['DELETE', 'http:delete', false],
+      ['PROPFIND', 'http:other', false],
+      ['LINK', 'http:other', false],
+    ] as const) {
+      const asked = operation('/x', { method });
+      assert.deepEqual([asked.acts[0]?.action, asked.pureRead], [action, pureRead]);
+    }
+  });
+
+  it('has the stated reason, bounded, on one line, masked', () => {
+    const { facts } = operation('/x', { fields: { 'sallyport-reason': `ssn 078-05-1120 ${'x'.repeat(400)}` } });
+    assert.match(String(facts['reason']), /^ssn \*\*\*-\*\*-1120 x+…$/);
+  });
+});
+
+describe('what goes on record', () => {
+  const text = (target: string, sent?: Sent): string => operation(target, sent).text;
+
+  it('has everything sensitive masked: path, query, fields, body', () => {
+    assert.equal(
+      text('/customers/078-05-1120?card=4111111111111111', {
+        method: 'PUT',
+        fields: { ...json, 'x-note': '078-05-1120', accept: '*/*' },
+        body: '{"ssn":"x","n":"4111111111111111"}',
+      }),
+      'PUT /customers/***-**-1120?card=************1111\ncontent-type: application/json\nx-note: ***-**-1120\n\n{"ssn":"*","n":"************1111"}',
+    );
+  });
+
+  it('has no credential, whatever its name looks like', () => {
+    for (const [target, sent] of [
+      ['/login?access_token=bdfghjk', {}],
+      [
+        '/login',
+        {
+          method: 'POST',
+          fields: json,
+          body: '{"user":"u","pass\\u0077ord":"bdfghjk","password":["bdfghjk"],"a":{"client_secret":{"x":"bdfghjk"}}}',
+        },
+      ],
+      ['/login', { method: 'POST', fields: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'user=u&pass%77ord=bdfghjk' }],
+      ['/login', { fields: { 'x-session-id': 'bdfghjk' } }],
+      ['/login', { method: 'POST', fields: { 'content-type': 'text/plain' }, body: 'token: bdfghjk' }],
+    ] as const) {
+      const recorded = text(target, sent);
+      assert.ok(!recorded.includes('bdfghjk'), recorded);
+    }
+  });
+
+  it('says what a body was that cannot be shown', () => {
+    assert.match(
+      text('/x', { method: 'POST', fields: { 'content-type': 'image/png' }, body: 'abc' }),
+      /\(a body of 3 bytes, image\/png, not shown\)$/,
+    );
+    assert.match(text('/x', { method: 'POST', body: { kind: 'streamed', octets: 9 } }), /\(a body of 9 bytes, .* passed as it came\)$/);
+    assert.match(text('/customers/7', { method: 'POST', fields: json, body: '{"ssn":' }), /not shown\)$/);
+  });
+
+  it('policy is asked about the real path besides, where the recorded one is masked', () => {
+    const asked = ask('/customers/078-05-1120');
+    assert.equal(asked.operation(session).acts[0]?.object.id, 'crm/customers/***-**-1120');
+    assert.equal(asked.unmasked?.acts[0]?.object.id, 'crm/customers/078-05-1120');
+    assert.equal(ask('/customers/7').unmasked, undefined);
+  });
+});
+
+describe('what an approval binds', () => {
+  const exact = (target: string, sent?: Sent): string => Buffer.from(operation(target, sent).exact()).toString('hex');
+
+  it('differs with method, path, query, fields and body, and with nothing that tells one try from another', () => {
+    const fields = { ...json, 'if-match': '"1"' };
+    const one = exact('/a/b?c', { method: 'PUT', fields, body: '{}' });
+    const others = [
+      exact('/a/b?c', { method: 'POST', fields, body: '{}' }),
+      exact('/a/c?c', { method: 'PUT', fields, body: '{}' }),
+      exact('/a/b', { method: 'PUT', fields, body: '{}' }),
+      exact('/a/b?', { method: 'PUT', fields, body: '{}' }),
+      exact('/a/b?c', { method: 'PUT', fields: { ...json, 'if-match': '"2"' }, body: '{}' }),
+      exact('/a/b?c', { method: 'PUT', fields: json, body: '{}' }),
+      exact('/a/b?c', { method: 'PUT', fields, body: '{} ' }),
+      exact('/a/b?c', { method: 'PUT', fields }),
+      exact('/a/b?c', { method: 'PUT', fields, body: { kind: 'streamed', octets: 2 } }),
+    ];
+    assert.equal(new Set([one, ...others]).size, others.length + 1);
+    assert.equal(exact('/a/b?c', { method: 'PUT', fields: { ...fields, traceparent: 'x', 'x-request-id': 'y' }, body: '{}' }), one);
+    assert.equal(exact('/%61/b?c', { method: 'PUT', fields, body: '{}' }), one, 'another spelling of the same path');
+  });
+
+  it('is shown to the reviewer as it is', () => {
+    const { text } = operation('/customers/078-05-1120', { method: 'DELETE', fields: json, body: '{"ssn":"078-05-1120"}' }).unmasked();
+    assert.equal(text, 'DELETE /customers/078-05-1120\ncontent-type: application/json\n\n{"ssn":"078-05-1120"}');
+  });
+});
+
+describe('what goes upstream', () => {
+  const sent = {
+    fields: { accept: '*/*', cookie: 'a=1', range: 'bytes=0-1', 'if-none-match': '"x"', 'accept-encoding': 'gzip', 'x-key': 'mine' },
+  };
+  const names = (at: typeof environment): string[] => ask('/x', sent, at).upstream.fields.map(({ name, value }) => `${name}: ${value}`);
+
+  it('has the credential of the gateway last, in the place of the client’s own', () => {
+    const at = testEnvironment(nodeCrypto, [], { basePath: '/v2', credential: { name: 'x-key', value: 'ours' } });
+    assert.deepEqual(names(at), ['accept: */*', 'accept-encoding: identity', 'x-key: ours']);
+    assert.equal(ask('/x?y=1', sent, at).upstream.target, '/v2/x?y=1');
+  });
+
+  it('is asked for whole bodies in no coding where something is hidden, and as the client asked where nothing is', () => {
+    assert.deepEqual(names(environment), ['accept: */*', 'x-key: mine', 'accept-encoding: identity']);
+    const open = { ...environment, revealed: new Set(['ssn', 'card-number']) };
+    assert.deepEqual(names(open), ['accept: */*', 'range: bytes=0-1', 'if-none-match: "x"', 'accept-encoding: gzip', 'x-key: mine']);
+  });
+
+  it('has cookies only where the target is configured so', () => {
+    assert.ok(names(testEnvironment(nodeCrypto, [], { cookies: true })).includes('cookie: a=1'));
+  });
+});
+
+describe('what the protocol refuses itself', () => {
+  it('is what may write where a target is for reading only', () => {
+    const at = testEnvironment(nodeCrypto, [], { readOnly: true });
+    assert.equal(ask('/x', { method: 'POST' }, at).refusal?.code, 'read-only');
+    assert.equal(ask('/x', { method: 'QUERY' }, at).refusal, undefined);
+  });
+
+  it('is a form that names another method', () => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    for (const body of ['_method=DELETE', 'a=1&%5fmethod=x', '_METHOD=PUT']) {
+      assert.equal(ask('/x', { method: 'POST', fields: form, body }).refusal?.code, 'unsupported', body);
+    }
+    const multipart = { 'content-type': 'multipart/form-data; boundary=x' };
+    const body = '--x\r\nContent-Disposition: form-data; name="_method"\r\n\r\nDELETE\r\n--x--';
+    assert.equal(ask('/x', { method: 'POST', fields: multipart, body }).refusal?.code, 'unsupported');
+    assert.equal(ask('/x', { method: 'POST', fields: form, body: 'method=DELETE' }).refusal, undefined);
+  });
+});

@@ -1,0 +1,114 @@
+import { escapeLine } from '../../core/escape.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import { maskProse } from '../../masking/text.ts';
+import type { AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
+import { isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
+import type { HttpEnvironment } from './environment.ts';
+import { spelledOut } from './head-names.ts';
+import { answerPlan, textOf } from './mask.ts';
+import { masksOf, recordMasksOf, type HttpMasks } from './masks.ts';
+import { mediaTypeOf } from './media.ts';
+import { namesAnotherMethod } from './path.ts';
+import { httpOperation } from './operation.ts';
+import { sampleOf } from './sample.ts';
+
+/** What a request asks for, and what becomes of its answer. Pure. */
+export function askHttp(request: ReceivedRequest, environment: HttpEnvironment): AskedRequest {
+  const { target } = environment;
+  const segments = segmentsOf(request.target.decodedPath);
+  const masks = masksOf(environment, segments);
+  const record = recordMasksOf(environment, segments);
+  const shown = (text: string): string => maskProse(record.classes, record.detectors, text);
+  const stated = statedReason(request.fields);
+  const exact = {
+    target: target.name,
+    method: request.method,
+    host: request.host,
+    decodedPath: request.target.decodedPath,
+    parameterNames: namesOf(request.target),
+    fields: request.fields,
+    reason: stated === undefined ? undefined : shown(stated),
+  };
+  const recorded = { ...exact, decodedPath: shown(exact.decodedPath), parameterNames: exact.parameterNames.map(shown) };
+  const isTheSame =
+    recorded.decodedPath === exact.decodedPath && recorded.parameterNames.every((name, index) => name === exact.parameterNames[index]);
+  return {
+    operation: (session) => httpOperation(session, request, questionOf(recorded), masks, record),
+    unmasked: isTheSame ? undefined : questionOf(exact),
+    refusal: refusalOf(request, target.readOnly),
+    upstream: {
+      method: request.method,
+      target: upstreamTarget(target.basePath, request),
+      fields: upstreamFields(request, environment, masks),
+    },
+    answer: (head) => answerPlan(head, request.method, environment, masks),
+    sample: (head, window) => sampleOf(head, window, record),
+  };
+}
+
+function refusalOf(request: ReceivedRequest, readOnly: boolean): GatewayFault | undefined {
+  if (readOnly && !isPureRead(request.method)) {
+    return new GatewayFault('read-only', { publicMessage: `this target is for reading only: ${request.method} may write` });
+  }
+  if (!formNames(request).some(namesAnotherMethod)) return undefined;
+  return new GatewayFault('unsupported', {
+    publicMessage: 'the body of the request names another method than the one that policy is asked about',
+    hint: 'Send the method itself.',
+  });
+}
+
+/** Of the fields of a form. Those of a body that passes as it comes are not seen. */
+function formNames({ body, fields }: ReceivedRequest): readonly string[] {
+  if (body.kind !== 'whole') return [];
+  const { kind, name } = mediaTypeOf(fields);
+  if (kind === 'form') return (textOf(body.bytes) ?? '').split('&').map((pair) => unescaped(pair.split('=', 1)[0]!));
+  if (name !== 'multipart/form-data') return [];
+  return [...lenient.decode(body.bytes).matchAll(/\bname="?([^";\r\n]{1,64})/gi)].map(([, part = '']) => part);
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' ')).trim();
+  } catch {
+    return text;
+  }
+}
+
+function upstreamTarget(basePath: string, { target: { path, query } }: ReceivedRequest): string {
+  return `${basePath}${path}${query === undefined ? '' : `?${query}`}`;
+}
+
+/** What is hidden must come whole and in a coding that can be read; whether it changed is told by what is hidden, too. */
+function upstreamFields({ forwardable, method }: ReceivedRequest, { target }: HttpEnvironment, masks: HttpMasks): readonly HeaderField[] {
+  const { credential, cookies } = target;
+  const passed = forwardable.filter(
+    ({ name }) =>
+      (cookies || name !== 'cookie') &&
+      spelledOut(name) !== spelledOut(credential?.name ?? '') &&
+      !(masks.hides && (PARTIAL.has(name) || (isPureRead(method) && CONDITIONAL.has(name)))),
+  );
+  return [
+    ...passed,
+    ...(masks.hides ? [{ name: 'accept-encoding', value: 'identity' }] : []),
+    ...(credential === undefined ? [] : [credential]),
+  ];
+}
+
+/** `Sallyport-Reason`, bounded, on one line. Stated, never believed. */
+function statedReason(fields: readonly HeaderField[]): string | undefined {
+  const value = fields.find(({ name }) => name === 'sallyport-reason')?.value.trim() ?? '';
+  if (value === '') return undefined;
+  return escapeLine(value.length > mostReasonCharacters ? `${value.slice(0, mostReasonCharacters)}…` : value);
+}
+
+const lenient = new TextDecoder();
+const PARTIAL: ReadonlySet<string> = new Set([
+  'range',
+  'if-range',
+  'accept-encoding',
+  'want-content-digest',
+  'want-repr-digest',
+  'want-digest',
+]);
+const CONDITIONAL: ReadonlySet<string> = new Set(['if-none-match', 'if-match', 'if-modified-since', 'if-unmodified-since']);
+const mostReasonCharacters = 256;

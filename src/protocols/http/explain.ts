@@ -1,0 +1,46 @@
+import { GatewayFault } from '../../core/fault.ts';
+import type { Act, Facts } from '../../core/operation.ts';
+import type { DataClasses } from '../../masking/classes.ts';
+import { isPureRead, questionOf, segmentsOf } from './acts.ts';
+import { canonicalTarget } from './path.ts';
+
+export interface HttpMeaning {
+  readonly acts: readonly Act[];
+  readonly facts: Facts;
+  /** Data classes with places in the JSON of this path that would be masked. */
+  readonly classes: readonly string[];
+  readonly refusal: GatewayFault | undefined;
+}
+
+/** What a request would mean, told from its first line alone (`GET /customers/7?expand=orders`); without one, what connecting means. Sends nothing. */
+export function explainHttp(options: {
+  readonly line: string | undefined;
+  readonly target: string;
+  readonly readOnly: boolean | undefined;
+  readonly classes: DataClasses;
+  readonly revealed: ReadonlySet<string>;
+}): HttpMeaning {
+  const { line, target, classes, revealed } = options;
+  if (line === undefined)
+    return { acts: [{ action: 'connect', object: { type: 'Target', id: target } }], facts: {}, classes: [], refusal: undefined };
+  const [, method = '', place = ''] = /^([A-Z]+) (\S+)$/.exec(line.trim()) ?? [];
+  if (method === '')
+    return refused(new GatewayFault('unclassified', { publicMessage: 'expected a method and a path, such as GET /customers/7' }));
+  const canonical = canonicalTarget(place);
+  if (canonical instanceof GatewayFault) return refused(canonical);
+  if (options.readOnly === true && !isPureRead(method)) {
+    return refused(new GatewayFault('read-only', { publicMessage: `this target is for reading only: ${method} may write` }));
+  }
+  const { decodedPath, parameters } = canonical;
+  const parameterNames = parameters.map(({ name }) => name);
+  const rules = classes.documentRules(target, segmentsOf(decodedPath)).filter((rule) => !revealed.has(rule.class));
+  return {
+    ...questionOf({ target, method, host: '', decodedPath, parameterNames, fields: [], reason: undefined }),
+    classes: [...new Set(rules.map((rule) => rule.class))],
+    refusal: undefined,
+  };
+}
+
+function refused(refusal: GatewayFault): HttpMeaning {
+  return { acts: [], facts: {}, classes: [], refusal };
+}

@@ -1,0 +1,87 @@
+import { maskJson } from '../../masking/json.ts';
+import { maskPaths } from '../../masking/json-path.ts';
+import { redaction } from '../../masking/mask.ts';
+import { maskText, splice } from '../../masking/text.ts';
+import type { HttpMasks } from './masks.ts';
+
+/** How many values were masked, by data class. */
+export type MaskedCounts = Map<string, number>;
+
+/** A JSON text with everything hidden masked; undefined where its places cannot be told, and nothing of it may be shown. */
+export function maskedJson(masks: HttpMasks, text: string, counts: MaskedCounts): string | undefined {
+  let shown = text;
+  if (masks.rules.length > 0) {
+    const placed = maskPaths(masks.classes, masks.rules, text);
+    if (placed === null) return undefined;
+    if (placed !== undefined) {
+      count(counts, placed.found);
+      shown = placed.text;
+    }
+  }
+  const found = maskJson(masks.classes, masks.detectors, shown);
+  if (found === undefined) return shown;
+  count(counts, found.found);
+  return found.text ?? 'null';
+}
+
+/** The same of a JSON text on its own line or in its own event: what is no JSON where places are hidden is shown as nothing but its class. */
+export function maskedPiece(masks: HttpMasks, text: string, counts: MaskedCounts): string {
+  const [first] = masks.rules;
+  if (first === undefined && !isJson(text)) return maskedText(masks, text, counts);
+  const masked = maskedJson(masks, text, counts);
+  if (masked !== undefined) return masked;
+  const name = masks.classes.strongest(masks.rules.map(({ rule }) => rule.class))?.class ?? first!.rule.class;
+  count(counts, [name]);
+  return JSON.stringify(redaction(name));
+}
+
+/** Any other text: what the detectors find. A value that would be nothing at all is left out. */
+export function maskedText(masks: HttpMasks, text: string, counts: MaskedCounts): string {
+  const found = maskText(masks.classes, masks.detectors, text);
+  if (found === undefined) return text;
+  count(counts, found.found);
+  if (found.text !== null) return found.text;
+  return splice(text, masks.detectors.scan(text), ({ start, end, class: name }) => {
+    const rule = masks.classes.strongest([name]);
+    return (rule === undefined ? null : masks.classes.mask(rule, text.slice(start, end))) ?? '';
+  });
+}
+
+/** `application/x-www-form-urlencoded`: names and values as they are meant, each escaped anew only where something was found in it. */
+export function maskedForm(masks: HttpMasks, text: string, counts: MaskedCounts): string {
+  return text
+    .split('&')
+    .map((pair) => {
+      const [name = '', ...value] = pair.split('=');
+      return [name, ...(value.length === 0 ? [] : [value.join('=')])].map((part) => maskedFormPart(masks, part, counts)).join('=');
+    })
+    .join('&');
+}
+
+function maskedFormPart(masks: HttpMasks, part: string, counts: MaskedCounts): string {
+  const meant = formDecoded(part);
+  const masked = maskedText(masks, meant, counts);
+  return masked === meant ? part : encodeURIComponent(masked);
+}
+
+/** What cannot be decoded is looked at as it stands. */
+function formDecoded(part: string): string {
+  try {
+    return decodeURIComponent(part.replaceAll('+', ' '));
+  } catch {
+    return part;
+  }
+}
+
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function count(counts: MaskedCounts, found: readonly string[]): void {
+  for (const name of found) counts.set(name, (counts.get(name) ?? 0) + 1);
+}

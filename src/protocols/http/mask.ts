@@ -1,0 +1,157 @@
+import { GatewayFault } from '../../core/fault.ts';
+import type { AnswerHead, AnswerPlan, ContentCoding, HeaderField, MaskedAnswer } from '../request.ts';
+import { shownFields, withNotice, withoutBodyFields } from './answer-head.ts';
+import type { HttpEnvironment } from './environment.ts';
+import { eventMasker, lineMasker } from './mask-pieces.ts';
+import { maskedForm, maskedJson, maskedText, isJson, type MaskedCounts } from './mask-text.ts';
+import type { HttpMasks } from './masks.ts';
+import { mediaTypeOf, type MediaType } from './media.ts';
+
+/**
+ * What the client gets of an answer. Where nothing is hidden from its principal, the body passes as it comes. Where something is, the body is
+ * decoded and masked, or not shown at all:
+ *
+ * | body | shown |
+ * |---|---|
+ * | JSON | masked by the places of this path and by the detectors, whole |
+ * | lines of JSON, server-sent events | the same, piece by piece as they come |
+ * | text, XML, CSV, a form | masked by the detectors; not at all where places of this path are hidden |
+ * | pictures, sound, fonts | as they are; not at all where places of this target are hidden |
+ * | anything else, another charset than UTF-8, an unknown coding, a part of a body | not at all |
+ */
+export function answerPlan(head: AnswerHead, method: string, environment: HttpEnvironment, masks: HttpMasks): AnswerPlan {
+  const { target } = environment;
+  if (head.status < 200) return refusal('upstream-unavailable', 'the target switched protocols without being asked to');
+  if (head.status === 401 && target.credential !== undefined) {
+    return refusal('upstream-refused', 'the target does not accept the gateway’s own credential');
+  }
+  const counts: MaskedCounts = new Map();
+  const fields = shownFields(head, environment, masks, counts);
+  const media = mediaTypeOf(head.fields);
+  const hasBody = method !== 'HEAD' && head.status !== 204 && head.status !== 304 && !isEmpty(head);
+  if (!masks.hides || (hasBody && target.unmaskedMediaTypes.includes(media.name)))
+    return { kind: 'pass', fields: withNotice(fields, counts) };
+  if (!hasBody) return { kind: 'pass', fields: withNotice(withoutBodyFields(fields), counts) };
+  return bodyPlan(head, fields, media, masks, counts);
+}
+
+function bodyPlan(head: AnswerHead, fields: readonly HeaderField[], media: MediaType, masks: HttpMasks, counts: MaskedCounts): AnswerPlan {
+  if (head.status === 206) return refusal('masking-refused', 'a part of a body cannot be masked');
+  const coding = codingOf(head.fields);
+  if (coding === 'unknown') return refusal('masking-refused', 'its content coding is not one that the gateway can decode');
+  const known = whyNot(media, masks);
+  switch (media.kind) {
+    case 'events':
+    case 'json-lines':
+      if (known !== undefined) return refusal('masking-refused', known);
+      return {
+        kind: 'pieces',
+        fields: withNotice(withoutBodyFields(fields), counts),
+        coding,
+        masker: () => (media.kind === 'events' ? eventMasker(masks) : lineMasker(masks)),
+      };
+    case 'picture':
+      return known === undefined ? { kind: 'pass', fields: withNotice(fields, counts) } : refusal('masking-refused', known);
+    case 'json':
+    case 'form':
+    case 'text':
+    case 'unknown':
+      return {
+        kind: 'whole',
+        coding,
+        maxBytes: known === undefined ? maxMaskedBytes : 0,
+        tooLong: fault(
+          'masking-refused',
+          known ?? `it is longer than ${maxMaskedBytes} bytes, which is more than can be masked as a whole`,
+        ),
+        mask: (body) => {
+          // Nothing hides in nothing, whatever it says that it is.
+          if (body.length === 0) return { fields: withNotice(fields, counts), body, masked: counts };
+          return known === undefined ? maskWhole(body, fields, media, masks, coding, counts) : fault('masking-refused', known);
+        },
+      };
+    default:
+      return media.kind satisfies never;
+  }
+}
+
+/** Why such a body cannot be shown where something is hidden; undefined where it can be masked or needs none. */
+function whyNot({ kind, name, isUtf8 }: MediaType, masks: HttpMasks): string | undefined {
+  const what = name === '' ? 'its media type is missing or cannot be read' : `nobody can look for hidden values in ${name}`;
+  if (kind === 'unknown') return what;
+  if (kind === 'picture') return masks.holdsDocuments || masks.isStrict ? what : undefined;
+  if (!isUtf8) return 'its charset is not UTF-8';
+  if (kind === 'json' || kind === 'json-lines' || kind === 'events') return undefined;
+  if (masks.isStrict) return `the target shows JSON only, and this is ${name}`;
+  return masks.rules.length > 0 ? `values are hidden at places in the JSON of this path, and this is ${name}` : undefined;
+}
+
+function maskWhole(
+  body: Uint8Array,
+  fields: readonly HeaderField[],
+  media: MediaType,
+  masks: HttpMasks,
+  coding: ContentCoding | undefined,
+  ofTheHead: MaskedCounts,
+): MaskedAnswer | GatewayFault {
+  const counts: MaskedCounts = new Map(ofTheHead);
+  const text = textOf(body);
+  if (text === undefined) return fault('masking-refused', 'it is not the UTF-8 text that it says it is');
+  const shown = maskedBody(masks, media, text, counts);
+  if (shown === undefined) return fault('masking-refused', 'it is no JSON, or too deep, and values are hidden at places in it');
+  if (shown === text)
+    return { fields: withNotice(coding === undefined ? fields : withoutBodyFields(fields), counts), body, masked: counts };
+  return { fields: withNotice(withoutBodyFields(fields), counts), body: encoder.encode(shown), masked: counts };
+}
+
+/** A text of this kind with everything hidden masked; undefined where nothing of it may be shown. */
+export function maskedBody(masks: HttpMasks, { kind }: Pick<MediaType, 'kind'>, text: string, counts: MaskedCounts): string | undefined {
+  if (kind === 'form') return maskedForm(masks, text, counts);
+  if (kind !== 'json' || (masks.rules.length === 0 && !isJson(text))) return maskedText(masks, text, counts);
+  return maskedJson(masks, text, counts);
+}
+
+/** Undefined for what is no UTF-8, or holds NUL, as UTF-16 does whose letters are ASCII's. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = decoder.decode(bytes);
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+function isEmpty({ fields }: AnswerHead): boolean {
+  return fields.some(({ name, value }) => name === 'content-length' && value === '0');
+}
+
+/** One coding; of several, or another one, `unknown`. */
+export function codingOf(fields: readonly HeaderField[]): ContentCoding | 'unknown' | undefined {
+  const codings = fields
+    .filter(({ name }) => name === 'content-encoding')
+    .flatMap(({ value }) => value.split(',').map((one) => one.trim().toLowerCase()))
+    .filter((one) => one !== '' && one !== 'identity');
+  const [first, ...more] = codings;
+  if (first === undefined) return undefined;
+  if (more.length > 0) return 'unknown';
+  if (first === 'x-gzip') return 'gzip';
+  return first === 'gzip' || first === 'br' || first === 'zstd' ? first : 'unknown';
+}
+
+function refusal(code: GatewayFault['code'], why: string): AnswerPlan {
+  return { kind: 'refuse', fault: fault(code, why) };
+}
+
+function fault(code: GatewayFault['code'], why: string): GatewayFault {
+  return new GatewayFault(code, {
+    publicMessage: code === 'masking-refused' ? `the target has answered, but its answer cannot be shown: ${why}` : why,
+    ...(code === 'masking-refused'
+      ? { hint: 'If the request was to change something, it has done so. Ask for JSON, or for less, or ask the platform team.' }
+      : {}),
+  });
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+const encoder = new TextEncoder();
+/** Masking one is work that everyone waits for. */
+const maxMaskedBytes = 4 * 1024 * 1024;

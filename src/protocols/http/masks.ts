@@ -1,0 +1,49 @@
+import type { DataClasses } from '../../masking/classes.ts';
+import type { DetectorSet } from '../../masking/detect.ts';
+import type { JsonPath } from '../../masking/json-path.ts';
+import type { MaskRule } from '../../masking/mask.ts';
+import type { HttpEnvironment } from './environment.ts';
+
+/** What must not be seen in what stands at one path of a target. */
+export interface HttpMasks {
+  readonly classes: DataClasses;
+  readonly detectors: DetectorSet;
+  /** Places in JSON at this path. */
+  readonly rules: readonly { readonly path: JsonPath; readonly rule: MaskRule }[];
+  /** Places in JSON at some path of this target are hidden: what cannot be looked into may hold their values. */
+  readonly holdsDocuments: boolean;
+  /** Only JSON, lines of it and events are shown at all. */
+  readonly isStrict: boolean;
+  /** Anything is hidden. */
+  readonly hides: boolean;
+}
+
+/** For this principal. */
+export function masksOf({ target, classes, revealed }: HttpEnvironment, segments: readonly string[]): HttpMasks {
+  const unseen = target.masking === 'unsafe_origin' ? new Set(classes.names) : revealed;
+  return masks(classes, target.name, segments, revealed, classes.detectors.without(unseen), target.masking === 'strict');
+}
+
+/** For the record and the recording, which have other readers: everything. */
+export function recordMasksOf({ target, classes }: HttpEnvironment, segments: readonly string[]): HttpMasks {
+  return masks(classes, target.name, segments, new Set(), classes.detectors, false);
+}
+
+function masks(
+  classes: DataClasses,
+  target: string,
+  segments: readonly string[],
+  revealed: ReadonlySet<string>,
+  detectors: DetectorSet,
+  isStrict: boolean,
+): HttpMasks {
+  const rules = classes
+    .documentRules(target, segments)
+    .filter((rule) => !revealed.has(rule.class))
+    .flatMap(({ class: name, path }) => {
+      const rule = classes.strongest([name]);
+      return rule === undefined ? [] : [{ path, rule }];
+    });
+  const holdsDocuments = classes.documentClasses(target).some((name) => !revealed.has(name));
+  return { classes, detectors, rules, holdsDocuments, isStrict, hides: holdsDocuments || !detectors.isEmpty };
+}

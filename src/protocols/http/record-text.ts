@@ -1,0 +1,126 @@
+import type { HeaderField, ReceivedRequest } from '../request.ts';
+import { LEFT_OUT, speaksOfCredential, withoutSecretMembers } from './credentials.ts';
+import { textOf } from './mask.ts';
+import { maskedForm, maskedJson, maskedText, type MaskedCounts } from './mask-text.ts';
+import type { HttpMasks } from './masks.ts';
+import { mediaTypeOf } from './media.ts';
+
+/**
+ * A request as people and the record see it: the line, the fields that are bound by an approval, the body. Everything sensitive is masked,
+ * and what stands under a name that speaks of a credential is left out whole.
+ */
+export function recordedText(masks: HttpMasks, request: ReceivedRequest): string {
+  const counts: MaskedCounts = new Map();
+  const fields = shownFields(request.forwardable).map(({ name, value }) => {
+    return `${name}: ${speaksOfCredential(name) ? LEFT_OUT : maskedText(masks, value, counts)}`;
+  });
+  return withBody([`${request.method} ${recordedTarget(masks, request, counts)}`, ...fields], recordedBody(masks, request, counts));
+}
+
+/** The same with nothing masked, for the reviewer who decides on it. */
+export function exactText(request: ReceivedRequest): string {
+  const { path, query } = request.target;
+  const lines = shownFields(request.forwardable).map(({ name, value }) => `${name}: ${value}`);
+  return withBody(
+    [`${request.method} ${query === undefined ? path : `${path}?${query}`}`, ...lines],
+    request.body.kind === 'whole' ? (textOf(request.body.bytes) ?? describeBody(request)) : describeBody(request),
+  );
+}
+
+/** What an approval binds of the fields: all that go upstream, save those by which one request is told from its repetition. */
+export function boundFields(fields: readonly HeaderField[]): readonly HeaderField[] {
+  return fields.filter(({ name }) => !OF_ONE_TRY.has(name));
+}
+
+function shownFields(fields: readonly HeaderField[]): readonly HeaderField[] {
+  return boundFields(fields).filter(({ name }) => !TELLS_NOTHING.has(name) && !name.startsWith('sec-fetch-'));
+}
+
+function recordedTarget(masks: HttpMasks, { target }: ReceivedRequest, counts: MaskedCounts): string {
+  const masked = maskedText(masks, target.decodedPath, counts);
+  const path = masked === target.decodedPath ? target.path : masked;
+  if (target.query === undefined) return path;
+  const parameters = target.parameters.map(({ name, value }) => {
+    const shown = speaksOfCredential(name) && value !== '' ? LEFT_OUT : maskedText(masks, value, counts);
+    return `${maskedText(masks, name, counts)}=${shown}`;
+  });
+  return `${path}?${parameters.join('&')}`;
+}
+
+function recordedBody(masks: HttpMasks, request: ReceivedRequest, counts: MaskedCounts): string {
+  const { body } = request;
+  if (body.kind !== 'whole' || body.bytes.length > mostShownBytes) return describeBody(request);
+  const text = textOf(body.bytes);
+  const { kind } = mediaTypeOf(request.fields);
+  if (text === undefined) return describeBody(request);
+  switch (kind) {
+    case 'json': {
+      const open = withoutSecretMembers(text);
+      return (open === undefined ? undefined : maskedJson(masks, open, counts)) ?? describeBody(request);
+    }
+    case 'json-lines':
+    case 'events':
+    case 'text':
+      // Lines of JSON could hide members from what looks at one text.
+      return masks.rules.length > 0 || speaksOfCredential(text) ? describeBody(request) : maskedText(masks, text, counts);
+    case 'form':
+      return masks.rules.length > 0 ? describeBody(request) : maskedForm(masks, withoutCredentials(text), counts);
+    case 'picture':
+    case 'unknown':
+      return describeBody(request);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function withoutCredentials(form: string): string {
+  return form
+    .split('&')
+    .map((pair) => {
+      const name = pair.split('=', 1)[0]!;
+      return speaksOfCredential(unescaped(name)) && pair.length > name.length + 1 ? `${name}=${LEFT_OUT}` : pair;
+    })
+    .join('&');
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function describeBody({ body, fields }: ReceivedRequest): string {
+  const what = mediaTypeOf(fields).name || 'no stated media type';
+  switch (body.kind) {
+    case 'none':
+      return '';
+    case 'whole':
+      return body.bytes.length === 0 ? '' : `(a body of ${body.bytes.length} bytes, ${what}, not shown)`;
+    case 'streamed':
+      return `(a body of ${body.octets ?? 'unknown many'} bytes, ${what}, passed as it came)`;
+    default:
+      return body satisfies never;
+  }
+}
+
+function withBody(head: readonly string[], body: string): string {
+  return body === '' ? head.join('\n') : `${head.join('\n')}\n\n${body}`;
+}
+
+const mostShownBytes = 64 * 1024;
+/** Trace contexts and identifiers of one try (W3C Trace Context, B3): the same request has new ones when it is made again. */
+const OF_ONE_TRY: ReadonlySet<string> = new Set([
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'b3',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-request-id',
+  'x-correlation-id',
+]);
+const TELLS_NOTHING: ReadonlySet<string> = new Set(['accept', 'accept-encoding', 'accept-language', 'user-agent', 'content-length']);

@@ -1,0 +1,69 @@
+import { speaksOfCredential, withoutSecretMembers } from './credentials.ts';
+import type { AnswerHead, SampleWindow } from '../request.ts';
+import { eventMasker, lineMasker } from './mask-pieces.ts';
+import { maskedBody } from './mask.ts';
+import type { HttpMasks } from './masks.ts';
+import { mediaTypeOf, type MediaType } from './media.ts';
+
+/** What the recording keeps of an answer: its status, what it is, and the beginning of its body with everything masked, also what its principal saw. */
+export function sampleOf(
+  head: AnswerHead,
+  window: SampleWindow,
+  masks: HttpMasks,
+): { columns: readonly string[]; row: readonly (string | null)[] } {
+  const media = mediaTypeOf(head.fields);
+  return { columns: ['status', 'content_type', 'body'], row: [String(head.status), media.name, bodyOf(window, media, masks)] };
+}
+
+/** Null where nothing of it can be kept. */
+function bodyOf({ bytes, isWhole, isCoded }: SampleWindow, media: MediaType, masks: HttpMasks): string | null {
+  if (bytes.length === 0) return '';
+  if (isCoded || !media.isUtf8) return null;
+  switch (media.kind) {
+    case 'events':
+    case 'json-lines': {
+      if (speaksOfCredential(lenient.decode(bytes))) return null;
+      const masker = media.kind === 'events' ? eventMasker(masks) : lineMasker(masks);
+      return cutText(pieces(() => [...masker.push(bytes), ...(isWhole ? masker.end() : [])]));
+    }
+    case 'json':
+    case 'text':
+    case 'form': {
+      // A part of a JSON text is no JSON: places in it cannot be told, nor what its escapes hide.
+      const text = lenient.decode(bytes);
+      const isJson = media.kind === 'json' && isWhole;
+      const open = isJson ? withoutSecretMembers(text) : undefined;
+      if (open === undefined && (masks.rules.length > 0 || speaksOfCredential(text) || text.includes('\\u'))) return null;
+      const shown = maskedBody(
+        masks,
+        open === undefined ? { kind: media.kind === 'form' ? 'form' : 'text' } : media,
+        open ?? text,
+        new Map(),
+      );
+      return shown === undefined || text.includes('\0') ? null : cutText(shown);
+    }
+    case 'picture':
+    case 'unknown':
+      return null;
+    default:
+      return media.kind satisfies never;
+  }
+}
+
+function pieces(shown: () => readonly Uint8Array[]): string {
+  try {
+    return shown()
+      .map((piece) => lenient.decode(piece))
+      .join('');
+  } catch {
+    return '';
+  }
+}
+
+/** The window is much longer: a value that begins among the characters shown was seen whole. */
+function cutText(text: string): string {
+  return text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+const lenient = new TextDecoder();
+const mostCharacters = 2_048;

@@ -1,0 +1,110 @@
+import type { OpenSession } from '../core/effect.ts';
+import type { GatewayFault } from '../core/fault.ts';
+import type { Act, Facts, Operation } from '../core/operation.ts';
+import type { HeaderField } from './http/head-fields.ts';
+import type { CanonicalTarget } from './http/path.ts';
+
+/**
+ * The contract of a request protocol (HTTP; gRPC, Kubernetes and Cosmos stand on it). All share one transport, `net/http-*.ts`, which owns
+ * sockets, timers and back-pressure and knows no protocol beyond HTTP itself. An adapter is pure and has two functions: what a request asks
+ * for (`ask`), and what becomes of its answer (`AskedRequest.answer`).
+ */
+export interface RequestProtocol<Environment> {
+  ask(request: ReceivedRequest, environment: Environment): AskedRequest;
+}
+
+export type { HeaderField };
+
+/** A request whose head was checked and whose body was gathered, as far as it goes. */
+export interface ReceivedRequest {
+  /** Upper case. */
+  readonly method: string;
+  /** Below the target's own place. */
+  readonly target: CanonicalTarget;
+  /** As the client named the gateway. */
+  readonly host: string;
+  /** Every field, for the gateway's own use. */
+  readonly fields: readonly HeaderField[];
+  /** What may go upstream. */
+  readonly forwardable: readonly HeaderField[];
+  readonly body: RequestBody;
+}
+
+export type RequestBody =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'whole'; readonly bytes: Uint8Array }
+  /** Too long to be gathered: it passes as it comes, unseen. `octets`: its length, where that was announced. */
+  | { readonly kind: 'streamed'; readonly octets: number | undefined };
+
+/** What a request means. */
+export interface AskedRequest {
+  /** Makes the operation that the pipeline decides on and the record shows, nothing sensitive in it. */
+  operation(session: OpenSession): Operation;
+  /**
+   * What policy must be asked about besides: the acts and facts as they are, where those of the operation had something sensitive masked (a
+   * card number in a path). The stricter answer holds. Undefined where there is no difference.
+   */
+  readonly unmasked: { readonly acts: readonly Act[]; readonly facts: Facts } | undefined;
+  /** The protocol itself refuses it already, and only the record is asked for. */
+  readonly refusal: GatewayFault | undefined;
+  /** What goes upstream; framing and Host are the transport's. */
+  readonly upstream: { readonly method: string; readonly target: string; readonly fields: readonly HeaderField[] };
+  answer(head: AnswerHead): AnswerPlan;
+  /** What of the answer the recording keeps. */
+  sample(head: AnswerHead, window: SampleWindow): { readonly columns: readonly string[]; readonly row: readonly (string | null)[] };
+}
+
+/** The head of a final answer (status 200 and above). */
+export interface AnswerHead {
+  readonly status: number;
+  readonly fields: readonly HeaderField[];
+}
+
+/** How the body of an answer is coded (RFC 9110 section 8.4.1). */
+export type ContentCoding = 'gzip' | 'br' | 'zstd';
+
+/** What the client gets. `fields`: without framing, which is the transport's. */
+export type AnswerPlan =
+  /** The answer is not shown. The request has reached the target all the same. */
+  | { readonly kind: 'refuse'; readonly fault: GatewayFault }
+  /** The body as it comes. */
+  | { readonly kind: 'pass'; readonly fields: readonly HeaderField[] }
+  /** The body is decoded, gathered up to `maxBytes` and masked as a whole. `tooLong`: what is said of a longer one. */
+  | {
+      readonly kind: 'whole';
+      readonly coding: ContentCoding | undefined;
+      readonly maxBytes: number;
+      readonly tooLong: GatewayFault;
+      mask(body: Uint8Array): MaskedAnswer | GatewayFault;
+    }
+  /** The body is decoded and masked piece by piece as it comes: events, lines. */
+  | {
+      readonly kind: 'pieces';
+      readonly fields: readonly HeaderField[];
+      readonly coding: ContentCoding | undefined;
+      masker(): PieceMasker;
+    };
+
+export interface MaskedAnswer {
+  readonly fields: readonly HeaderField[];
+  readonly body: Uint8Array;
+  /** Values masked, by data class. */
+  readonly masked: ReadonlyMap<string, number>;
+}
+
+/** Takes a body in any cuts and gives back what may be shown of it so far. Both throw a `GatewayFault`: then nothing more may be shown. */
+export interface PieceMasker {
+  push(bytes: Uint8Array): readonly Uint8Array[];
+  end(): readonly Uint8Array[];
+  /** Values masked so far, by data class. */
+  readonly masked: ReadonlyMap<string, number>;
+}
+
+/** The beginning of a body, decoded, as it came from the target. */
+export interface SampleWindow {
+  readonly bytes: Uint8Array;
+  /** It is the whole body. */
+  readonly isWhole: boolean;
+  /** It could not be decoded for this purpose. */
+  readonly isCoded: boolean;
+}
