@@ -30,6 +30,8 @@ export interface House {
   curl(as: string | undefined, ...parameters: readonly string[]): Promise<Ran>;
   /** Node's own client. */
   fetch(as: string, path: string, init?: RequestInit): Promise<Response>;
+  /** A file of 20 MB. */
+  largeFile(): string;
   api(as: string): Promise<ApiClient>;
   records(types?: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
   close(): Promise<void>;
@@ -149,6 +151,11 @@ export async function startHouse(options: HouseOptions): Promise<House> {
       const headers = new Headers(init.headers);
       headers.set('authorization', `Bearer ${await issuer.mint(as)}`);
       return fetch(`${crm}${path}`, { ...init, headers });
+    },
+    largeFile() {
+      const path = join(folder, 'large');
+      writeFileSync(path, Buffer.alloc(20 * 1024 * 1024, 0x61));
+      return path;
     },
     api,
     async records(types = []) {

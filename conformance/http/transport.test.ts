@@ -130,6 +130,11 @@ describe('what the target does wrong', () => {
     });
   }
 
+  it('is down while a long body is on its way: 502 all the same', async () => {
+    const { stdout } = await house.curl('pipeline', '--data-binary', `@${house.largeFile()}`, '-H', 'Expect:', `${at('down')}/x`);
+    assert.match(stdout, /"status":502/);
+  });
+
   it('breaks off: the client sees that the answer is not whole', async () => {
     await assert.rejects(get(`${house.crm}/breaks`));
   });

@@ -10,16 +10,19 @@ export interface Gathered {
   readonly isWhole: boolean;
 }
 
-/** Reads a body up to its end, or until it is longer than `maxBytes`. Rejects where the sender goes away. */
+/** Reads a body up to its end, or until it is longer than `maxBytes`. Rejects where the sender goes away, or says nothing for a minute. */
 export async function gather(body: Readable, maxBytes: number): Promise<Gathered> {
   const chunks: Buffer[] = [];
   let length = 0;
   const isWhole = await new Promise<boolean>((resolve, reject) => {
+    const idle = setTimeout(() => onError(new Error('nothing of the body came for a minute')), bodyIdleMs);
     const settle = (act: () => void): void => {
+      clearTimeout(idle);
       body.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
       act();
     };
     const onData = (chunk: Buffer): void => {
+      idle.refresh();
       chunks.push(chunk);
       length += chunk.length;
       if (length <= maxBytes) return;
@@ -30,12 +33,29 @@ export async function gather(body: Readable, maxBytes: number): Promise<Gathered
     const onError = (error: Error): void => settle(() => reject(error));
     const onClose = (): void => settle(() => reject(new Error('the body ended before its end')));
     if (body.readableEnded) {
+      clearTimeout(idle);
       resolve(true);
       return;
     }
     body.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
   return { bytes: Buffer.concat(chunks, length), isWhole };
+}
+
+/** What is left of a body, as it comes. Whoever stops reading leaves it as it is: an answer may still go to its sender. Throws as `gather` rejects. */
+export async function* rest(body: Readable, begun: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield begun;
+  let idle: NodeJS.Timeout | undefined;
+  try {
+    idle = setTimeout(() => body.destroy(new Error('nothing of the body came for a minute')), bodyIdleMs);
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+      clearTimeout(idle);
+      yield chunk;
+      idle = setTimeout(() => body.destroy(new Error('nothing of the body came for a minute')), bodyIdleMs);
+    }
+  } finally {
+    clearTimeout(idle);
+  }
 }
 
 /** A body without its content coding. What is wrong with the coding is a `masking-refused` for whoever reads it. */
@@ -68,3 +88,5 @@ function decoderOf(coding: ContentCoding) {
       });
   }
 }
+
+const bodyIdleMs = 60_000;

@@ -64,11 +64,13 @@ export class ClientExchange {
     if (!('stream' in this.#response)) this.#response.flushHeaders();
   }
 
-  /** Resolves when more may be written, or the client is gone. */
+  /** Resolves when more may be written, or the client is gone. One that reads nothing for two minutes is cut off. */
   async write(bytes: Uint8Array): Promise<void> {
     if (this.isGone || (this.#response as ServerResponse).write(bytes)) return;
     await new Promise<void>((resolve) => {
+      const idle = setTimeout(() => this.destroy(), readIdleMs);
       const done = (): void => {
+        clearTimeout(idle);
         this.#response.off('drain', done);
         this.#response.off('close', done);
         resolve();
@@ -82,9 +84,17 @@ export class ClientExchange {
     this.#response.end();
   }
 
+  /** Takes no more requests on this connection: its next one needs a new one. */
+  closeConnection(): void {
+    if ('stream' in this.#response) this.#response.stream.session?.close();
+    else this.#response.setHeader('connection', 'close');
+  }
+
   /** The client sees that the answer is not whole. */
   destroy(): void {
     if ('stream' in this.#response) this.#response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     else this.request.socket.destroy();
   }
 }
+
+const readIdleMs = 120_000;

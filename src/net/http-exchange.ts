@@ -9,7 +9,7 @@ import { canonicalTarget, checkedHead, type CheckedHead, type HttpEnvironment } 
 import type { AskedRequest, ReceivedRequest, RequestBody, RequestProtocol } from '../protocols/request.ts';
 import { AnswerRelay } from './http-answer.ts';
 import type { NotedApprovals } from './http-approvals.ts';
-import { gather, type Gathered } from './http-body.ts';
+import { gather, rest, type Gathered } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
 import { placeOf, type Place } from './http-place.ts';
 import { refuse } from './http-refusal.ts';
@@ -172,11 +172,16 @@ class Exchange {
     const { target } = this.#session;
     const { signal } = this.#abort;
     const { statementTimeoutMs } = this.#session.limits.inForce;
-    const timer = setTimeout(() => this.#abort.abort(tooSlow(target.name, statementTimeoutMs)), statementTimeoutMs ?? answerTimeoutMs);
+    let timer: NodeJS.Timeout | undefined;
+    const startTimer = (): void => {
+      timer ??= setTimeout(() => this.#abort.abort(tooSlow(target.name, statementTimeoutMs)), statementTimeoutMs ?? answerTimeoutMs);
+    };
+    // How long a client takes to send is no time of the target's.
+    if (body.kind !== 'streamed' || statementTimeoutMs !== undefined) startTimer();
     let answer: IncomingMessage | undefined;
     let relay: AnswerRelay | undefined;
     try {
-      const forwarded = { ...asked.upstream, body: this.#forwardedBody(body) };
+      const forwarded = { ...asked.upstream, body: this.#forwardedBody(body, startTimer) };
       answer = await upstream(target.name).send(forwarded, grant, this.#session.id, signal);
       if (statementTimeoutMs === undefined) clearTimeout(timer);
       relay = new AnswerRelay(answer, asked, this.#session.limits.inForce.bytes);
@@ -197,15 +202,16 @@ class Exchange {
     }
   }
 
-  #forwardedBody(body: RequestBody): ForwardedBody {
+  /** `sent`: called when all of a body that passes as it comes was passed. */
+  #forwardedBody(body: RequestBody, sent: () => void): ForwardedBody {
     if (body.kind !== 'streamed') return body;
     const { request } = this.#client;
     const begun = this.#begun;
     return {
       ...body,
       pieces: (async function* () {
-        yield begun;
-        yield* request as AsyncIterable<Uint8Array>;
+        yield* rest(request, begun);
+        sent();
       })(),
     };
   }

@@ -15,8 +15,9 @@ export async function refuse(client: ClientExchange, fault: GatewayFault, contex
   const { status, fields, body } = problemOf(fault, context);
   const isWhole = client.request.readableEnded || client.request.complete;
   const closes = fault.code === 'protocol-violation' || !isWhole;
-  const closing = closes && client.head.version !== '2.0' ? [{ name: 'connection', value: 'close' }] : [];
-  client.sendHead(status, [...fields, { name: 'content-length', value: String(body.length) }, ...closing]);
+  // Guessing tokens costs a handshake each, as at every other listener.
+  if (closes || fault.code === 'authentication-failed') client.closeConnection();
+  client.sendHead(status, [...fields, { name: 'content-length', value: String(body.length) }]);
   if (client.head.method !== 'HEAD') await client.write(body);
   if (!isWhole) await drain(client);
   client.end();

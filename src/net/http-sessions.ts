@@ -117,6 +117,9 @@ export class HttpSession {
   /** Runs one request, which ends when `abort` is aborted; the session ends by aborting it, with the fault as the reason. */
   async run(abort: AbortController, work: () => Promise<void>): Promise<void> {
     if (this.hasEnded) throw new GatewayFault('session-ended', { publicMessage: 'session ended' });
+    if (this.#running.size >= maxRunning) {
+      throw new GatewayFault('rate-exceeded', { publicMessage: `${maxRunning} requests with this token run at this target already` });
+    }
     this.#running.add(abort);
     try {
       await work();
@@ -155,5 +158,7 @@ export class HttpSession {
   }
 }
 
+/** What one token can have in memory: each may hold a body that was gathered. */
+const maxRunning = 100;
 const defaultIdleMs = 60_000;
 const lookEveryMs = 1_000;

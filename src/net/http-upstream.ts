@@ -2,7 +2,6 @@ import { Agent as HttpAgent, request as requestPlain, type ClientRequest, type I
 import { Agent as HttpsAgent, request as requestTls } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import { GatewayFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
@@ -26,7 +25,7 @@ export type ForwardedBody =
 /**
  * The connections to one HTTP target: HTTP/1.1, kept alive, one request at a time on each. Names are resolved once for each connection, which then is
  * verified against the name; no TLS session is resumed. Redirects are answers like any other. A connection on which anything comes between two
- * answers is closed: it would be taken for the next one's.
+ * answers would have it taken for the next one's; Node's agent closes it, and `conformance/http/transport.test.ts` sees that it does.
  */
 export class HttpUpstream {
   readonly #address: UpstreamAddress;
@@ -34,7 +33,8 @@ export class HttpUpstream {
 
   constructor(address: UpstreamAddress) {
     this.#address = address;
-    const options = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' } as const;
+    // `timeout` closes idle connections only: no request of ours listens to it.
+    const options = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo', timeout: idleTimeoutMs } as const;
     const { tls, host } = address;
     this.#agent =
       tls === undefined
@@ -48,7 +48,6 @@ export class HttpUpstream {
             ...(tls.verifyName ? {} : { checkServerIdentity: () => undefined }),
             ...(tls.ca === undefined ? {} : { ca: tls.ca }),
           });
-    watchIdle(this.#agent);
   }
 
   /**
@@ -166,27 +165,6 @@ function framing({ method, body }: Forwarded): readonly HeaderField[] {
   }
 }
 
-/** While a connection is idle, whatever comes on it closes it; it closes before most servers would. */
-function watchIdle(agent: HttpAgent): void {
-  const unexpected = new WeakMap<Duplex, () => void>();
-  const keep = agent.keepSocketAlive.bind(agent) as (socket: Duplex) => boolean;
-  agent.keepSocketAlive = (socket: Duplex) => {
-    if (!keep(socket)) return false;
-    const close = (): void => void socket.destroy();
-    unexpected.set(socket, close);
-    socket.on('data', close);
-    (socket as TLSSocket).setTimeout(idleTimeoutMs);
-    return true;
-  };
-  const reuse = agent.reuseSocket.bind(agent);
-  agent.reuseSocket = (socket: Duplex, request: ClientRequest) => {
-    const close = unexpected.get(socket);
-    if (close !== undefined) socket.off('data', close);
-    (socket as TLSSocket).setTimeout(0);
-    reuse(socket, request);
-  };
-}
-
 function faultOf(error: NodeJS.ErrnoException): GatewayFault {
   const code = error.code ?? '';
   if (REFUSED.test(code)) {
@@ -207,5 +185,6 @@ function unavailable(what: string, detail: string, cause?: unknown): GatewayFaul
 /** Codes of OpenSSL's verification and of Node's own name check. */
 const REFUSED = /CERT|ERR_TLS|ERR_SSL|SELF_SIGNED|UNABLE_TO|EPROTO/;
 const connectTimeoutMs = 10_000;
+/** Less than most servers keep a connection open. */
 const idleTimeoutMs = 4_000;
 const maxHeaderBytes = 64 * 1024;

@@ -153,5 +153,5 @@ function fault(code: GatewayFault['code'], why: string): GatewayFault {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
-/** Masking one is work that everyone waits for. */
-const maxMaskedBytes = 4 * 1024 * 1024;
+/** Masking one is work that everyone waits for: a sixth of a second at most. */
+const maxMaskedBytes = 2 * 1024 * 1024;
