@@ -10,6 +10,7 @@ export const testPackages: readonly string[] = [
   'libpostgresql-jdbc-java',
   'openjdk-17-jdk-headless',
   'nginx',
+  'curl',
   'haproxy',
 ];
 
