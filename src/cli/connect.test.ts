@@ -8,8 +8,9 @@ import { run, start } from './testing/run.ts';
 let server: ApiServer;
 let variables: Record<string, string>;
 
+const context = new TestContext();
 before(async () => {
-  server = await startApi(new TestContext(), { host: '127.0.0.1', port: 0 });
+  server = await startApi(context, { host: '127.0.0.1', port: 0 });
   variables = { SALLYPORT_URL: `http://127.0.0.1:${server.port}`, SALLYPORT_TOKEN: 'reviewer' };
 });
 after(async () => await server.close());
@@ -32,6 +33,19 @@ it('sets what libpq reads, and nothing that would lead elsewhere', async () => {
     PGSSLROOTCERT: '/etc/ca.pem',
     PGUSER: 'ci',
   });
+});
+
+it('gives HTTP clients an address and a token', async () => {
+  const postgres = context.connectionOf;
+  context.connectionOf = { protocol: 'http', host: 'gw.example', port: 8443, name: 'orders' };
+  try {
+    const script = 'const { env } = process; console.log(env.SALLYPORT_TARGET_URL, env.SALLYPORT_TARGET_TOKEN, env.CURL_CA_BUNDLE)';
+    const { stdout } = await run(['connect', 'orders', '--ca', '/etc/ca.pem', ...node(script)], variables);
+    assert.equal(stdout, 'https://gw.example:8443/http/orders spt_secret-handle /etc/ca.pem\n');
+    assert.equal((await run(['connect', 'orders'], variables)).stdout, 'https://gw.example:8443/http/orders\n');
+  } finally {
+    context.connectionOf = postgres;
+  }
 });
 
 it('passes everything after -- to the client, and its exit code back', async () => {

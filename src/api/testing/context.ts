@@ -83,7 +83,7 @@ export class TestContext implements ApiContext {
     },
   };
 
-  connectionOf = { protocol: 'postgres' as const, host: '127.0.0.1', port: 5432, name: 'orders' };
+  connectionOf: Connection = { protocol: 'postgres', host: '127.0.0.1', port: 5432, name: 'orders' };
 
   connection(target: string): Connection | undefined {
     return target === 'orders' ? this.connectionOf : undefined;

@@ -18,6 +18,7 @@ export function configure(command: Command): void {
     'sallyport connect orders',
     'sallyport connect orders -- psql -c "select count(*) from customers"',
     'sallyport connect orders -- ./migrate.sh',
+    `sallyport connect crm -- sh -c 'curl -H "Authorization: Bearer $SALLYPORT_TARGET_TOKEN" "$SALLYPORT_TARGET_URL/customers/7"'`,
   )
     .argument('<target>', 'name of the target')
     .argument('[command...]', 'what to run, after -- (default: the target’s own client)')
@@ -40,9 +41,23 @@ function clientOf(issued: IssuedToken, target: string, options: ConnectOptions):
   const { connection } = issued;
   if (connection === undefined) throw new Failure(`the gateway has no listener for ${target}`, { hint: 'ask its operator' });
   if (connection.protocol === 'postgres') return postgres(connection, issued.access_token, options);
+  if (connection.protocol === 'http') return http(connection, issued.access_token, options);
   throw new Failure(`this version of sallyport cannot run a client for ${connection.protocol}`, {
     hint: `use: sallyport token --target ${target}`,
   });
+}
+
+/** HTTP clients have no variables in common, and no client is the target's own. */
+function http({ host, port, name }: NonNullable<IssuedToken['connection']>, token: string, options: ConnectOptions): Client {
+  const ca = options.ca ?? process.env['SALLYPORT_CA'];
+  return {
+    client: ['sh', '-c', 'echo "$SALLYPORT_TARGET_URL"'],
+    variables: {
+      SALLYPORT_TARGET_URL: `https://${host.includes(':') ? `[${host}]` : host}:${port}/http/${name}`,
+      SALLYPORT_TARGET_TOKEN: token,
+      ...(ca === undefined || ca === '' ? {} : { CURL_CA_BUNDLE: resolve(ca), NODE_EXTRA_CA_CERTS: resolve(ca) }),
+    },
+  };
 }
 
 /** libpq's environment variables (PostgreSQL manual, "Environment Variables"); the ones that would lead elsewhere are removed. */
