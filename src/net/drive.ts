@@ -184,8 +184,11 @@ class Drive implements Driven {
     for (const effect of effects) this.#effects.push(effect);
     if (this.#applying) return;
     this.#applying = true;
+    const last = this.#lastMove();
     try {
       for (this.#at = 0; this.#at < this.#effects.length; this.#at += 1) {
+        // What the client waits for goes before what is only noted of it.
+        if (this.#at === last + 1) this.#flush();
         this.#applyOne(this.#effects[this.#at]!);
         if (this.#finished) return;
       }
@@ -194,6 +197,16 @@ class Drive implements Driven {
       this.#effects.length = 0;
       if (!this.#finished) this.#flush();
     }
+  }
+
+  /** Index of the last effect behind which there is nothing but notes of what was done. */
+  #lastMove(): number {
+    let at = this.#effects.length - 1;
+    for (; at >= 0; at -= 1) {
+      const { kind } = this.#effects[at]!;
+      if (kind !== 'complete' && kind !== 'sample') break;
+    }
+    return at;
   }
 
   /** What a decision brings comes before whatever was asked for behind the question. */
