@@ -37,6 +37,10 @@ export async function gather(body: Readable, maxBytes: number): Promise<Gathered
       resolve(true);
       return;
     }
+    if (body.destroyed) {
+      onClose();
+      return;
+    }
     body.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
   return { bytes: Buffer.concat(chunks, length), isWhole };

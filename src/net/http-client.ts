@@ -9,6 +9,7 @@ export class ClientExchange {
   readonly peer: string;
   readonly request: IncomingMessage | Http2ServerRequest;
   readonly #response: ServerResponse | Http2ServerResponse;
+  #isClosed = false;
 
   constructor(request: IncomingMessage, response: ServerResponse);
   constructor(request: Http2ServerRequest, response: Http2ServerResponse);
@@ -21,6 +22,9 @@ export class ClientExchange {
     // Whoever waits for something hears of it by `onGone`; an error nobody listens to would end the process.
     request.on('error', () => {});
     response.on('error', () => {});
+    response.once('close', () => {
+      this.#isClosed = true;
+    });
   }
 
   get headSent(): boolean {
@@ -28,7 +32,7 @@ export class ClientExchange {
   }
 
   get isGone(): boolean {
-    return this.#response.destroyed || this.#response.writableEnded;
+    return this.#isClosed || this.#response.writableEnded;
   }
 
   /** Calls back once if the client goes away before it has the whole answer. */

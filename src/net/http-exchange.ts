@@ -75,13 +75,13 @@ class Exchange {
 
   async run(head: CheckedHead, place: Place): Promise<void> {
     const request = await this.#received(head, place);
+    this.#abort.signal.throwIfAborted();
     const asked = this.#options.protocol.ask(request, this.#options.environment(this.#session));
     const operation = asked.operation(this.#session);
     const outcome = await this.#decide(asked, operation, request.body);
     if (outcome.kind === 'refused') {
       await this.#refuse(outcome.fault, operation);
-      // A session that can no longer be recorded ends.
-      if (outcome.fault.code === 'recording-unavailable') void this.#opened.end(outcome.fault.publicMessage);
+      if (outcome.fault.code === 'recording-unavailable') this.#endUnrecorded(outcome.fault);
       return;
     }
     await this.#forward(asked, operation, outcome.grant, request.body);
@@ -219,18 +219,32 @@ class Exchange {
   #complete(operation: Operation, relay: AnswerRelay | undefined, fault: GatewayFault | undefined): void {
     const completion: Completion = {
       operationId: operation.id,
-      outcome: relay === undefined ? outcomeWithoutAnswer(fault) : relay.status < 400 ? 'succeeded' : 'failed',
-      errorCode: relay === undefined ? fault?.code : relay.status < 400 ? undefined : String(relay.status),
+      ...outcomeOf(relay?.status, fault),
       reason: fault?.publicMessage,
       rows: 0,
       bytes: relay?.bytes ?? 0,
       masked: relay?.masked ?? {},
     };
-    if (relay !== undefined) {
-      const { columns, row } = relay.sample();
-      this.#session.sample({ operationId: operation.id, columns, rows: [row] });
+    try {
+      if (relay !== undefined) {
+        const { columns, row } = relay.sample();
+        this.#session.sample({ operationId: operation.id, columns, rows: [row] });
+      }
+    } catch (error) {
+      this.#endUnrecorded(error);
     }
-    this.#session.complete(completion);
+    try {
+      this.#session.complete(completion);
+    } catch (error) {
+      this.#endUnrecorded(error);
+    }
+  }
+
+  /** A session that can no longer be recorded ends. */
+  #endUnrecorded(error: unknown): void {
+    const fault = toFault(error);
+    this.#options.report('recording failed', fault, this.#session.id);
+    void this.#opened.end(fault.publicMessage);
   }
 
   async #refuse(fault: GatewayFault, operation: Operation, ofTheAnswer = false): Promise<void> {
@@ -240,9 +254,12 @@ class Exchange {
   }
 }
 
-/** Where no connection came about, nothing can have happened; else nobody knows. */
-function outcomeWithoutAnswer(fault: GatewayFault | undefined): Completion['outcome'] {
-  return fault?.code === 'upstream-refused' ? 'failed' : 'unknown';
+/** What the target said, where it said anything: whether the client could be shown it is another matter. */
+function outcomeOf(status: number | undefined, fault: GatewayFault | undefined): Pick<Completion, 'outcome' | 'errorCode'> {
+  // Where no connection came about, nothing can have happened; else nobody knows.
+  if (status === undefined) return { outcome: fault?.code === 'upstream-refused' ? 'failed' : 'unknown', errorCode: fault?.code };
+  if (status >= 400) return { outcome: 'failed', errorCode: String(status) };
+  return { outcome: fault?.code === 'limit-exceeded' ? 'failed' : 'succeeded', errorCode: fault?.code };
 }
 
 function tooLongToApprove(): GatewayFault {

@@ -48,7 +48,11 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   const streams = new Set<Http2Session>();
   server.maxConnections = options.maxConnections;
   server.on('connection', (socket: Socket) => track(sockets, socket));
-  server.on('session', (session: Http2Session) => track(streams, session));
+  server.on('session', (session: Http2Session) => {
+    track(streams, session);
+    // What runs on it is waited for.
+    session.setTimeout(keepAliveMs, () => session.close());
+  });
   server.on('request', take);
   // The body is asked for once the head was found good and its sender is known.
   server.on('checkContinue', take);

@@ -45,7 +45,7 @@ export class HttpSessions {
   async close(reason: string): Promise<void> {
     this.#closing = reason;
     const opened = await Promise.allSettled(this.#open.values());
-    await Promise.all(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value.end(reason)] : [])));
+    await Promise.all(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value.end(reason, 'shutting-down')] : [])));
   }
 
   async #begin(credential: string, target: string, peer: string, ended: () => void): Promise<HttpSession> {
@@ -132,15 +132,16 @@ export class HttpSession {
     }
   }
 
-  end(reason: string): Promise<void> {
-    this.#closed ??= this.#end(reason);
+  /** `code`: what the clients of requests that run are told. */
+  end(reason: string, code: 'session-ended' | 'shutting-down' = 'session-ended'): Promise<void> {
+    this.#closed ??= this.#end(reason, code);
     return this.#closed;
   }
 
-  async #end(reason: string): Promise<void> {
+  async #end(reason: string, code: 'session-ended' | 'shutting-down'): Promise<void> {
     clearTimeout(this.#timer);
     this.#options.ended();
-    const fault = new GatewayFault('session-ended', { publicMessage: `session ended: ${reason}` });
+    const fault = new GatewayFault(code, { publicMessage: `session ended: ${reason}` });
     for (const abort of this.#running) abort.abort(fault);
     await this.session.close(reason).catch(this.#options.failed);
   }

@@ -102,6 +102,11 @@ describe('what goes on record', () => {
     );
   });
 
+  it('is one line for the target, whatever a parameter means: it cannot pass for the lines that follow', () => {
+    assert.equal(text('/a?x=%0Aif-match%3A%201&y=1%202'), 'GET /a?x=%0Aif-match%3A%201&y=1%202');
+    assert.equal(text('/a?x=%0Aif-match%3A%20078-05-1120&z'), 'GET /a?x=%0Aif-match:%20***-**-1120&z');
+  });
+
   it('has no credential, whatever its name looks like', () => {
     for (const [target, sent] of [
       ['/login?access_token=bdfghjk', {}],

@@ -40,11 +40,19 @@ function recordedTarget(masks: HttpMasks, { target }: ReceivedRequest, counts: M
   const masked = maskedText(masks, target.decodedPath, counts);
   const path = masked === target.decodedPath ? target.path : masked;
   if (target.query === undefined) return path;
-  const parameters = target.parameters.map(({ name, value }) => {
-    const shown = speaksOfCredential(name) && value !== '' ? LEFT_OUT : maskedText(masks, value, counts);
-    return `${maskedText(masks, name, counts)}=${shown}`;
+  // As it was sent, one line, except where something is masked: what a value means could look like the next lines of the request.
+  const sent = target.query.split('&');
+  const parameters = target.parameters.map(({ name, value }, index) => {
+    const shownName = maskedText(masks, name, counts);
+    const shownValue = speaksOfCredential(name) && value !== '' ? LEFT_OUT : maskedText(masks, value, counts);
+    return shownName === name && shownValue === value ? sent[index] : `${onOneLine(shownName)}=${onOneLine(shownValue)}`;
   });
   return `${path}?${parameters.join('&')}`;
+}
+
+/** Escaped like a query, but for what masks are made of. */
+function onOneLine(text: string): string {
+  return text.replace(/[^!$'()*,./0-9:;?@A-Z[\]_a-z~-]/gu, (character) => encodeURIComponent(character));
 }
 
 function recordedBody(masks: HttpMasks, request: ReceivedRequest, counts: MaskedCounts): string {
