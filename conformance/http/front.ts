@@ -6,7 +6,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { GatewayFault } from '../../src/core/fault.ts';
 import { checkedHead, type CheckedHead } from '../../src/protocols/http/head.ts';
 import { canonicalTarget, type CanonicalTarget } from '../../src/protocols/http/path.ts';
@@ -18,6 +18,8 @@ export interface Understood {
   readonly target: CanonicalTarget;
   /** A character for each octet; undefined where the head says that there is none. */
   readonly body: string | undefined;
+  /** How many messages came before it on its connection, refused ones among them. */
+  readonly at: number;
 }
 
 /** Node's parser with the checks of `protocols/http` behind it, and nothing else: what a request must pass before the gateway asks policy about it. */
@@ -27,14 +29,21 @@ export interface Front {
   close(): Promise<void>;
 }
 
-/** On a Unix socket. A connection ends with the first message that is refused. */
+/** On a Unix socket. A connection ends with the first message whose framing cannot be trusted. */
 export async function listenHttp1(path: string): Promise<Front> {
   const server = createServer({ maxHeaderSize: 65_536, insecureHTTPParser: false });
   const all = new Map<number, Understood[]>();
+  const counts = new WeakMap<Socket, number>();
   const receive = (request: IncomingMessage, response: ServerResponse): void => {
+    const at = counts.get(request.socket) ?? 0;
+    counts.set(request.socket, at + 1);
     // Parsed before the message ahead of it was refused.
     if (request.socket.destroyed) return;
-    understand(request, response, all, () => request.socket.destroy());
+    understand(request, response, at, all, (fault) => {
+      if (fault.code === 'protocol-violation' || fault.code === 'limit-exceeded') request.socket.destroy();
+      else response.writeHead(400).end();
+      request.resume();
+    });
   };
   server.on('request', receive);
   server.on('checkExpectation', receive);
@@ -51,15 +60,13 @@ export async function listenHttp1(path: string): Promise<Front> {
   };
 }
 
-/** On a Unix socket, unencrypted. A connection ends with the request for `…/last`. */
+/** On a Unix socket, unencrypted. */
 export async function listenHttp2(path: string): Promise<Front> {
   const server = createServer2();
   const all = new Map<number, Understood[]>();
   const sessions = new Set<ServerHttp2Session>();
   const receive = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
-    const { session } = response.stream;
-    if (request.url.endsWith('/last')) response.stream.once('close', () => session?.close());
-    understand(request, response, all, () => response.stream.close(constants.NGHTTP2_REFUSED_STREAM));
+    understand(request, response, 0, all, () => response.stream.close(constants.NGHTTP2_REFUSED_STREAM));
   };
   server.on('request', receive);
   server.on('checkExpectation', receive);
@@ -81,28 +88,25 @@ export async function listenHttp2(path: string): Promise<Front> {
 function understand(
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
+  at: number,
   all: Map<number, Understood[]>,
-  refuse: () => void,
+  refuse: (fault: GatewayFault) => void,
 ): void {
   const { httpVersion: version, method = '', url = '', rawHeaders } = request;
   request.on('error', () => {});
   const head = checkedHead({ version, method, target: url, rawHeaders });
   const target = canonicalTarget(url);
   if (head instanceof GatewayFault || target instanceof GatewayFault) {
-    refuse();
+    refuse(head instanceof GatewayFault ? head : (target as GatewayFault));
     return;
   }
   let body = '';
   request.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
   request.on('end', () => {
-    if (!request.complete) return;
-    // Node compares the two for HTTP/1 only.
-    if (head.body.kind === 'length' && head.body.octets !== body.length) {
-      refuse();
-      return;
-    }
+    // A request of HTTP/2 that was reset, or is not as long as it says, ends like any other.
+    if (version === '2.0' ? request.aborted : !request.complete) return;
     const number = caseNumber(url);
-    all.set(number, [...(all.get(number) ?? []), { head, target, body: head.body.kind === 'none' ? undefined : body }]);
+    all.set(number, [...(all.get(number) ?? []), { head, target, body: head.body.kind === 'none' ? undefined : body, at }]);
     response.end();
   });
 }

@@ -3,29 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { streamFamilies } from './corpus/streams.ts';
+import { streamCases } from './cases.ts';
 import { checkForwarding, checkForwardingToWsgi, type Message } from './forwarding.ts';
 import { listenHttp2, type Front, type Understood } from './front.ts';
 import { exchange } from './upstreams/exchange.ts';
-import { preface, requestFrames } from './upstreams/frames.ts';
 import { startUpstreams, type Upstreams } from './upstreams/index.ts';
-import { numbered } from './upstreams/reporter.ts';
 import { inParallel } from './upstreams/send.ts';
 import { startWsgi, type WsgiServer } from './upstreams/wsgi.ts';
 
-/** The request behind each one, with which the connection ends. */
-const last = [':method', 'GET', ':scheme', 'https', ':authority', 'gateway', ':path', '/case-0000/last'];
-let number = 0;
-const families = streamFamilies.map((family) => ({
-  ...family,
-  cases: family.sendings.map(({ fields, body, trailers }) => {
-    number += 1;
-    const numberedFields = fields.map((text) => numbered(text, number));
-    const lastFields = last.map((text) => numbered(text, number));
-    const frames = Buffer.concat([preface, requestFrames(1, numberedFields, body, trailers), requestFrames(3, lastFields)]);
-    return { number, sent: JSON.stringify({ fields: numberedFields, body, trailers }), octets: frames.toString('latin1') };
-  }),
-}));
+const families = streamCases();
 const cases = families.flatMap((family) => family.cases);
 
 describe('HTTP/2 written down as HTTP/1', () => {
@@ -38,7 +24,7 @@ describe('HTTP/2 written down as HTTP/1', () => {
     upstreams = await startUpstreams();
     wsgi = await startWsgi();
     await inParallel(cases, 64, async ({ octets }) => {
-      await exchange(join(folder, 'front.sock'), octets);
+      await exchange({ path: join(folder, 'front.sock') }, octets);
     });
   });
   after(async () => {
@@ -54,12 +40,12 @@ describe('HTTP/2 written down as HTTP/1', () => {
       const refused = cases.filter(({ number }) => !front.understood(number).some(isMutated));
       if (expected === 'refused')
         assert.deepEqual(
-          accepted.map(({ sent }) => sent),
+          accepted.map(({ text }) => text),
           [],
         );
       else if (expected === 'accepted')
         assert.deepEqual(
-          refused.map(({ sent }) => sent),
+          refused.map(({ text }) => text),
           [],
         );
       else assert.ok(accepted.length > 0 && refused.length > 0, `${accepted.length} are accepted, ${refused.length} refused`);
@@ -71,7 +57,7 @@ describe('HTTP/2 written down as HTTP/1', () => {
   it('goes to WSGI without anything that a client said about itself', () => checkForwardingToWsgi(wsgi, messages()));
 
   function messages(): readonly Message[] {
-    return cases.flatMap(({ number, sent }) => front.understood(number).map((understood) => ({ sent, understood })));
+    return cases.flatMap(({ number, text }) => front.understood(number).map((understood) => ({ sent: text, understood })));
   }
 });
 

@@ -9,6 +9,7 @@ export class ClientExchange {
   readonly peer: string;
   readonly request: IncomingMessage | Http2ServerRequest;
   readonly #response: ServerResponse | Http2ServerResponse;
+  #closes = false;
   #isClosed = false;
 
   constructor(request: IncomingMessage, response: ServerResponse);
@@ -22,6 +23,7 @@ export class ClientExchange {
     // Whoever waits for something hears of it by `onGone`; an error nobody listens to would end the process.
     request.on('error', () => {});
     response.on('error', () => {});
+    // A response of HTTP/2 does not say that its stream is over.
     response.once('close', () => {
       this.#isClosed = true;
     });
@@ -29,6 +31,11 @@ export class ClientExchange {
 
   get headSent(): boolean {
     return this.#response.headersSent;
+  }
+
+  /** This was the last request on its connection. */
+  get closes(): boolean {
+    return this.#closes;
   }
 
   get isGone(): boolean {
@@ -90,6 +97,7 @@ export class ClientExchange {
 
   /** Takes no more requests on this connection: its next one needs a new one. */
   closeConnection(): void {
+    this.#closes = true;
     if ('stream' in this.#response) this.#response.stream.session?.close();
     else this.#response.setHeader('connection', 'close');
   }

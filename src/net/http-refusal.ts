@@ -4,7 +4,7 @@ import type { ClientExchange } from './http-client.ts';
 
 /**
  * Answers with the fault's problem document. Where the client is still sending, it is heard out for a moment: a connection that is closed on it would
- * take the answer with it. After a malformed request nothing on the connection can be trusted, and it closes.
+ * take the answer with it. After a malformed request, or one that was too much to be looked at, nothing on the connection can be trusted, and it closes.
  */
 export async function refuse(client: ClientExchange, fault: GatewayFault, context?: FaultContext): Promise<void> {
   if (client.headSent) {
@@ -14,7 +14,7 @@ export async function refuse(client: ClientExchange, fault: GatewayFault, contex
   if (client.isGone) return;
   const { status, fields, body } = problemOf(fault, context);
   const isWhole = client.request.readableEnded || client.request.complete;
-  const closes = fault.code === 'protocol-violation' || !isWhole;
+  const closes = fault.code === 'protocol-violation' || fault.code === 'limit-exceeded' || !isWhole;
   // Guessing tokens costs a handshake each, as at every other listener.
   if (closes || fault.code === 'authentication-failed') client.closeConnection();
   client.sendHead(status, [...fields, { name: 'content-length', value: String(body.length) }]);

@@ -138,14 +138,14 @@ function secureServer(tls: HttpCertificate): Http2SecureServer {
  */
 class InOrder {
   readonly #handle: (client: ClientExchange) => Promise<void>;
-  readonly #lines = new WeakMap<Socket, { last: Promise<void>; waiting: number }>();
+  readonly #lines = new WeakMap<Socket, { last: Promise<void>; waiting: number; over: boolean }>();
 
   constructor(handle: (client: ClientExchange) => Promise<void>) {
     this.#handle = handle;
   }
 
   take(request: IncomingMessage, response: ServerResponse): void {
-    const line = this.#lines.get(request.socket) ?? { last: Promise.resolve(), waiting: 0 };
+    const line = this.#lines.get(request.socket) ?? { last: Promise.resolve(), waiting: 0, over: false };
     this.#lines.set(request.socket, line);
     line.waiting += 1;
     if (line.waiting > maxPipelined) {
@@ -154,9 +154,11 @@ class InOrder {
     }
     const client = new ClientExchange(request, response);
     line.last = line.last
-      .then(() => (client.isGone ? undefined : this.#handle(client)))
+      .then(() => (line.over || client.isGone ? undefined : this.#handle(client)))
       .finally(() => {
         line.waiting -= 1;
+        // What was parsed behind an answer that closes the connection may be a part of the message that was refused, and is never served.
+        line.over ||= client.closes;
       });
   }
 }

@@ -153,7 +153,8 @@ function hostFields({ host, port, tls }: UpstreamAddress): readonly HeaderField[
 function framing({ method, body }: Forwarded): readonly HeaderField[] {
   switch (body.kind) {
     case 'none':
-      return method === 'POST' || method === 'PUT' || method === 'PATCH' ? [{ name: 'content-length', value: '0' }] : [];
+      // Left to itself, Node sends an empty chunked body where another method than these has none.
+      return usuallyBodiless.has(method) ? [] : [{ name: 'content-length', value: '0' }];
     case 'whole':
       return [{ name: 'content-length', value: String(body.bytes.length) }];
     case 'streamed':
@@ -188,3 +189,4 @@ const connectTimeoutMs = 10_000;
 /** Less than most servers keep a connection open. */
 const idleTimeoutMs = 4_000;
 const maxHeaderBytes = 64 * 1024;
+const usuallyBodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);

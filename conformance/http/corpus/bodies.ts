@@ -1,4 +1,4 @@
-import { chunked, get, hopAndIdentityFields, host, message, octets, post, product, smuggled, type FramingFamily } from './sending.ts';
+import { chunked, get, hopAndIdentityFields, message, octets, post, product, smuggled, usual, type FramingFamily } from './sending.ts';
 
 /** Where a body begins and ends. */
 export const bodyFamilies: readonly FramingFamily[] = [
@@ -18,11 +18,11 @@ export const bodyFamilies: readonly FramingFamily[] = [
       post(smuggled, `Content-Length: ${smuggled.length}`),
       post(chunked(smuggled), 'Transfer-Encoding: chunked'),
       ...['PUT', 'PATCH', 'DELETE', 'QUERY', 'PROPFIND'].map((method) =>
-        message(`${method} /case-0000/one HTTP/1.1`, [host, 'Content-Length: 5'], 'hello'),
+        message(`${method} /case-0000/one HTTP/1.1`, [usual, 'Content-Length: 5'], 'hello'),
       ),
-      ...['HEAD', 'OPTIONS', 'DELETE'].map((method) => message(`${method} /case-0000/one HTTP/1.1`, [host])),
-      message('GET /case-0000/one HTTP/1.1', [host, 'Content-Length: 5'], 'hello'),
-      message('GET /case-0000/one HTTP/1.0', [host, 'Connection: keep-alive']),
+      ...['HEAD', 'OPTIONS', 'DELETE', 'QUERY', 'PROPFIND'].map((method) => message(`${method} /case-0000/one HTTP/1.1`, [usual])),
+      message('GET /case-0000/one HTTP/1.1', [usual, 'Content-Length: 5'], 'hello'),
+      message('GET /case-0000/one HTTP/1.0', [usual, 'Connection: keep-alive']),
     ],
   },
   {
@@ -258,10 +258,10 @@ export const bodyFamilies: readonly FramingFamily[] = [
     expected: 'refused',
     sendings: [
       ...['chunked', 'identity', 'gzip'].map((coding) =>
-        message('POST /case-0000/one HTTP/1.0', [host, `Transfer-Encoding: ${coding}`, 'Connection: keep-alive'], `0\r\n\r\n${smuggled}`),
+        message('POST /case-0000/one HTTP/1.0', [usual, `Transfer-Encoding: ${coding}`, 'Connection: keep-alive'], `0\r\n\r\n${smuggled}`),
       ),
-      message('POST /case-0000/one HTTP/1.0', [host, 'Content-Length: 5', 'Expect: 100-continue', 'Connection: keep-alive'], 'hello'),
-      message('GET /case-0000/one HTTP/1.0', [host, 'Connection: upgrade', 'Upgrade: websocket']),
+      message('POST /case-0000/one HTTP/1.0', [usual, 'Content-Length: 5', 'Expect: 100-continue', 'Connection: keep-alive'], 'hello'),
+      message('GET /case-0000/one HTTP/1.0', [usual, 'Connection: upgrade', 'Upgrade: websocket']),
     ],
   },
 ];

@@ -12,11 +12,11 @@ export interface FramingFamily {
 }
 
 export function get(...fields: readonly string[]): string {
-  return message('GET /case-0000/one HTTP/1.1', [host, ...fields]);
+  return message('GET /case-0000/one HTTP/1.1', [usual, ...fields]);
 }
 
 export function post(body: string, ...fields: readonly string[]): string {
-  return message('POST /case-0000/one HTTP/1.1', [host, ...fields], body);
+  return message('POST /case-0000/one HTTP/1.1', [usual, ...fields], body);
 }
 
 export function message(line: string, fields: readonly string[], body = ''): string {
@@ -32,10 +32,15 @@ export function product(...lists: readonly (readonly string[])[]): readonly (rea
   return lists.reduce<readonly (readonly string[])[]>((rows, list) => rows.flatMap((row) => list.map((item) => [...row, item])), [[]]);
 }
 
-export const host = 'Host: gateway';
-export const last = 'GET /case-0000/last HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n';
+/** As long as a gateway token, so that lengths in the sendings hold when one takes its place. */
+export const credential = '0'.repeat(47);
+/** The site that all requests are for. */
+export const site = 'site.gateway';
+/** What every good head begins with. */
+export const usual = `Host: ${site}\r\nAuthorization: Bearer ${credential}`;
+export const last = `GET /case-0000/last HTTP/1.1\r\n${usual}\r\nConnection: close\r\n\r\n`;
 /** A request where a body should be: who ends the body early reads it as one. */
-export const smuggled = 'GET /case-0000/smuggled HTTP/1.1\r\nHost: gateway\r\n\r\n';
+export const smuggled = `GET /case-0000/smuggled HTTP/1.1\r\n${usual}\r\n\r\n`;
 export const octets: readonly string[] = Array.from({ length: 256 }, (_, octet) => String.fromCharCode(octet));
 /** Fields between two ends of one connection, and those by which a proxy says who a client is and what it asks for. */
 export const hopAndIdentityFields: readonly string[] = [

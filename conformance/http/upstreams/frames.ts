@@ -5,17 +5,33 @@
 
 const DATA = 0x0;
 const HEADERS = 0x1;
+const RST_STREAM = 0x3;
 const SETTINGS = 0x4;
+const GOAWAY = 0x7;
 const END_STREAM = 0x1;
 const END_HEADERS = 0x4;
 
 /** What a client sends first: the preface and empty settings (RFC 9113 section 3.4). */
 export const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(SETTINGS, 0, 0, '')]);
 
-/** One request. */
-export function requestFrames(stream: number, fields: readonly string[], body?: string, trailers: readonly string[] = []): Buffer {
+/** That nothing more comes: the server closes the connection once it has answered (RFC 9113 section 6.8). */
+export const goaway = frame(GOAWAY, 0, 0, '\0'.repeat(8));
+
+/** That a request is given up (RFC 9113 section 6.4). */
+export function resetFrame(stream: number): Buffer {
+  return frame(RST_STREAM, 0, stream, '\0\0\0\x08');
+}
+
+/** One request; without its end where `ends` is false. */
+export function requestFrames(
+  stream: number,
+  fields: readonly string[],
+  body?: string,
+  trailers: readonly string[] = [],
+  ends = true,
+): Buffer {
   const parts = [frame(HEADERS, END_HEADERS | (body === undefined ? END_STREAM : 0), stream, headerBlock(fields))];
-  if (body !== undefined) parts.push(frame(DATA, trailers.length === 0 ? END_STREAM : 0, stream, body));
+  if (body !== undefined) parts.push(frame(DATA, ends && trailers.length === 0 ? END_STREAM : 0, stream, body));
   if (trailers.length > 0) parts.push(frame(HEADERS, END_HEADERS | END_STREAM, stream, headerBlock(trailers)));
   return Buffer.concat(parts);
 }

@@ -37,7 +37,6 @@ export interface CheckedHead {
 export type BodyFraming =
   /** HTTP/1 without length and coding: there is no body. */
   | { readonly kind: 'none' }
-  /** What comes has to be counted: of HTTP/2, Node lets more or fewer octets pass. */
   | { readonly kind: 'length'; readonly octets: number }
   /** Chunked, or an HTTP/2 stream without a length. */
   | { readonly kind: 'until-end' };
