@@ -126,8 +126,11 @@ describe('a request that is refused', () => {
     assert.equal(answer.status, 403);
     assert.match(String((answer as Record<string, unknown>)['detail']), /forbidden by policy "nobody administers"/);
     const operation = (answer as Record<string, unknown>)['operation'];
-    const [record] = (await house.records(['operation.decided'])).filter((one) => one['operation'] === operation);
-    assert.deepEqual([record?.['decision'], record?.['code']], ['deny', 'policy-denied']);
+    // A refusal does not wait for its record.
+    const record = await eventually('the record', async () =>
+      (await house.records(['operation.decided'])).find((one) => one['operation'] === operation),
+    );
+    assert.deepEqual([record['decision'], record['code']], ['deny', 'policy-denied']);
     assert.equal(house.seen.length, 0);
   });
 
