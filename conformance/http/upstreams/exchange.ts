@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
 /** How long nothing may come before a connection is given up: its server waits for the rest of a message that is not coming. */
-const QUIET_MS = 1_500;
+const QUIET_MS = 4_000;
 
 /** A Unix socket, or the port of a server that speaks TLS. */
 export type Address = { readonly path: string } | { readonly port: number; readonly ca: string; readonly alpn: 'http/1.1' | 'h2' };
