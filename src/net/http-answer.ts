@@ -91,13 +91,13 @@ export class AnswerRelay {
     }
   }
 
-  async #whole({ coding, maxBytes, tooLong }: AnswerPlan & { kind: 'whole' }): Promise<Buffer> {
+  async #whole({ coding, maxBytes, tooLong }: AnswerPlan & { readonly kind: 'whole' }): Promise<Buffer> {
     const { bytes, isWhole } = await gather(decoded(this.#answer, coding), maxBytes).catch((error: unknown) => {
       throw this.#broken(error, coding);
     });
     if (isWhole) return bytes;
     this.#answer.destroy();
-    throw tooLong;
+    throw tooLong();
   }
 
   /** As it comes, with back-pressure; through the masker where there is one. */

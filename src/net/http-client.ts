@@ -72,7 +72,8 @@ export class ClientExchange {
     for (const [name, values] of byName) this.#response.setHeader(name, values.length === 1 ? values[0]! : values);
     this.#response.statusCode = status;
     if ('stream' in this.#response) this.#response.writeHead(status);
-    if (!('stream' in this.#response)) this.#response.flushHeaders();
+    // A short body goes out with its head; one that may take its time must not keep the head back.
+    else if (!(Number(byName.get('content-length')?.[0]) <= shortBodyBytes)) this.#response.flushHeaders();
   }
 
   /** Resolves when more may be written, or the client is gone. One that reads nothing for two minutes is cut off. */
@@ -110,3 +111,4 @@ export class ClientExchange {
 }
 
 const readIdleMs = 120_000;
+const shortBodyBytes = 64 * 1024;

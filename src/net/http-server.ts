@@ -47,7 +47,11 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   const sockets = new Set<Socket>();
   const streams = new Set<Http2Session>();
   server.maxConnections = options.maxConnections;
-  server.on('connection', (socket: Socket) => track(sockets, socket));
+  server.on('connection', (socket: Socket) => {
+    // Of a TLS server Node does not do that by itself; each answer's last packet would wait for the acknowledgement of the one before, 40 ms.
+    socket.setNoDelay(true);
+    track(sockets, socket);
+  });
   server.on('session', (session: Http2Session) => {
     track(streams, session);
     // What runs on it is waited for.

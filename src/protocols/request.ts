@@ -74,7 +74,7 @@ export type AnswerPlan =
       readonly kind: 'whole';
       readonly coding: ContentCoding | undefined;
       readonly maxBytes: number;
-      readonly tooLong: GatewayFault;
+      readonly tooLong: () => GatewayFault;
       mask(body: Uint8Array): MaskedAnswer | GatewayFault;
     }
   /** The body is decoded and masked piece by piece as it comes: events, lines. */

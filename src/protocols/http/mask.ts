@@ -60,10 +60,8 @@ function bodyPlan(head: AnswerHead, fields: readonly HeaderField[], media: Media
         kind: 'whole',
         coding,
         maxBytes: known === undefined ? maxMaskedBytes : 0,
-        tooLong: fault(
-          'masking-refused',
-          known ?? `it is longer than ${maxMaskedBytes} bytes, which is more than can be masked as a whole`,
-        ),
+        tooLong: () =>
+          fault('masking-refused', known ?? `it is longer than ${maxMaskedBytes} bytes, which is more than can be masked as a whole`),
         mask: (body) => {
           // Nothing hides in nothing, whatever it says that it is.
           if (body.length === 0) return { fields: withNotice(fields, counts), body, masked: counts };

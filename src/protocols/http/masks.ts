@@ -20,8 +20,23 @@ export interface HttpMasks {
 
 /** For this principal. */
 export function masksOf({ target, classes, revealed }: HttpEnvironment, segments: readonly string[]): HttpMasks {
-  const unseen = target.masking === 'unsafe_origin' ? new Set(classes.names) : revealed;
-  return masks(classes, target.name, segments, revealed, classes.detectors.without(unseen), target.masking === 'strict');
+  const unseen = target.masking === 'unsafe_origin' ? everything(classes) : revealed;
+  return masks(classes, target.name, segments, revealed, detectorsWithout(classes, unseen), target.masking === 'strict');
+}
+
+/** The last one for each set of classes: policy gives the same set for the same question. */
+function detectorsWithout(classes: DataClasses, revealed: ReadonlySet<string>): DetectorSet {
+  let made = detectors.get(classes);
+  if (made === undefined) detectors.set(classes, (made = new WeakMap()));
+  let found = made.get(revealed);
+  if (found === undefined) made.set(revealed, (found = classes.detectors.without(revealed)));
+  return found;
+}
+
+function everything(classes: DataClasses): ReadonlySet<string> {
+  let all = names.get(classes);
+  if (all === undefined) names.set(classes, (all = new Set(classes.names)));
+  return all;
 }
 
 /** For the record and the recording, which have other readers: everything. */
@@ -47,3 +62,6 @@ function masks(
   const holdsDocuments = classes.documentClasses(target).some((name) => !revealed.has(name));
   return { classes, detectors, rules, holdsDocuments, isStrict, hides: holdsDocuments || !detectors.isEmpty };
 }
+
+const detectors = new WeakMap<DataClasses, WeakMap<ReadonlySet<string>, DetectorSet>>();
+const names = new WeakMap<DataClasses, ReadonlySet<string>>();
