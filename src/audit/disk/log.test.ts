@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { GatewayFault } from '../../core/fault.ts';
+import type { AuditRecord } from '../../core/record.ts';
 import { MemoryDisk, ROOT, checkFolder, failure, fill, note, openOn } from './harness.test.ts';
 
 const JOURNAL = /\.journal$/;
@@ -41,6 +43,30 @@ test('what arrives while a flush is on its way shares the next one', async () =>
   assert.equal(log.durableCount, 1);
   await Promise.all(rest);
   assert.equal(disk.count('datasync', JOURNAL) - before, 2);
+  await log.close();
+});
+
+test('of one session alone a record is written at once, and not at the end of the turn; with others about, all that a turn brings shares a flush again', async () => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk);
+  const changed = (previous: string): AuditRecord => ({ type: 'config.changed', config_digest: 'c', previous });
+  await log.durable(log.append(changed('one')));
+  await turn();
+  const written = disk.count('write', JOURNAL);
+  const begun = disk.count('datasync', JOURNAL);
+  const alone = log.append(changed('two'));
+  assert.equal(disk.count('write', JOURNAL) - written, 1);
+  assert.equal(disk.count('datasync', JOURNAL) - begun, 1);
+  assert.equal(log.durableCount, alone, 'written is not flushed');
+  const others = Array.from({ length: 3 }, (_, i) => log.append(changed(`other ${i}`)));
+  await Promise.all([alone, ...others].map((sequence) => log.durable(sequence)));
+  await turn();
+  assert.equal(disk.count('write', JOURNAL) - written, 2);
+  const [next] = [log.append(changed('three')), log.append(changed('four'))];
+  assert.equal(disk.count('write', JOURNAL) - written, 2, 'after several there may be more in this turn');
+  await log.durable(next + 1);
+  assert.equal(disk.count('write', JOURNAL) - written, 3);
+  assert.equal((await checkFolder(disk.afterCrash('machine'))).leaves.length, log.durableCount);
   await log.close();
 });
 
