@@ -91,6 +91,12 @@ describe('JSON', () => {
     assert.equal(headers.get('content-type'), 'application/json');
   });
 
+  it('is the same over HTTP/2', async () => {
+    const { stdout } = await house.curl('pipeline', '--http2', '-i', `${house.crm}/customers/7`);
+    assert.match(stdout, /^HTTP\/2 200[\s\S]*sallyport-masked: ssn=1, card-number=1[\s\S]*"ssn":"\*\*\*-\*\*-1120"/);
+    assert.ok(!stdout.includes(canaries[0]!));
+  });
+
   it('comes as it is to whoever may see it', async () => {
     const { text, headers } = await get('/customers/7', 'fraud-omar');
     assert.equal(text, customer);

@@ -8,7 +8,7 @@ import { connect } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { verifyLog } from '../../verifier/index.ts';
-import { eventually } from '../harness.ts';
+import { eventually, start } from '../harness.ts';
 import { startHouse, type House } from './house.ts';
 
 const policies = `@id("deployers do anything") permit (principal in Group::"deployers", action, resource);
@@ -108,6 +108,49 @@ describe('a body of 100 MB where nothing is hidden', () => {
     const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
     const { text } = await get(`${house.crm}/hash`, init);
     assert.equal(text, `${100 * megabyte} ${hash.digest('hex')}`);
+  });
+});
+
+describe('over HTTP/2 (curl)', () => {
+  it('bodies stream both ways, too', async () => {
+    const down = await house.curl('pipeline', '--http2', '-o', '/dev/null', '-w', '%{http_version} %{size_download}', `${house.crm}/large`);
+    assert.equal(down.stdout, `2 ${100 * megabyte}`, down.stderr);
+    const up = await house.curl('pipeline', '--http2', '--data-binary', `@${house.largeFile()}`, `${house.crm}/hash`);
+    const hash = createHash('sha256').update(readFileSync(house.largeFile())).digest('hex');
+    assert.equal(up.stdout, `${20 * megabyte} ${hash}`, up.stderr);
+  });
+
+  it('the end of a session resets what runs, and the connection serves on', async () => {
+    waiting = [];
+    const token = await house.token('pipeline');
+    const authorization = ['-H', `Authorization: Bearer ${token}`];
+    const two = start(
+      'curl',
+      [
+        '-sS',
+        '--http2',
+        '--cacert',
+        house.authorityFile,
+        ...authorization,
+        `${house.crm}/begins`,
+        '--next',
+        '-sS',
+        '--cacert',
+        house.authorityFile,
+        ...authorization,
+        `${house.crm}/x`,
+      ],
+      process.env,
+    );
+    await eventually('the answer to begin', () => waiting.length === 1 || undefined);
+    const session = await eventually('the session', async () => {
+      const decided = await house.records(['operation.decided']);
+      return decided.findLast(({ text }) => text === 'GET /begins')?.['session'] as string | undefined;
+    });
+    await (await house.api('platform-pia')).delete(`/api/v1/sessions/${session}`, { reason: 'test' });
+    const { stdout, stderr } = await two.done;
+    assert.match(stderr, /\(92\)/, 'the stream was reset');
+    assert.ok(stdout.endsWith('ok'), stdout);
   });
 });
 

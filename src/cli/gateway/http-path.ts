@@ -27,8 +27,10 @@ export interface HttpPathParts {
 export class HttpPath {
   readonly #parts: HttpPathParts;
   readonly #sessions: HttpSessions;
-  /** Connections are kept for as long as the target stays as it is. */
-  readonly #upstreams = new Map<string, { readonly of: HttpTargetConfig; readonly target: HttpTarget; readonly upstream: HttpUpstream }>();
+  readonly #upstreams = new Map<
+    string,
+    { readonly of: HttpTargetConfig; readonly target: HttpTarget; readonly place: string; readonly upstream: HttpUpstream }
+  >();
   #listener: HttpListener | undefined;
 
   constructor(parts: HttpPathParts) {
@@ -79,13 +81,18 @@ export class HttpPath {
     };
   }
 
+  /**
+   * A reload makes every target anew. Its connections are kept where they lead to the same place; else they end when nothing runs on them any more,
+   * and none of them is used again.
+   */
   #upstream(name: string): { readonly target: HttpTarget; readonly upstream: HttpUpstream } {
     const { targets } = this.#parts.inForce;
     const of = targets.http(name);
     const known = this.#upstreams.get(name);
     if (known?.of === of) return known;
-    known?.upstream.close();
-    const made = { of, target: httpTarget(of), upstream: new HttpUpstream(targets.httpAddress(name)) };
+    const address = targets.httpAddress(name);
+    const place = JSON.stringify(address);
+    const made = { of, target: httpTarget(of), place, upstream: known?.place === place ? known.upstream : new HttpUpstream(address) };
     this.#upstreams.set(name, made);
     return made;
   }
