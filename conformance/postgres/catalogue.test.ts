@@ -190,6 +190,17 @@ describe('the catalogue of a target', () => {
     }
   });
 
+  it('is read anew for a session that begins after something was defined by way of another target', async () => {
+    const definitions = new Definitions();
+    const reader = readerOf('postgres', definitions);
+    await reader.ready();
+    // pg_dump opens a transaction first of all, in which nothing is waited for: it had its lists of privileges masked.
+    definitions.settle('code');
+    assert.equal(reader.current().isUnsettled, true);
+    await reader.ready();
+    assert.notEqual(reader.current().isUnsettled, true);
+  });
+
   it('keeps no database from being dropped', async () => {
     await owner.query('create database passing');
     const reader = readerOf('passing');
@@ -222,7 +233,7 @@ function connection(database = 'postgres'): pg.ClientConfig {
   return { host: '127.0.0.1', port: server.port, user: server.user, password: server.password, database, ssl: false };
 }
 
-function readerOf(database = 'postgres'): CatalogueReader {
+function readerOf(database = 'postgres', definitions = new Definitions()): CatalogueReader {
   const analyser = createAnalyser();
   const column = { target: 'bank', database: undefined, schema: 'public', relation: 'people', column: 'ssn' };
   return new CatalogueReader({
@@ -234,7 +245,7 @@ function readerOf(database = 'postgres'): CatalogueReader {
       new Uint8Array(32).fill(7),
     ),
     analyse: (sql) => analyser.analyse(sql),
-    definitions: new Definitions(),
+    definitions,
     report: (what, error) => assert.fail(`${what}: ${String(error)}`),
   });
 }

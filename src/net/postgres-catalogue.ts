@@ -46,9 +46,14 @@ export class CatalogueReader {
     this.#seen = this.#seeing = source.definitions.settlements;
   }
 
-  /** Waits for the first snapshot. Throws `upstream-unavailable`, or `upstream-refused` where the target refuses the gateway. */
+  /**
+   * Waits for the first snapshot, and for a newer one where something was defined since by way of another target: a session that begins would otherwise
+   * see everything as unsettled, inside a transaction of its own to the end of it. Throws `upstream-unavailable`, or `upstream-refused` where the
+   * target refuses the gateway.
+   */
   async ready(): Promise<void> {
     if (this.#current === undefined) await this.#read();
+    if (this.current().isUnsettled === true) await this.settled();
   }
 
   /** The newest snapshot, marked as unsettled while a newer one is wanted. */
