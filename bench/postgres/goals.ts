@@ -49,8 +49,10 @@ export function printVerdicts(found: readonly Verdict[]): void {
   );
 }
 
-function verdictOf({ met, relay }: Verdict): string {
+function verdictOf({ measured, met, relay }: Verdict): string {
   if (met) return 'met';
+  // A run that is too short for CPU to be read.
+  if (measured.startsWith('–')) return 'not measured';
   return relay?.met === false ? 'NOT MET, nor by the relay' : 'NOT MET';
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, Socket, type AddressInfo, type Server } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import { createDemoAuthority } from '../cli/demo/certificates.ts';
@@ -9,6 +9,7 @@ import type { GatewayFault } from '../core/fault.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Operation } from '../core/operation.ts';
 import { Pipeline } from '../core/pipeline.ts';
+import type { AuditRecord } from '../core/record.ts';
 import { TestPorts } from '../core/testing/ports.ts';
 import { CancelRegistry } from './cancel.ts';
 import type { DriveOptions } from './drive.ts';
@@ -67,6 +68,25 @@ describe('a connection', () => {
     await client.sees('ended: audit-unavailable\n');
     await client.ends();
     assert.equal(client.seen.includes('upstream:'), false);
+  });
+
+  it('sends what somebody waits for before what is only noted of it is put on record', async (t) => {
+    const world = await World.open();
+    const client = await world.signedIn();
+    const order: string[] = [];
+    const append = world.ports.audit.append.bind(world.ports.audit);
+    t.mock.method(world.ports.audit, 'append', (record: AuditRecord) => {
+      if (record.type === 'operation.completed') order.push('noted');
+      return append(record);
+    });
+    client.write('write a\n');
+    const write: (this: Socket, ...sent: [Uint8Array | string]) => boolean = Reflect.get(Socket.prototype, 'write');
+    t.mock.method(Socket.prototype, 'write', function (this: Socket, ...sent: Parameters<typeof write>) {
+      if (Buffer.from(sent[0]).toString() === 'write a\n') order.push('sent');
+      return write.apply(this, sent);
+    });
+    await client.sees('upstream: write a\n');
+    assert.deepEqual(order, ['sent', 'noted']);
   });
 
   it('that forwards without a genuine grant ends, and nothing is forwarded', async () => {
