@@ -27,7 +27,7 @@ export async function benchLog(
 ): Promise<LogFigures> {
   const appends: number[] = [];
   const raws: number[] = [];
-  const bytes = recordBytes();
+  const bytes = recordBytes(decided(1)) + frameHeaderBytes;
   for (let round = 0; round < options.rounds; round += 1) {
     progress(`audit log, round ${round + 1} of ${options.rounds}`);
     raws.push(rawPerSecond(world.folder, bytes, options.seconds));
@@ -162,15 +162,14 @@ export function completed(index: number): AuditRecord {
   return { type: 'operation.completed', session, operation, outcome: 'succeeded', rows: 1, bytes: 12, duration_ms: 0.214, masked: {} };
 }
 
-/** What such a record takes in the journal: its canonical JSON with the log's own members, and the frame's header. */
-function recordBytes(): number {
-  return (
-    Buffer.byteLength(
-      JSON.stringify({ ...decided(1), gateway: 'gw-bench', policy_version: 'b'.repeat(64), time: new Date().toISOString(), v: 1 }),
-    ) + 8
-  );
+/** What a record takes in the log: its canonical JSON with the log's own members. */
+export function recordBytes(record: AuditRecord): number {
+  const own = { gateway: 'gw-bench', policy_version: 'b'.repeat(64), time: new Date().toISOString(), v: 1 };
+  return Buffer.byteLength(JSON.stringify({ ...record, ...own }));
 }
 
+/** In front of each record in the journal. */
+const frameHeaderBytes = 8;
 const waiting = 64;
 const session = 'ses_mh8o0f3k8d1c9b7a6f5e4d3c2b1a';
 const opened: AuditRecord = {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { launch, type Program, type User } from '../parts/programs.ts';
+import { completed, decided, recordBytes } from './log.ts';
 
 export interface PeerOptions {
   readonly folder: string;
@@ -77,11 +78,17 @@ log_disconnections = 0
   return started(options, { name: `pgbouncer (${pooling} pooling)`, command: 'pgbouncer', parameters: [file], port, user });
 }
 
-/** A relay on `node:net` that looks at nothing: how fast anything on this platform could be. */
-export async function startRelay(options: PeerOptions): Promise<Proxy> {
+/** A relay on `node:net` that looks at nothing: how fast anything on this platform could be. With `records`, it keeps some of nothing. */
+export async function startRelay(options: PeerOptions, records?: 'disk' | 'process'): Promise<Proxy> {
   const port = await freePort();
   const parameters = [fileURLToPath(new URL('relay.ts', import.meta.url)), String(port), String(options.upstreamPort)];
-  return started(options, { name: 'relay on node:net', command: process.execPath, parameters, port });
+  if (records !== undefined) {
+    const folder = join(options.folder, `relay-${records}`);
+    mkdirSync(folder);
+    parameters.push(folder, records, ...[decided(1), completed(1)].map((record) => String(recordBytes(record))));
+  }
+  const name = records === undefined ? 'relay on node:net' : `relay with bare records (${records})`;
+  return started(options, { name, command: process.execPath, parameters, port });
 }
 
 async function started(options: PeerOptions, launched: Parameters<typeof launch>[0]): Promise<Proxy> {

@@ -21,7 +21,16 @@ export interface Path {
   readonly program: Program | undefined;
 }
 
-export const pathNames = ['direct', 'haproxy', 'pgbouncer', 'node relay', 'sallyport process', 'sallyport disk'] as const;
+export const pathNames = [
+  'direct',
+  'haproxy',
+  'pgbouncer',
+  'node relay',
+  'relay, records process',
+  'relay, records disk',
+  'sallyport process',
+  'sallyport disk',
+] as const;
 export type PathName = (typeof pathNames)[number];
 
 /** Who signs in at the gateway: `job` sees no data class, `columns-only` those that detectors find, `analyst` all. */
@@ -65,6 +74,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const haproxy = await startHaproxy(at);
   const pgbouncer = await startPgbouncer(at, 'session');
   const relay = await startRelay(at);
+  const relayInProcess = await startRelay(at, 'process');
+  const relayOnDisk = await startRelay(at, 'disk');
   const sharing = await startPgbouncer(at, 'transaction');
   const issuer = await startDevelopmentIssuer({ audience, pipelines, people: [], lifetimeSeconds: 12 * 3_600 });
   onClose(() => issuer.close());
@@ -82,7 +93,16 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const tokens = new Map<Who, string>();
   for (const { clientId } of pipelines) tokens.set(clientId, await issuer.mint(clientId));
 
-  const between = { direct: undefined, haproxy, pgbouncer, 'node relay': relay, 'sallyport process': inProcess, 'sallyport disk': onDisk };
+  const between = {
+    direct: undefined,
+    haproxy,
+    pgbouncer,
+    'node relay': relay,
+    'relay, records process': relayInProcess,
+    'relay, records disk': relayOnDisk,
+    'sallyport process': inProcess,
+    'sallyport disk': onDisk,
+  };
   const path = (name: PathName, who: Who = 'job'): Path => {
     const proxy = between[name];
     const token = proxy === inProcess || proxy === onDisk;
