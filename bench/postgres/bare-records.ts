@@ -12,7 +12,7 @@ export class BareRecords {
   readonly #journal: number;
   readonly #ready: Readonly<Record<Kind, Buffer>>;
   #pending: Buffer[] = [];
-  #waiting: { readonly sequence: number; readonly then: () => void }[] = [];
+  #waiting: { readonly sequence: number; readonly resume: () => void }[] = [];
   #isFlushing = false;
   #durable = 0;
   #size = 0;
@@ -37,13 +37,13 @@ export class BareRecords {
   }
 
   /** Calls back when that record is durable: at once with `process`, with one flush for all who wait with `disk`. */
-  whenDurable(sequence: number, then: () => void): void {
+  whenDurable(sequence: number, resume: () => void): void {
     if (this.#durability === 'process') this.#write();
     if (this.#durable > sequence) {
-      then();
+      resume();
       return;
     }
-    this.#waiting.push({ sequence, then });
+    this.#waiting.push({ sequence, resume });
     this.flush();
   }
 
@@ -59,7 +59,7 @@ export class BareRecords {
       this.#durable = size;
       const waiting = this.#waiting;
       this.#waiting = waiting.filter(({ sequence }) => sequence >= size);
-      for (const { sequence, then } of waiting) if (sequence < size) then();
+      for (const { sequence, resume } of waiting) if (sequence < size) resume();
       if (this.#waiting.length > 0) this.flush();
     });
   }
