@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { eventually } from '../harness.ts';
 import { bodyOf, startHouse, upstreamToken, type House } from './house.ts';
 
 let house: House;
+let ownPort: number;
 before(async () => {
+  ownPort = await freePort();
   house = await startHouse({
+    adjust: ({ targets }) => Object.assign(targets?.['crm'] as object, { listen: `127.0.0.1:${ownPort}` }),
     handle(request, response) {
       void bodyOf(request).then((body) => {
         response.setHeader('content-type', 'application/json');
@@ -68,6 +72,11 @@ describe('a request that policy allows', () => {
       `https://crm.localhost:${house.httpsPort}/orders/8`,
     );
     assert.match(stdout, /"url":"\/v2\/orders\/8"/);
+  });
+
+  it('finds its target at a port of its own, where every path is the target’s', async () => {
+    const { stdout } = await house.curl('pipeline', `https://localhost:${ownPort}/http/elsewhere/9`);
+    assert.match(stdout, /"url":"\/v2\/http\/elsewhere\/9"/);
   });
 
   it('is on record: decided, completed, its session opened once for one credential', async () => {

@@ -8,13 +8,16 @@ import {
 } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { GatewayFault } from '../../src/core/fault.ts';
-import { checkedHead, type CheckedHead } from '../../src/protocols/http/head.ts';
+import { checkedHead, type CheckedHead, type RawHead } from '../../src/protocols/http/head.ts';
+import { bearerOf } from '../../src/protocols/http/identify.ts';
 import { canonicalTarget, type CanonicalTarget } from '../../src/protocols/http/path.ts';
+import type { IdentifiedHead } from '../../src/protocols/request.ts';
 import { caseNumber } from './upstreams/reporter.ts';
 
 /** A request as policy would be asked about it, complete with its body. */
 export interface Understood {
   readonly head: CheckedHead;
+  readonly credential: string | undefined;
   readonly target: CanonicalTarget;
   /** A character for each octet; undefined where the head says that there is none. */
   readonly body: string | undefined;
@@ -94,7 +97,7 @@ function understand(
 ): void {
   const { httpVersion: version, method = '', url = '', rawHeaders } = request;
   request.on('error', () => {});
-  const head = checkedHead({ version, method, target: url, rawHeaders });
+  const head = identified({ version, method, target: url, rawHeaders });
   const target = canonicalTarget(url);
   if (head instanceof GatewayFault || target instanceof GatewayFault) {
     refuse(head instanceof GatewayFault ? head : (target as GatewayFault));
@@ -106,9 +109,19 @@ function understand(
     // A request of HTTP/2 that was reset, or is not as long as it says, ends like any other.
     if (version === '2.0' ? request.aborted : !request.complete) return;
     const number = caseNumber(url);
-    all.set(number, [...(all.get(number) ?? []), { head, target, body: head.body.kind === 'none' ? undefined : body, at }]);
+    all.set(number, [...(all.get(number) ?? []), { ...head, target, body: head.head.body.kind === 'none' ? undefined : body, at }]);
     response.end();
   });
+}
+
+function identified(raw: RawHead): IdentifiedHead | GatewayFault {
+  const head = checkedHead(raw);
+  if (head instanceof GatewayFault) return head;
+  try {
+    return bearerOf(head);
+  } catch (error) {
+    return error as GatewayFault;
+  }
 }
 
 function listen(server: Server, path: string): Promise<void> {

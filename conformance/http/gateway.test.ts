@@ -82,7 +82,7 @@ for (const { alpn, families, listen } of versions) {
     it('all of it, but where the connection ends while it is being decided on', () => {
       const isOne = (target: string): boolean => /\/one(?:\?|$)/.test(target);
       const passed = cases.flatMap(({ number }) =>
-        front.understood(number).filter(({ head }) => head.host === site && head.credential === credential),
+        front.understood(number).filter((one) => one.head.host === site && one.credential === credential),
       );
       const expected = passed.filter(({ target }) => isOne(target.path)).length;
       const count = [...arrived.values()].flat().filter(({ target }) => isOne(target)).length;

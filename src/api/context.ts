@@ -60,6 +60,8 @@ export interface Connection {
   readonly port: number;
   /** What the client names to choose the target: a database name, a user name, a URL path. */
   readonly name: string;
+  /** In front of every path, where clients speak HTTP: empty, or begins with a slash and ends with none. */
+  readonly path?: string | undefined;
 }
 
 export interface ApiSessions {

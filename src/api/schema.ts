@@ -53,7 +53,7 @@ export const issuedToken = z.object({
   /** The public id, for records and revocation. */
   token_id: z.string(),
   target: z.string(),
-  connection: z.object({ protocol: z.string(), host: z.string(), port: z.int(), name: z.string() }).optional(),
+  connection: z.object({ protocol: z.string(), host: z.string(), port: z.int(), name: z.string(), path: z.string().optional() }).optional(),
 });
 
 const session = z.object({

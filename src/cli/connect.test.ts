@@ -37,7 +37,7 @@ it('sets what libpq reads, and nothing that would lead elsewhere', async () => {
 
 it('gives HTTP clients an address and a token', async () => {
   const postgres = context.connectionOf;
-  context.connectionOf = { protocol: 'http', host: 'gw.example', port: 8443, name: 'orders' };
+  context.connectionOf = { protocol: 'http', host: 'gw.example', port: 8443, name: 'orders', path: '/http/orders' };
   try {
     const script = 'const { env } = process; console.log(env.SALLYPORT_TARGET_URL, env.SALLYPORT_TARGET_TOKEN, env.CURL_CA_BUNDLE)';
     const { stdout } = await run(['connect', 'orders', '--ca', '/etc/ca.pem', ...node(script)], variables);

@@ -7,6 +7,7 @@ import { explainHttp } from '../protocols/http/index.ts';
 import type { CatalogueRelation } from '../protocols/postgres/catalogue.ts';
 import { explainPostgres } from '../protocols/postgres/explain.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
+import { usage } from './failure.ts';
 import type { QualifiedName } from '../sql/statement.ts';
 import { createAnalyser, loadParser } from '../sql/postgres/index.ts';
 
@@ -28,6 +29,9 @@ export async function offlineUnderstanding(
       const meaning = explainHttp({ line: statement, target: name, readOnly, classes, revealed: new Set() });
       if (meaning.refusal !== undefined) throw meaning.refusal;
       return meaning;
+    }
+    if (configured !== undefined && configured.protocol !== 'postgres') {
+      throw usage(`what a request of ${configured.protocol} means cannot be told without sending it`);
     }
     const { upstream } = configured ?? { upstream: { user: '', database: name } };
     const { acts, facts, refusal } = explainPostgres({

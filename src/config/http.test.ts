@@ -43,6 +43,13 @@ it('an HTTP target is read with its listener, its address, its credential and it
   assert.deepEqual([target.cookies, target.readOnly, target.hold, target.unmaskedMediaTypes], [false, false, 'wait', []]);
 });
 
+it('an HTTP target with a port of its own needs no other', async () => {
+  workspace.edit(['targets:\n', `${crm}    listen: 127.0.0.1:9443\n`]);
+  const { listeners, targets } = await load();
+  assert.equal(listeners.https, undefined);
+  assert.deepEqual(targets.find(({ name }) => name === 'crm')?.listen, { host: '127.0.0.1', port: 9443 });
+});
+
 it('places in the answers of an HTTP target are taken apart', async () => {
   edit(crm, [
     'paths: [ "orders/public.customers.profile#$.ssn" ]',
@@ -64,8 +71,8 @@ it('what is unsafe of it is listed', async () => {
       .concat('    unsafe_unmasked_media_types: [ application/zip ]\n'),
   );
   assert.deepEqual((await load()).unsafe, [
-    'targets.crm.upstream.tls: unsafe_disable',
     'targets.crm.unsafe_unmasked_media_types: application/zip',
+    'targets.crm.upstream.tls: unsafe_disable',
   ]);
 });
 
@@ -84,7 +91,11 @@ describe('what is wrong with it is said at the very place', () => {
     ['a query in the URL', crm.replace('/v2,', '/v2?a=b,'), 'expected an https:// URL of plain segments'],
     ['dots in the URL', crm.replace('/v2,', '/../v2,'), 'expected an https:// URL of plain segments'],
     ['limits of rows', `${crm}    limits: { rows: 5 }\n`, 'targets.crm.limits.rows: answers of an HTTP target have no rows'],
-    ['what PostgreSQL has', `${crm}    listen: 6433\n`, 'targets.crm.listen: unknown key; expected protocol, upstream, labels'],
+    [
+      'what PostgreSQL has',
+      `${crm}    client_auth: password\n`,
+      'targets.crm.client_auth: unknown key; expected protocol, upstream, listen, labels',
+    ],
     ['a misspelt key', `${crm}    cookie: true\n`, 'targets.crm.cookie: unknown key; did you mean cookies?'],
     [
       'two credentials',
@@ -105,6 +116,21 @@ describe('what is wrong with it is said at the very place', () => {
       assert.ok(message.includes(expected), message);
     });
   }
+
+  it('a protocol that is not served', async () => {
+    edit(crm.replace('protocol: http', 'protocol: cosmos'));
+    assert.match(await problems(), /targets\.crm\.protocol: expected postgres or http \(other protocols are not in this release\)/);
+  });
+
+  it('a protocol that nobody knows', async () => {
+    edit(crm.replace('protocol: http', 'protocol: gopher'));
+    assert.match(await problems(), /targets\.crm\.protocol: expected postgres or http/);
+  });
+
+  it('a port of its own with several workers', async () => {
+    workspace.edit(['targets:\n', `${crm}    listen: 9443\n`], ['  data: data', '  data: data\n  workers: 2']);
+    assert.match(await problems(), /targets\.crm\.listen: expected gateway\.workers: 1/);
+  });
 
   it('no listener', async () => {
     workspace.edit(['targets:\n', crm]);

@@ -3,7 +3,8 @@ import { after, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { loadConfig } from './load.ts';
 import { ConfigError } from './problem.ts';
-import type { Config, PostgresTargetConfig } from './types.ts';
+import type { PostgresTargetConfig } from './postgres-target.ts';
+import type { Config } from './types.ts';
 import { goodEnvironment, goodFile, Workspace } from './testing/workspace.ts';
 
 const workspace = new Workspace();

@@ -5,14 +5,16 @@ import type { Limits } from '../core/limits.ts';
 import { checkShape } from './check.ts';
 import { durationMs } from './duration.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
-import { readHttpUrl, Resolver, unsafeSettings } from './resolve.ts';
-import type { RawConfig, RawTarget } from './schema.ts';
-import { Secret } from './secret.ts';
-import { readSecret } from './secrets/read.ts';
-import { parseReference } from './secrets/reference.ts';
-import { SecretProblem, type SecretSources } from './secrets/sources.ts';
+import { notShown } from './postgres-target.ts';
+import { Resolver, unsafeSettings } from './resolve.ts';
+import type { RawConfig } from './schema.ts';
+import { SecretReader } from './secret-reader.ts';
+import type { Secret } from './secret.ts';
+import type { SecretSources } from './secrets/sources.ts';
 import { readSource, type Path, type Source } from './source.ts';
-import type { Config, HttpCredential, HttpUpstream, ListenAddress, PoliciesConfig, PostgresUpstream, TargetConfig } from './types.ts';
+import type { ReadSecret } from './target-kind.ts';
+import { kindOf, type RawTarget, type TargetConfig } from './targets.ts';
+import type { Config, ListenAddress, PoliciesConfig } from './types.ts';
 
 export type LoadOptions = Partial<Omit<SecretSources, 'folder'>>;
 
@@ -33,34 +35,24 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   const policyFolder = resolve(folder, raw!.policies);
   const watched = new Set([file, policyFolder]);
   const secrets = new SecretReader(source, { folder, env: process.env, fetch, now: Date.now, ...options });
-  const [{ tls, upstreams, certificates }, policies] = await Promise.all([readSecrets(raw!, secrets), readPolicies(policyFolder, source)]);
+  const [tls, targets, policies] = await Promise.all([
+    readTls(raw!, secrets),
+    readTargets(raw!, secrets, resolver),
+    readPolicies(policyFolder, source),
+  ]);
   for (const path of secrets.files) watched.add(path);
   refuse([...secrets.problems, ...policies.problems], [...watched]);
   for (const { name } of policies.files) watched.add(join(policyFolder, name));
 
-  const targets = Object.entries(raw!.targets).map(([name, target]): TargetConfig => {
-    const common = {
-      name,
-      labels: target.labels,
-      masking: target.masking,
-      hold: target.hold,
-      limits: target.limits === undefined ? undefined : limitsOf(target.limits),
-      requireReason: target.require_reason,
-      readOnly: target.read_only,
-    };
-    if (target.protocol === 'http') {
-      const { cookies, unsafe_unmasked_media_types: unmaskedMediaTypes } = target;
-      return { ...common, protocol: 'http', upstream: upstreams.http.get(name)!, cookies, unmaskedMediaTypes };
-    }
-    const listen = resolver.address(['targets', name, 'listen'], target.listen);
-    return { ...common, protocol: 'postgres', upstream: upstreams.postgres.get(name)!, listen, clientAuth: target.client_auth };
-  });
   const listeners = {
     postgres: resolver.address(['listeners', 'postgres'], raw!.listeners.postgres),
     https: resolver.address(['listeners', 'https'], raw!.listeners.https),
     api: resolver.address(['listeners', 'api'], raw!.listeners.api),
   };
   const view = redact(raw!);
+  const certificates = [tls?.certificate, ...targets.flatMap((target) => kindOf(target).certificates(target))].filter(
+    (one) => one !== undefined,
+  );
   return {
     file,
     gateway: {
@@ -83,7 +75,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
     roles: raw!.roles,
     session: { maxLifetimeMs: durationMs(raw!.session.max_lifetime) },
     credentials: { maxLifetimeMs: durationMs(raw!.credentials.max_lifetime), outliveToken: raw!.credentials.outlive_token },
-    unsafe: unsafeSettings(raw!, targets),
+    unsafe: unsafeSettings(raw!),
     digest: digest(view, certificates, policies.files),
     resolved: view,
     watched: [...watched],
@@ -104,105 +96,32 @@ function limitsOf(raw: NonNullable<RawTarget['limits']>): Limits {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-interface SecretParts {
-  readonly tls: { readonly certificate: Secret; readonly key: Secret } | undefined;
-  readonly upstreams: { readonly postgres: ReadonlyMap<string, PostgresUpstream>; readonly http: ReadonlyMap<string, HttpUpstream> };
-  /** What is referred to but no secret: certificates and authorities. They count in the digest. */
-  readonly certificates: readonly Secret[];
-}
-
-/** Reads secrets and keeps what went wrong, so that all problems are reported together. */
-class SecretReader {
-  readonly problems: ConfigProblem[] = [];
-  readonly files: string[] = [];
-  readonly #source: Source;
-  readonly #sources: SecretSources;
-
-  constructor(source: Source, sources: SecretSources) {
-    this.#source = source;
-    this.#sources = sources;
-  }
-
-  async read(path: Path, reference: string): Promise<Secret> {
-    const parsed = parseReference(reference);
-    if (parsed?.kind === 'file') this.files.push(resolve(this.#sources.folder, parsed.path));
-    try {
-      const secret = await readSecret(reference, this.#sources);
-      secret.text();
-      return secret;
-    } catch (error) {
-      const message = error instanceof SecretProblem ? error.message : 'expected text in UTF-8';
-      this.problems.push(this.#source.problem(path, message));
-      return new Secret(reference, new Uint8Array());
-    }
-  }
-
-  async readOptional(path: Path, reference: string | undefined): Promise<Secret | undefined> {
-    return reference === undefined ? undefined : this.read(path, reference);
-  }
-}
-
-async function readSecrets(raw: RawConfig, secrets: SecretReader): Promise<SecretParts> {
-  const { tls } = raw.gateway;
+async function readTls({ gateway: { tls } }: RawConfig, secrets: SecretReader): Promise<Config['gateway']['tls']> {
   const [certificate, key] = await Promise.all([
     secrets.readOptional(['gateway', 'tls', 'certificate'], tls?.certificate),
     secrets.readOptional(['gateway', 'tls', 'key'], tls?.key),
   ]);
-  const postgres = new Map<string, PostgresUpstream>();
-  const http = new Map<string, HttpUpstream>();
-  await Promise.all(
-    Object.entries(raw.targets).map(async ([name, target]) => {
-      const at: Path = ['targets', name, 'upstream'];
-      if (target.protocol === 'http') http.set(name, await readHttpUpstream(target.upstream, at, secrets));
-      else postgres.set(name, await readPostgresUpstream(target.upstream, at, secrets));
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
+}
+
+function readTargets({ targets }: RawConfig, secrets: SecretReader, resolver: Resolver): Promise<readonly TargetConfig[]> {
+  return Promise.all(
+    Object.entries(targets).map(([name, target]) => {
+      const at: Path = ['targets', name];
+      const common = {
+        name,
+        labels: target.labels,
+        masking: target.masking,
+        hold: target.hold,
+        limits: target.limits === undefined ? undefined : limitsOf(target.limits),
+        requireReason: target.require_reason,
+        readOnly: target.read_only,
+        listen: resolver.address([...at, 'listen'], target.listen),
+      };
+      const secret = ((path: Path, reference: string | undefined) => secrets.readOptional([...at, ...path], reference)) as ReadSecret;
+      return kindOf(target).read(target, common, secret);
     }),
   );
-  const certificates = [
-    certificate,
-    ...Object.keys(raw.targets).flatMap((name) => [postgres.get(name)?.ca ?? http.get(name)?.ca, postgres.get(name)?.certificate]),
-  ];
-  return {
-    tls: certificate === undefined || key === undefined ? undefined : { certificate, key },
-    upstreams: { postgres, http },
-    certificates: certificates.filter((one) => one !== undefined),
-  };
-}
-
-type RawUpstream<P extends RawTarget['protocol']> = Extract<RawTarget, { protocol: P }>['upstream'];
-
-async function readPostgresUpstream(upstream: RawUpstream<'postgres'>, at: Path, secrets: SecretReader): Promise<PostgresUpstream> {
-  const [password, ca, certificate, key] = await Promise.all([
-    secrets.readOptional([...at, 'password'], upstream.password),
-    secrets.readOptional([...at, 'ca'], upstream.ca),
-    secrets.readOptional([...at, 'certificate'], upstream.certificate),
-    secrets.readOptional([...at, 'key'], upstream.key),
-  ]);
-  const literal = upstream.unsafe_password;
-  const unsafePassword = literal === undefined ? undefined : new Secret(notShown, new TextEncoder().encode(literal));
-  const { host, port, database, user, tls } = upstream;
-  return { host, port, database, user, password: password ?? unsafePassword, tls, ca, certificate, key };
-}
-
-async function readHttpUpstream(upstream: RawUpstream<'http'>, at: Path, secrets: SecretReader): Promise<HttpUpstream> {
-  const { host, port, basePath } = readHttpUrl(upstream.url)!;
-  const [ca, credential] = await Promise.all([
-    secrets.readOptional([...at, 'ca'], upstream.ca),
-    readCredential(upstream.credential, [...at, 'credential'], secrets),
-  ]);
-  return { host, port, basePath, tls: upstream.tls, ca, credential };
-}
-
-async function readCredential(
-  raw: RawUpstream<'http'>['credential'],
-  at: Path,
-  secrets: SecretReader,
-): Promise<HttpCredential | undefined> {
-  if (raw === undefined) return undefined;
-  if ('bearer' in raw) return { kind: 'bearer', token: await secrets.read([...at, 'bearer'], raw.bearer) };
-  if ('basic' in raw) {
-    return { kind: 'basic', user: raw.basic.user, password: await secrets.read([...at, 'basic', 'password'], raw.basic.password) };
-  }
-  return { kind: 'header', name: raw.header.name, value: await secrets.read([...at, 'header', 'value'], raw.header.value) };
 }
 
 async function readPolicies(
@@ -238,7 +157,7 @@ function decodeText(bytes: Uint8Array): string {
 /** The file's own words with defaults filled in. References are shown as they are; a literal secret is not. */
 function redact(raw: RawConfig): Record<string, unknown> {
   const targets = Object.entries(raw.targets).map(([name, target]) => {
-    if (target.protocol === 'http' || target.upstream.unsafe_password === undefined) return [name, target] as const;
+    if (target.protocol !== 'postgres' || target.upstream.unsafe_password === undefined) return [name, target] as const;
     return [name, { ...target, upstream: { ...target.upstream, unsafe_password: notShown } }] as const;
   });
   return { ...raw, targets: Object.fromEntries(targets) };
@@ -275,5 +194,3 @@ function refuse(problems: readonly ConfigProblem[], watched: readonly string[]):
 
 const maximumFileBytes = 1024 * 1024;
 const defaultApiPort = 8080;
-/** Stands for a literal secret wherever the configuration is shown. */
-const notShown = '(in the file, not shown)';

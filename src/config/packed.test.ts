@@ -3,7 +3,8 @@ import { it } from 'node:test';
 import { deserialize, serialize } from 'node:v8';
 import { packConfig, unpackConfig } from './packed.ts';
 import { Secret } from './secret.ts';
-import type { Config, PostgresTargetConfig } from './types.ts';
+import type { PostgresTargetConfig } from './postgres-target.ts';
+import type { Config } from './types.ts';
 
 it('a configuration that was cloned for another process is the same, its secrets too', () => {
   const password = new Secret('env:PASSWORD', Buffer.from('s3cret\n'));

@@ -1,9 +1,10 @@
 import { RE2JS } from 're2js';
 import { parseColumnPath, parseDocumentPath, parseDocumentPlace, PathProblem, targetOf } from './columns.ts';
 import type { ConfigProblem } from './problem.ts';
-import type { RawConfig, RawDataClass, RawHttpTarget, RawIssuer, RawTarget } from './schema.ts';
+import type { RawConfig, RawDataClass, RawIssuer } from './schema.ts';
 import type { Path, Source } from './source.ts';
-import type { ColumnPathConfig, DataClassConfig, DocumentPlaceConfig, ListenAddress, TargetConfig } from './types.ts';
+import { kindOf, served, protocolExpected, type RawTarget } from './targets.ts';
+import type { ColumnPathConfig, DataClassConfig, DocumentPlaceConfig, ListenAddress } from './types.ts';
 
 /**
  * What a file whose shape is right means: every check that needs more than one value, or that needs a value taken apart. Collects
@@ -28,11 +29,15 @@ export class Resolver {
     const addresses: { readonly path: Path; readonly address: ListenAddress }[] = [];
     for (const key of ['postgres', 'https', 'api'] as const) this.#listen(['listeners', key], listeners[key], addresses);
     for (const [name, target] of Object.entries(targets)) {
-      if (target.protocol === 'postgres') this.#listen(['targets', name, 'listen'], target.listen, addresses);
+      this.#listen(['targets', name, 'listen'], target.listen, addresses);
     }
     if (addresses.length === 0) this.#add(['listeners'], 'expected at least one of postgres, https and api');
-    if (listeners.https !== undefined && gateway.workers > 1) {
-      this.#add(['listeners', 'https'], 'expected gateway.workers: 1: HTTP targets are served by one process in this release');
+    if (gateway.workers > 1) {
+      const only = 'expected gateway.workers: 1: targets that are no databases are served by one process in this release';
+      if (listeners.https !== undefined) this.#add(['listeners', 'https'], only);
+      for (const [name, target] of Object.entries(targets)) {
+        if (target.protocol !== 'postgres' && target.listen !== undefined) this.#add(['targets', name, 'listen'], only);
+      }
     }
     for (const [index, issuer] of issuers.entries()) this.#checkIssuer(issuer, index);
     for (const [name, target] of Object.entries(targets)) this.#checkTarget(target, ['targets', name]);
@@ -59,14 +64,14 @@ export class Resolver {
       name,
       columns: raw.columns.flatMap((text, index) => this.#column([...path, 'columns', index], () => parseColumnPath(text)) ?? []),
       paths: raw.paths.flatMap((text, index) => {
-        if (this.#isHttp(targetOf(text))) return [];
+        if (this.#hasDocuments(targetOf(text))) return [];
         const at = [...path, 'paths', index];
         const place = this.#read(at, () => parseDocumentPath(text));
         if (place !== undefined) this.#checkColumn(at, place.column);
         return place ?? [];
       }),
       documents: raw.paths.flatMap((text, index) => {
-        if (!this.#isHttp(targetOf(text))) return [];
+        if (!this.#hasDocuments(targetOf(text))) return [];
         return this.#read<DocumentPlaceConfig>([...path, 'paths', index], () => parseDocumentPlace(text)) ?? [];
       }),
       detect: [raw.detect].flat().map((detector, index) => {
@@ -114,45 +119,19 @@ export class Resolver {
   }
 
   #checkTarget(target: RawTarget, path: Path): void {
-    const { upstream } = target;
+    const { upstream, protocol } = target;
+    if (!served.has(protocol)) this.#add([...path, 'protocol'], protocolExpected());
     const verifies = upstream.tls === 'verify-full' || upstream.tls === 'verify-ca';
     if (upstream.ca !== undefined && !verifies) {
       this.#add([...path, 'upstream', 'ca'], 'expected no ca: with this tls it would not be used');
     }
-    if (target.protocol === 'http') {
-      this.#checkHttpTarget(target, path);
-      return;
-    }
-    const { password, unsafe_password: unsafePassword, certificate, key } = target.upstream;
-    if (password !== undefined && unsafePassword !== undefined) {
-      this.#add([...path, 'upstream', 'unsafe_password'], 'expected only one of password and unsafe_password');
-    }
-    if ((certificate === undefined) !== (key === undefined)) {
-      const there = key === undefined ? 'certificate' : 'key';
-      this.#add([...path, 'upstream', there], 'expected both certificate and key, or neither');
-    }
+    const add = (below: Path, message: string): void => this.#add([...path, ...below], message);
+    kindOf(target).check(target, { add, hasHttps: this.#raw.listeners.https !== undefined });
   }
 
-  #checkHttpTarget({ upstream }: RawHttpTarget, path: Path): void {
-    if (this.#raw.listeners.https === undefined) {
-      this.#add(path, 'required: listeners.https, such as 8443: clients reach HTTP targets through it');
-    }
-    const scheme = upstream.tls === 'unsafe_disable' ? 'http:' : 'https:';
-    if (readHttpUrl(upstream.url)?.scheme !== scheme) {
-      const why = scheme === 'http:' ? 'an http:// URL (tls is unsafe_disable)' : 'an https:// URL';
-      this.#add([...path, 'upstream', 'url'], `expected ${why} of plain segments, without query, fragment or password`);
-    }
-    const name = upstream.credential !== undefined && 'header' in upstream.credential ? upstream.credential.header.name.toLowerCase() : '';
-    if (headersOfTheGateway.has(name)) {
-      this.#add(
-        [...path, 'upstream', 'credential', 'header', 'name'],
-        'expected a header that carries a credential: this one is the gateway’s own business',
-      );
-    }
-  }
-
-  #isHttp(target: string): boolean {
-    return Object.hasOwn(this.#raw.targets, target) && this.#raw.targets[target]!.protocol === 'http';
+  /** Its places are those of documents, by paths of requests; it has no columns. */
+  #hasDocuments(target: string): boolean {
+    return Object.hasOwn(this.#raw.targets, target) && this.#raw.targets[target]!.protocol !== 'postgres';
   }
 
   #column(path: Path, parse: () => ColumnPathConfig): ColumnPathConfig | undefined {
@@ -162,8 +141,8 @@ export class Resolver {
   }
 
   #checkColumn(path: Path, column: ColumnPathConfig): void {
-    if (this.#isHttp(column.target)) {
-      this.#add(path, 'expected a target that has columns; of an HTTP target, name places by paths: target/path/*#$.path');
+    if (this.#hasDocuments(column.target)) {
+      this.#add(path, 'expected a target that has columns; of this one, name places by paths: target/path/*#$.path');
       return;
     }
     if (Object.hasOwn(this.#raw.targets, column.target)) return;
@@ -194,38 +173,19 @@ export class Resolver {
 }
 
 /** Every `unsafe_…` in force, by its path. */
-export function unsafeSettings(raw: RawConfig, targets: readonly TargetConfig[]): string[] {
+export function unsafeSettings(raw: RawConfig): string[] {
   return [
     ...(raw.gateway.unsafe_plaintext ? ['gateway.unsafe_plaintext'] : []),
     ...raw.issuers.flatMap((issuer, index) => (issuer.unsafe_http === true ? [`issuers[${index}].unsafe_http`] : [])),
-    ...targets.flatMap((target) => {
-      const { name, upstream, masking } = target;
+    ...Object.entries(raw.targets).flatMap(([name, target]) => {
+      const { upstream, masking } = target;
       return [
-        ...(target.protocol === 'postgres' && isLiteral(raw.targets[name]) ? [`targets.${name}.upstream.unsafe_password`] : []),
-        ...(upstream.tls.startsWith('unsafe_') ? [`targets.${name}.upstream.tls: ${upstream.tls}`] : []),
-        ...(masking.startsWith('unsafe_') ? [`targets.${name}.masking: ${masking}`] : []),
-        ...(target.protocol === 'http' && target.unmaskedMediaTypes.length > 0
-          ? [`targets.${name}.unsafe_unmasked_media_types: ${target.unmaskedMediaTypes.join(', ')}`]
-          : []),
-      ];
+        ...kindOf(target).unsafe(target),
+        ...(upstream.tls.startsWith('unsafe_') ? [`upstream.tls: ${upstream.tls}`] : []),
+        ...(masking.startsWith('unsafe_') ? [`masking: ${masking}`] : []),
+      ].map((setting) => `targets.${name}.${setting}`);
     }),
   ];
-}
-
-function isLiteral(target: RawTarget | undefined): boolean {
-  return target?.protocol === 'postgres' && target.upstream.unsafe_password !== undefined;
-}
-
-/** A base URL taken apart; undefined where it is not one of plain segments. */
-export function readHttpUrl(
-  text: string,
-): { readonly scheme: string; readonly host: string; readonly port: number; readonly basePath: string } | undefined {
-  const match = /^(https?:)\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?((?:\/[A-Za-z0-9._~-]+)*)\/?$/.exec(text);
-  if (match === null) return undefined;
-  const [, scheme = '', host = '', digits, basePath = ''] = match;
-  const port = digits === undefined ? (scheme === 'https:' ? 443 : 80) : Number(digits);
-  if (port < 1 || port > 65_535 || basePath.split('/').some((segment) => segment === '.' || segment === '..')) return undefined;
-  return { scheme, host: host.replaceAll(/[[\]]/g, ''), port, basePath };
 }
 
 function collide(a: ListenAddress, b: ListenAddress): boolean {
@@ -235,21 +195,6 @@ function collide(a: ListenAddress, b: ListenAddress): boolean {
 function hostOf(url: string): string {
   return URL.parse(url)?.hostname ?? '';
 }
-
-/** Headers that no configured credential may take the place of. */
-const headersOfTheGateway: ReadonlySet<string> = new Set([
-  'host',
-  'connection',
-  'content-length',
-  'transfer-encoding',
-  'trailer',
-  'te',
-  'upgrade',
-  'expect',
-  'keep-alive',
-  'content-type',
-  'content-encoding',
-]);
 
 /** Issuers at which anyone can have a token with any audience: without a required claim, the whole world could sign in. */
 const sharedIssuers: ReadonlySet<string> = new Set([

@@ -1,44 +1,12 @@
 import { z } from 'zod';
-import { durationPattern } from './duration.ts';
-import { secretReferencePattern } from './secrets/reference.ts';
+import { address, choice, claims, duration, flag, host, list, name, secret, strict, text } from './schema-parts.ts';
+import { target } from './targets.ts';
 
 /**
  * The shape of `sallyport.yaml`, and nothing else: no transformation, so that the same schema checks the file and is published for
  * editors. What one value means for another (a column's target, a port used twice) is checked in `resolve.ts`. `error` says what was
  * expected; it never repeats what was found, because that may be a secret in the wrong place.
  */
-
-const text = z.string({ error: 'expected text (a number or true/false needs quotes)' }).min(1, { error: 'expected text, not nothing' });
-const flag = z.boolean({ error: 'expected true or false' });
-const duration = z
-  .string({ error: durationExpected() })
-  .regex(durationPattern, { error: durationExpected() })
-  .describe('A whole number and a unit: s, m, h, d, w or y (366 days), such as 30s, 15m, 7y.');
-const secret = z
-  .string({ error: secretExpected() })
-  .regex(secretReferencePattern, { error: secretExpected() })
-  .describe(
-    'Where the secret is: env:NAME, file:path (relative to this file), azure-keyvault:vault/name, vault:mount/path#field, aws-secretsmanager:name#field.',
-  );
-const portExpected = 'expected a port from 1 to 65535';
-const port = z.int({ error: portExpected }).min(1, { error: portExpected }).max(65_535, { error: portExpected });
-const address = z
-  .union([port, z.string().regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$/, { error: addressExpected() })], {
-    error: addressExpected(),
-  })
-  .describe('A port, which listens on every interface, or "host:port", such as "127.0.0.1:5432".');
-const name = z.string({ error: nameExpected() }).regex(/^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/, { error: nameExpected() });
-const host = z
-  .string({ error: 'expected a host name or address' })
-  .regex(/^[A-Za-z0-9_:](?:[A-Za-z0-9._:-]{0,252})$/, { error: 'expected a host name or address, without scheme or port' });
-const claims = z.record(
-  text,
-  z.union([text, z.number(), z.boolean()], { error: 'expected one exact value: text, a number, true or false' }),
-  {
-    error: 'expected claims and their exact values, such as { ref: refs/heads/main }',
-  },
-);
-const list = <T extends z.ZodType>(element: T, what: string) => z.array(element, { error: `expected a list of ${what}` });
 
 const gateway = strict({
   name: name.describe('Names this gateway in records and in the audit log.'),
@@ -116,122 +84,6 @@ const issuer = strict({
     .describe('People sign in here with sallyport login.'),
 });
 
-const limitOf = {
-  bytes: limit('bytes').describe('Bytes of one operation’s answer, as they go to the client.'),
-  statement_timeout: duration
-    .optional()
-    .describe('How long the target may work on one statement or request. Waiting for an approval does not count.'),
-  operations_per_minute: limit('operations').describe('Operations of one principal, over all its sessions, in any minute.'),
-  concurrent_sessions: limit('sessions').describe('Sessions that one principal may have open at a time.'),
-};
-const limits = strict({
-  rows: limit('rows').describe('Rows of one operation’s answer.'),
-  ...limitOf,
-  rows_per_minute: limit('rows').describe('Rows shown to one principal, over all its sessions, in any minute.'),
-});
-
-const upstreamTls = choice(['verify-full', 'verify-ca', 'unsafe_require', 'unsafe_disable'])
-  .default('verify-full')
-  .describe(
-    'verify-full: encrypt, verify certificate and host name. verify-ca: not the host name. unsafe_require: encrypt, verify nothing. unsafe_disable: do not encrypt.',
-  );
-const authorities = secret.optional().describe('PEM of the authorities that may sign the server certificate. Absent: the public ones.');
-
-/** What every protocol's targets have. */
-const anyTarget = {
-  labels: z
-    .record(z.string().regex(/^[A-Za-z0-9_.-]{1,63}$/, { error: 'expected a label of letters, digits, "_", "." and "-"' }), text, {
-      error: 'expected labels, such as { env: production }',
-    })
-    .default({})
-    .describe('For policy: resource in Label::"env=production".'),
-  masking: choice(['taint', 'strict', 'unsafe_origin'])
-    .default('taint')
-    .describe(
-      'taint: mask whatever a sensitive column can reach; of an HTTP answer, what the paths name and the detectors find. strict: refuse such statements; of HTTP answers, all that are not JSON. unsafe_origin: only columns that the server names; of an HTTP answer, only what the paths name.',
-    ),
-  hold: choice(['wait', 'refuse-and-retry'])
-    .default('wait')
-    .describe('What an operation that needs approval does: wait in the session, or be refused and retried once approved.'),
-  require_reason: flag
-    .default(false)
-    .describe(
-      'Operations must state why: a leading comment /* reason: … */, SET sallyport.reason, or application_name=reason: …; over HTTP, the header Sallyport-Reason.',
-    ),
-  read_only: flag
-    .default(false)
-    .describe('Nothing that writes is let through, whatever policy says, and sessions at the target are read-only.'),
-};
-
-const postgresTarget = strict({
-  protocol: z.literal('postgres'),
-  upstream: strict({
-    host,
-    port: port.default(5432),
-    database: text,
-    user: text,
-    password: secret.optional(),
-    unsafe_password: text.optional().describe('The password itself, in this file. Not for production.'),
-    tls: upstreamTls,
-    ca: authorities,
-    certificate: secret.optional().describe('PEM client certificate.'),
-    key: secret.optional().describe('PEM private key of the client certificate.'),
-  }),
-  listen: address.optional().describe('A port of its own, so that a job changes nothing but host and port.'),
-  ...anyTarget,
-  limits: limits.optional().describe('What a principal may take from this target, besides what policy permits. Absent: no limits.'),
-  client_auth: choice(['password', 'oauthbearer'])
-    .default('password')
-    .describe('How clients present their token: as the password, or by OAUTHBEARER of PostgreSQL 18.'),
-});
-
-const httpTarget = strict({
-  protocol: z.literal('http'),
-  upstream: strict({
-    url: text.describe('Where the API is: https://crm.internal or https://crm.internal/v2, in front of every path.'),
-    tls: upstreamTls,
-    ca: authorities,
-    credential: z
-      .union(
-        [
-          strict({ bearer: secret.describe('Sent as Authorization: Bearer.') }),
-          strict({
-            basic: strict({ user: text, password: secret }).describe('Sent as Authorization: Basic.'),
-          }),
-          strict({
-            header: strict({
-              name: z.string({ error: headerExpected() }).regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, { error: headerExpected() }),
-              value: secret,
-            }).describe('Sent as a header of this name, such as X-API-Key.'),
-          }),
-        ],
-        { error: 'expected { bearer: … }, { basic: { user: …, password: … } } or { header: { name: …, value: … } }' },
-      )
-      .optional()
-      .describe('The gateway’s own credential at the target. Absent: none is sent.'),
-  }),
-  ...anyTarget,
-  limits: strict(limitOf)
-    .optional()
-    .describe('What a principal may take from this target, besides what policy permits. Absent: no limits.'),
-  cookies: flag.default(false).describe('Cookies pass both ways. Otherwise clients and target never see each other’s.'),
-  unsafe_unmasked_media_types: list(
-    z
-      .string({ error: mediaTypeExpected() })
-      .regex(/^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/, { error: mediaTypeExpected() }),
-    'media types',
-  )
-    .default([])
-    .describe('Media types that pass as they are although nobody can look for sensitive values in them, such as application/zip.'),
-});
-
-const target = z.discriminatedUnion('protocol', [postgresTarget, httpTarget], {
-  error: (issue) =>
-    issue.code === 'invalid_union'
-      ? 'expected postgres or http (other protocols are not in this release)'
-      : 'expected protocol, upstream, …',
-});
-
 const recogniser = choice(['card-number', 'us-ssn', 'aba-routing', 'iban', 'email', 'phone']);
 const detector = z.union(
   [recogniser, strict({ pattern: text.describe('A pattern in RE2 syntax: linear time, no look-around, no back-references.') })],
@@ -295,8 +147,6 @@ export const configSchema = strict({
 });
 
 export type RawConfig = z.output<typeof configSchema>;
-export type RawTarget = z.output<typeof target>;
-export type RawHttpTarget = z.output<typeof httpTarget>;
 export type RawDataClass = z.output<typeof dataClass>;
 export type RawIssuer = z.output<typeof issuer>;
 
@@ -318,51 +168,12 @@ export function publishedSchema(): Readonly<Record<string, unknown>> {
   return { ...schema, title: 'sallyport.yaml', description: 'Configuration of the Sallyport gateway.' };
 }
 
-function limit(what: string) {
-  const error = `expected a whole number of ${what}, at least 1`;
-  return z.int({ error }).min(1, { error }).optional();
-}
-
-function strict<T extends z.ZodRawShape>(shape: T) {
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'invalid_type' ? `expected ${Object.keys(shape).join(', ')}` : undefined),
-  });
-}
-
-function choice<const T extends readonly [string, ...string[]]>(values: T) {
-  return z.enum(values, { error: `expected ${values.slice(0, -1).join(', ')} or ${values.at(-1)}` });
-}
-
-function addressExpected(): string {
-  return 'expected a port from 1 to 65535, or "host:port" (an IPv6 address in brackets)';
-}
-
-function durationExpected(): string {
-  return 'expected a duration such as 30s, 15m, 8h or 7y';
-}
-
-function secretExpected(): string {
-  return 'expected where the secret is (env:NAME, file:path, azure-keyvault:…, vault:…, aws-secretsmanager:…), never the secret itself';
-}
-
-function nameExpected(): string {
-  return 'expected a name of lower-case letters, digits, "-" and "_", at most 63';
-}
-
 function workersExpected(): string {
   return 'expected a whole number from 1 to 64';
 }
 
 function issuerNameExpected(): string {
   return 'expected a name of letters, digits, ".", "_" and "-", at most 63';
-}
-
-function headerExpected(): string {
-  return 'expected a header name of letters, digits and "-"';
-}
-
-function mediaTypeExpected(): string {
-  return 'expected a media type in lower case without parameters, such as application/zip';
 }
 
 function onlyForSql(): string {

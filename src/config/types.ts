@@ -1,7 +1,6 @@
-import type { Limits } from '../core/limits.ts';
-import type { HoldMode, MaskingMode } from '../core/target.ts';
 import type { IssuerConfig } from './issuer.ts';
 import type { Secret } from './secret.ts';
+import type { TargetConfig } from './targets.ts';
 
 /**
  * The whole configuration, read and checked: `sallyport.yaml`, what it refers to, and the policy files. Immutable. Durations are in
@@ -60,69 +59,6 @@ export interface ListenersConfig {
   readonly api: ListenAddress | undefined;
 }
 
-/** A target is also what policy and pipeline call `Target` (`core/target.ts`). */
-export type TargetConfig = PostgresTargetConfig | HttpTargetConfig;
-
-interface AnyTargetConfig {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly masking: MaskingMode;
-  readonly hold: HoldMode;
-  readonly limits: Limits | undefined;
-  readonly requireReason: boolean;
-  readonly readOnly: boolean;
-}
-
-export interface PostgresTargetConfig extends AnyTargetConfig {
-  readonly protocol: 'postgres';
-  readonly upstream: PostgresUpstream;
-  readonly listen: ListenAddress | undefined;
-  readonly clientAuth: 'password' | 'oauthbearer';
-}
-
-export interface HttpTargetConfig extends AnyTargetConfig {
-  readonly protocol: 'http';
-  readonly upstream: HttpUpstream;
-  /** Cookies pass both ways. */
-  readonly cookies: boolean;
-  /** Lower case, without parameters: they pass although nobody can look into them. */
-  readonly unmaskedMediaTypes: readonly string[];
-}
-
-/** `verify-ca` does not compare the host name; `unsafe_require` encrypts without verifying; `unsafe_disable` does not encrypt. */
-export type UpstreamTlsMode = 'verify-full' | 'verify-ca' | 'unsafe_require' | 'unsafe_disable';
-
-export interface HttpUpstream {
-  readonly host: string;
-  readonly port: number;
-  /** In front of every path: empty, or begins with a slash and ends with none. */
-  readonly basePath: string;
-  readonly tls: UpstreamTlsMode;
-  /** PEM. Undefined: the authorities that Node brings. */
-  readonly ca: Secret | undefined;
-  readonly credential: HttpCredential | undefined;
-}
-
-/** The gateway's own credential at an HTTP target. */
-export type HttpCredential =
-  | { readonly kind: 'bearer'; readonly token: Secret }
-  | { readonly kind: 'basic'; readonly user: string; readonly password: Secret }
-  | { readonly kind: 'header'; readonly name: string; readonly value: Secret };
-
-export interface PostgresUpstream {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  readonly password: Secret | undefined;
-  readonly tls: UpstreamTlsMode;
-  /** PEM. Undefined: the authorities that Node brings. */
-  readonly ca: Secret | undefined;
-  /** PEM, for targets that ask for a client certificate. Both or neither. */
-  readonly certificate: Secret | undefined;
-  readonly key: Secret | undefined;
-}
-
 export interface ColumnPathConfig {
   readonly target: string;
   readonly database: string | undefined;
@@ -147,7 +83,7 @@ export interface DataClassConfig {
   readonly name: string;
   readonly columns: readonly ColumnPathConfig[];
   readonly paths: readonly { readonly column: ColumnPathConfig; readonly path: string }[];
-  /** Places in JSON that HTTP targets answer with. */
+  /** Places in JSON that targets of request protocols answer with. */
   readonly documents: readonly DocumentPlaceConfig[];
   readonly detect: readonly (
     | { readonly kind: 'recogniser'; readonly name: RecogniserName }

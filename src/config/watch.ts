@@ -140,8 +140,7 @@ function show(address: ListenAddress | undefined): string {
 function listening(config: Config): string {
   const { postgres, https, api } = config.listeners;
   const targets = config.targets.flatMap((target) => {
-    const listen = target.protocol === 'postgres' ? target.listen : undefined;
-    return listen === undefined ? [] : [`${target.name}=${show(listen)}`];
+    return target.listen === undefined ? [] : [`${target.name}=${show(target.listen)}`];
   });
   return [show(postgres), show(https), show(api), ...targets.sort()].join(' ');
 }

@@ -7,6 +7,7 @@ import type { Grant } from '../core/grant.ts';
 import { Pipeline } from '../core/pipeline.ts';
 import { TestPorts } from '../core/testing/ports.ts';
 import { requestProtocols } from '../protocols/registry.ts';
+import type { RequestDialect } from '../protocols/request.ts';
 import { testEnvironment } from '../protocols/http/testing/masks.ts';
 import { nodeCrypto } from './crypto.ts';
 import { NotedApprovals } from './http-approvals.ts';
@@ -101,6 +102,23 @@ describe('a request', () => {
   });
 });
 
+describe('a request by the place of another protocol', () => {
+  it('does not reach the target, also where its credential has a session there', async () => {
+    const world = await World.open();
+    assert.equal((await world.ask('GET', '/a')).status, 200);
+    const { status, text } = await world.askAt('/k8s/crm/b');
+    assert.deepEqual([status, text], [403, 'Status target-unknown']);
+    assert.deepEqual(world.seen, ['GET /a']);
+    assert.equal(world.sessions.list().length, 1);
+  });
+
+  it('is answered in its words also before anyone is signed in', async () => {
+    const world = await World.open();
+    assert.equal((await world.askAt('/k8s/crm/b', 'bad')).text, 'Status authentication-failed');
+    assert.match((await world.askAt('/http/crm/b', 'bad')).text, /urn:sallyport:problem/);
+  });
+});
+
 describe('a held request', () => {
   it('whose client goes away is cancelled', async () => {
     const world = await World.open();
@@ -159,6 +177,14 @@ describe('a session', () => {
   });
 });
 
+/** Another protocol with a place of its own and words of its own. */
+const kubernetes: RequestDialect = {
+  ...requestProtocols.http,
+  name: 'kubernetes',
+  place: 'k8s',
+  fault: (fault) => ({ status: 403, fields: [], body: new TextEncoder().encode(`Status ${fault.code}`) }),
+};
+
 interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
@@ -210,15 +236,18 @@ class World {
       maxConnections: 100,
       handle: (client) =>
         exchange(client, {
-          protocol: requestProtocols.http,
+          dialects: [requestProtocols.http, kubernetes],
+          target: () => ({
+            dialect: requestProtocols.http,
+            ask: (request) => requestProtocols.http.ask(request, testEnvironment(nodeCrypto, [])),
+            upstream: this.upstream,
+          }),
           sessions: http,
           policy,
           audit,
           approvals,
           gatewayHost: () => 'localhost',
           apiUrl: () => 'https://localhost:8080',
-          environment: () => testEnvironment(nodeCrypto, []),
-          upstream: () => this.upstream,
           report: () => {},
         }),
       end: (reason) => http.close(reason),
@@ -246,12 +275,16 @@ class World {
   }
 
   begin(method: string, path: string, token = 'good') {
+    return this.#begin(method, `/http/crm${path}`, token);
+  }
+
+  #begin(method: string, path: string, token: string) {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const call = request({
       host: '127.0.0.1',
       port: this.listener.port,
       method,
-      path: `/http/crm${path}`,
+      path,
       headers: { authorization: `Bearer ${token}`, host: 'localhost' },
     });
     call.on('response', resolve).on('error', reject).end();
@@ -262,8 +295,16 @@ class World {
     return { call, response: promise, gone };
   }
 
-  async ask(method: string, path: string, token?: string): Promise<Answer> {
-    const response = await this.begin(method, path, token).response;
+  ask(method: string, path: string, token?: string): Promise<Answer> {
+    return this.#read(this.begin(method, path, token).response);
+  }
+
+  askAt(path: string, token = 'good'): Promise<Answer> {
+    return this.#read(this.#begin('GET', path, token).response);
+  }
+
+  async #read(coming: Promise<IncomingMessage>): Promise<Answer> {
+    const response = await coming;
     let text = '';
     for await (const part of response) text += String(part);
     return { status: response.statusCode ?? 0, headers: response.headers, text };

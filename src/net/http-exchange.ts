@@ -5,19 +5,24 @@ import type { Grant } from '../core/grant.ts';
 import type { Completion, Operation } from '../core/operation.ts';
 import type { AuditPort, PolicyPort } from '../core/ports.ts';
 import type { PipelineSession } from '../core/pipeline-session.ts';
-import { canonicalTarget, checkedHead, type CheckedHead, type HttpEnvironment } from '../protocols/http/index.ts';
-import type { AskedRequest, ReceivedRequest, RequestBody, RequestProtocol } from '../protocols/request.ts';
+import { unknownTarget } from '../core/pipeline-faults.ts';
+import { checkedHead, type CheckedHead } from '../protocols/http/index.ts';
+import type { AskedRequest, ReceivedRequest, RequestBody, RequestDialect } from '../protocols/request.ts';
 import { AnswerRelay } from './http-answer.ts';
 import type { NotedApprovals } from './http-approvals.ts';
 import { gather, rest, type Gathered } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
-import { placeOf, type Place } from './http-place.ts';
+import { dialectOfPath, placeOf, type Place } from './http-place.ts';
 import { refuse } from './http-refusal.ts';
 import type { HttpSession, HttpSessions } from './http-sessions.ts';
+import type { RequestTarget } from './http-target.ts';
 import type { ForwardedBody, HttpUpstream } from './http-upstream.ts';
 
 export interface ExchangeOptions {
-  readonly protocol: RequestProtocol<HttpEnvironment>;
+  /** The first one words what no other recognises. */
+  readonly dialects: readonly [RequestDialect, ...RequestDialect[]];
+  /** As it is configured now. */
+  readonly target: (name: string) => RequestTarget | undefined;
   readonly sessions: HttpSessions;
   readonly policy: PolicyPort;
   readonly audit: Pick<AuditPort, 'durableCount' | 'durable'>;
@@ -25,49 +30,61 @@ export interface ExchangeOptions {
   readonly gatewayHost: () => string;
   /** Base of links for people, without a trailing slash. */
   readonly apiUrl: () => string;
-  readonly environment: (session: PipelineSession) => HttpEnvironment;
-  readonly upstream: (targetName: string) => HttpUpstream;
   readonly report: (what: string, fault: GatewayFault, session: string | undefined) => void;
 }
 
 /**
  * One request and its answer: head checked → target found → first door → body gathered, as far as it goes → second door, which may take as long as people
- * take → forwarded under its grant → answered once the grant's record is durable. Never rejects.
+ * take → forwarded under its grant → answered once the grant's record is durable. Never rejects. `fixedTarget`: the only one that is served at this port.
  *
  * Traps: a refusal never overtakes earlier answers, because HTTP/1.1 requests of one connection are served one by one (`http-server.ts`) and those of
  * HTTP/2 are independent; whoever waits for approval is told so every ten seconds, and whoever goes away ends what was asked.
  */
-export async function exchange(client: ClientExchange, options: ExchangeOptions): Promise<void> {
+export async function exchange(client: ClientExchange, options: ExchangeOptions, fixedTarget?: string): Promise<void> {
   const abort = new AbortController();
   client.onGone(() => abort.abort(new GatewayFault('approval-cancelled', { publicMessage: clientGone })));
+  const { dialects, sessions } = options;
+  let words = dialectOfPath(client.head.target, fixedTarget === undefined ? dialects : []) ?? dialects[0];
   try {
-    const head = checkedHead(client.head);
-    if (head instanceof GatewayFault) throw head;
+    const checked = checkedHead(client.head);
+    if (checked instanceof GatewayFault) throw checked;
+    const recognised = dialects.find((dialect) => dialect.recognises(checked)) ?? dialects[0];
+    const place = arrival(checked, client.head.target, options, fixedTarget);
+    words = place.dialect ?? recognised;
+    const dialect = place.dialect ?? options.target(place.target)?.dialect ?? recognised;
+    const { credential, head } = dialect.identify(checked);
     if (head.upgrade !== undefined) {
       throw new GatewayFault('unsupported', { publicMessage: `an upgrade to ${head.upgrade} is not spoken in this release` });
     }
-    const place = placeOf(head.host, client.head.target, options.gatewayHost());
-    if (head.credential === undefined) throw new GatewayFault('authentication-failed', { publicMessage: 'a token is needed' });
-    const opened = await options.sessions.of(head.credential, place.target, client.peer);
-    await opened.run(abort, () => new Exchange(client, options, opened, abort).run(head, place));
+    if (credential === undefined) throw new GatewayFault('authentication-failed', { publicMessage: 'a token is needed' });
+    const opened = await sessions.of(credential, dialect.name, place.target, client.peer);
+    words = dialect;
+    await opened.run(abort, () => new Exchange(client, options, dialect, opened, abort).run(head, place));
   } catch (error) {
     const fault = toFault(error);
     if (fault.code === 'internal') options.report('request failed', fault, undefined);
-    await refuse(client, fault);
+    await refuse(client, words, fault);
   }
+}
+
+function arrival(head: CheckedHead, requestTarget: string, options: ExchangeOptions, fixedTarget: string | undefined): Place {
+  if (fixedTarget !== undefined) return { target: fixedTarget, rest: requestTarget, dialect: undefined };
+  return placeOf(head.host, requestTarget, options.gatewayHost(), options.dialects);
 }
 
 /** A request inside a session. */
 class Exchange {
   readonly #client: ClientExchange;
   readonly #options: ExchangeOptions;
+  readonly #dialect: RequestDialect;
   readonly #opened: HttpSession;
   readonly #session: PipelineSession;
   readonly #abort: AbortController;
 
-  constructor(client: ClientExchange, options: ExchangeOptions, opened: HttpSession, abort: AbortController) {
+  constructor(client: ClientExchange, options: ExchangeOptions, dialect: RequestDialect, opened: HttpSession, abort: AbortController) {
     this.#client = client;
     this.#options = options;
+    this.#dialect = dialect;
     this.#opened = opened;
     this.#session = opened.session;
     this.#abort = abort;
@@ -76,7 +93,9 @@ class Exchange {
   async run(head: CheckedHead, place: Place): Promise<void> {
     const request = await this.#received(head, place);
     this.#abort.signal.throwIfAborted();
-    const asked = this.#options.protocol.ask(request, this.#options.environment(this.#session));
+    const target = this.#options.target(this.#session.target.name);
+    if (target?.dialect !== this.#dialect) throw unknownTarget(this.#session.target.name);
+    const asked = target.ask(request, this.#session);
     const operation = asked.operation(this.#session);
     const outcome = await this.#decide(asked, operation, request.body);
     if (outcome.kind === 'refused') {
@@ -84,11 +103,11 @@ class Exchange {
       if (outcome.fault.code === 'recording-unavailable') this.#endUnrecorded(outcome.fault);
       return;
     }
-    await this.#forward(asked, operation, outcome.grant, request.body);
+    await this.#forward(target.upstream, asked, operation, outcome.grant, request.body);
   }
 
   async #received(head: CheckedHead, { rest }: Place): Promise<ReceivedRequest & { readonly body: RequestBody }> {
-    const target = canonicalTarget(rest);
+    const target = this.#dialect.readTarget(rest);
     if (target instanceof GatewayFault) {
       this.#session.note('request-refused', { code: target.code, detail: target.detail.slice(0, 256) });
       throw target;
@@ -167,8 +186,8 @@ class Exchange {
 
   // ---- the target
 
-  async #forward(asked: AskedRequest, operation: Operation, grant: Grant, body: RequestBody): Promise<void> {
-    const { audit, upstream } = this.#options;
+  async #forward(upstream: HttpUpstream, asked: AskedRequest, operation: Operation, grant: Grant, body: RequestBody): Promise<void> {
+    const { audit } = this.#options;
     const { target } = this.#session;
     const { signal } = this.#abort;
     const { statementTimeoutMs } = this.#session.limits.inForce;
@@ -182,7 +201,7 @@ class Exchange {
     let relay: AnswerRelay | undefined;
     try {
       const forwarded = { ...asked.upstream, body: this.#forwardedBody(body, startTimer) };
-      answer = await upstream(target.name).send(forwarded, grant, this.#session.id, signal);
+      answer = await upstream.send(forwarded, grant, this.#session.id, signal);
       if (statementTimeoutMs === undefined) clearTimeout(timer);
       relay = new AnswerRelay(answer, asked, this.#session.limits.inForce.bytes);
       // Nothing of the answer before the record of what was asked: if it cannot be made durable, nobody sees it.
@@ -250,7 +269,7 @@ class Exchange {
   async #refuse(fault: GatewayFault, operation: Operation, ofTheAnswer = false): Promise<void> {
     const id = this.#options.approvals.of(operation);
     const approval = id === undefined ? undefined : { id, link: `${this.#options.apiUrl()}/approvals/${id}` };
-    await refuse(this.#client, fault, { operationId: operation.id, approval, ofTheAnswer });
+    await refuse(this.#client, this.#dialect, fault, { operationId: operation.id, approval, ofTheAnswer });
   }
 }
 

@@ -1,18 +1,23 @@
 import type { GatewayFault } from '../core/fault.ts';
-import { problemOf, type FaultContext } from '../protocols/http/index.ts';
+import type { FaultContext, RequestDialect } from '../protocols/request.ts';
 import type { ClientExchange } from './http-client.ts';
 
 /**
- * Answers with the fault's problem document. Where the client is still sending, it is heard out for a moment: a connection that is closed on it would
+ * Answers with the fault, as the protocol words it. Where the client is still sending, it is heard out for a moment: a connection that is closed on it would
  * take the answer with it. After a malformed request, or one that was too much to be looked at, nothing on the connection can be trusted, and it closes.
  */
-export async function refuse(client: ClientExchange, fault: GatewayFault, context?: FaultContext): Promise<void> {
+export async function refuse(
+  client: ClientExchange,
+  dialect: RequestDialect,
+  fault: GatewayFault,
+  context: FaultContext = {},
+): Promise<void> {
   if (client.headSent) {
     client.destroy();
     return;
   }
   if (client.isGone) return;
-  const { status, fields, body } = problemOf(fault, context);
+  const { status, fields, body } = dialect.fault(fault, context);
   const isWhole = client.request.readableEnded || client.request.complete;
   const closes = fault.code === 'protocol-violation' || fault.code === 'limit-exceeded' || !isWhole;
   // Guessing tokens costs a handshake each, as at every other listener.

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { PipelineSession } from '../core/pipeline-session.ts';
+import type { Protocol } from '../core/target.ts';
 import type { SessionRegistry } from './sessions.ts';
 
 export interface HttpSessionsOptions {
@@ -13,7 +14,7 @@ export interface HttpSessionsOptions {
 }
 
 /**
- * The sessions of HTTP clients, which have connections but no sessions of their own: a session is the use of one target by one credential, over
+ * The sessions of clients of request protocols, which have connections but no sessions of their own: a session is the use of one target by one credential, over
  * whatever connections. Its first request opens it; it ends when nothing was asked for a while, with its identity, or when an operator
  * ends it. Only a hash of the credential is kept.
  */
@@ -26,16 +27,16 @@ export class HttpSessions {
     this.#options = options;
   }
 
-  /** The session of this credential at this target. Throws what signing in throws. */
-  async of(credential: string, target: string, peer: string): Promise<HttpSession> {
+  /** The session of this credential at this target, reached by this protocol. Throws what signing in throws. */
+  async of(credential: string, protocol: Protocol, target: string, peer: string): Promise<HttpSession> {
     if (this.#closing !== undefined) throw new GatewayFault('shutting-down', { publicMessage: this.#closing });
-    const key = createHash('sha256').update(`${target}\0${credential}`).digest('base64');
+    const key = createHash('sha256').update(`${protocol}\0${target}\0${credential}`).digest('base64');
     for (let opening = this.#open.get(key); opening !== undefined; opening = this.#open.get(key)) {
       const session = await opening;
       if (!session.hasEnded) return session;
       this.#forget(key, opening);
     }
-    const opening = this.#begin(credential, target, peer, () => this.#forget(key, opening));
+    const opening = this.#begin(credential, protocol, target, peer, () => this.#forget(key, opening));
     this.#open.set(key, opening);
     opening.catch(() => this.#forget(key, opening));
     return await opening;
@@ -48,7 +49,7 @@ export class HttpSessions {
     await Promise.all(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value.end(reason, 'shutting-down')] : [])));
   }
 
-  async #begin(credential: string, target: string, peer: string, ended: () => void): Promise<HttpSession> {
+  async #begin(credential: string, protocol: Protocol, target: string, peer: string, ended: () => void): Promise<HttpSession> {
     const { pipeline, sessions, report } = this.#options;
     const session = await pipeline.open({
       signIn: {
@@ -60,7 +61,7 @@ export class HttpSessions {
         claimedUser: '',
       },
       listenerTarget: undefined,
-      protocol: 'http',
+      protocol,
       peer,
     });
     const opened = new HttpSession(session, {

@@ -1,7 +1,7 @@
 import type { WireSession } from '../core/effect.ts';
-import { askHttp, type HttpEnvironment } from './http/index.ts';
+import { httpProtocol } from './http/index.ts';
+import type { RequestDialect } from './request.ts';
 import { createPostgresSession, type PostgresEnvironment } from './postgres/index.ts';
-import type { RequestProtocol } from './request.ts';
 
 /** A protocol whose sessions `net/drive.ts` runs. */
 export interface WireProtocol<Environment> {
@@ -15,7 +15,7 @@ export const wireProtocols = {
   postgres: { alpn: ['postgresql'], createSession: createPostgresSession } satisfies WireProtocol<PostgresEnvironment>,
 };
 
-/** Every request protocol, served by `net/http-server.ts`: one line each. */
-export const requestProtocols = {
-  http: { ask: askHttp } satisfies RequestProtocol<HttpEnvironment>,
-};
+/** Every request protocol, served by `net/http-server.ts`: one line each. The first one words what no other recognises. */
+export const requestProtocols = { http: httpProtocol };
+
+export const requestDialects: readonly [RequestDialect, ...RequestDialect[]] = [requestProtocols.http];

@@ -1,16 +1,59 @@
 import type { OpenSession } from '../core/effect.ts';
 import type { GatewayFault } from '../core/fault.ts';
 import type { Act, Facts, Operation } from '../core/operation.ts';
+import type { Protocol } from '../core/target.ts';
 import type { HeaderField } from './http/head-fields.ts';
+import type { CheckedHead } from './http/head.ts';
 import type { CanonicalTarget } from './http/path.ts';
 
 /**
- * The contract of a request protocol (HTTP; gRPC, Kubernetes and Cosmos stand on it). All share one transport, `net/http-*.ts`, which owns
- * sockets, timers and back-pressure and knows no protocol beyond HTTP itself. An adapter is pure and has two functions: what a request asks
+ * The contract of a request protocol: HTTP, and gRPC, Kubernetes and Cosmos DB, which stand on it. All share one transport, `net/http-*.ts`, which owns
+ * sockets, timers and back-pressure and knows no protocol beyond HTTP itself. An adapter is pure. Its two main functions are what a request asks
  * for (`ask`), and what becomes of its answer (`AskedRequest.answer`).
  */
-export interface RequestProtocol<Environment> {
+export interface RequestProtocol<Environment> extends RequestDialect {
   ask(request: ReceivedRequest, environment: Environment): AskedRequest;
+}
+
+/** What the transport needs to know of a protocol before it knows what is asked. */
+export interface RequestDialect {
+  readonly name: Protocol;
+  /** Its targets are reached below `/<place>/<target>/`; undefined: by host name only. */
+  readonly place: string | undefined;
+  /**
+   * Whether its clients send such a head. Goes by nothing that the gateway knows of its targets: it decides how those are answered who are not signed in, and who shall
+   * not learn which names exist.
+   */
+  recognises(head: CheckedHead): boolean;
+  /** Finds the client's credential. Throws `authentication-failed` for one of a kind that is not taken here. */
+  identify(head: CheckedHead): IdentifiedHead;
+  /** Reads the request target below the target's own place, so that it has one meaning, or is refused. Never throws. */
+  readTarget(text: string): CanonicalTarget | GatewayFault;
+  /** A fault as an answer. Nothing of its `detail` or `cause` is in it. */
+  fault(fault: GatewayFault, context: FaultContext): FaultAnswer;
+}
+
+export interface IdentifiedHead {
+  /** Never logged. Undefined where there is none. */
+  readonly credential: string | undefined;
+  /** Without the credential, wherever it was, so that it gets into no record and not upstream. */
+  readonly head: CheckedHead;
+}
+
+export interface FaultContext {
+  /** Named in the answer, so that the client's log and the audit log can be brought together. */
+  readonly operationId?: string | undefined;
+  /** The request for approval that it speaks of. */
+  readonly approval?: { readonly id: string; readonly link: string } | undefined;
+  /** It is about the target's answer, not about the request. */
+  readonly ofTheAnswer?: boolean | undefined;
+}
+
+export interface FaultAnswer {
+  readonly status: number;
+  /** Without framing, which is the transport's. */
+  readonly fields: readonly HeaderField[];
+  readonly body: Uint8Array;
 }
 
 export type { HeaderField };

@@ -48,12 +48,12 @@ function clientOf(issued: IssuedToken, target: string, options: ConnectOptions):
 }
 
 /** HTTP clients have no variables in common, and no client is the target's own. */
-function http({ host, port, name }: NonNullable<IssuedToken['connection']>, token: string, options: ConnectOptions): Client {
+function http({ host, port, path = '' }: NonNullable<IssuedToken['connection']>, token: string, options: ConnectOptions): Client {
   const ca = options.ca ?? process.env['SALLYPORT_CA'];
   return {
     client: ['sh', '-c', 'echo "$SALLYPORT_TARGET_URL"'],
     variables: {
-      SALLYPORT_TARGET_URL: `https://${host.includes(':') ? `[${host}]` : host}:${port}/http/${name}`,
+      SALLYPORT_TARGET_URL: `https://${host.includes(':') ? `[${host}]` : host}:${port}${path}`,
       SALLYPORT_TARGET_TOKEN: token,
       ...(ca === undefined || ca === '' ? {} : { CURL_CA_BUNDLE: resolve(ca), NODE_EXTRA_CA_CERTS: resolve(ca) }),
     },

@@ -9,6 +9,7 @@ import type { Identity } from '../../identity/index.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { explain, type PolicyEngine } from '../../policy/index.ts';
 import { explainHttp, type HttpMeaning } from '../../protocols/http/index.ts';
+import { requestDialects } from '../../protocols/registry.ts';
 import { explainPostgres, type Meaning } from '../../protocols/postgres/explain.ts';
 import type { Analysis } from '../../sql/statement.ts';
 import { metricsText } from './metrics.ts';
@@ -104,14 +105,20 @@ function rolesOf(config: Config, principal: Principal): ReadonlySet<Role> {
 function connection(sources: ApiSources, name: string) {
   const config = sources.config();
   const target = config.targets.find((one) => one.name === name);
-  if (target?.protocol === 'http') {
-    const { https } = sources.ports;
-    return https === undefined ? undefined : { protocol: target.protocol, host: config.gateway.host, port: https, name };
-  }
+  if (target === undefined) return undefined;
+  const { protocol } = target;
+  const { host } = config.gateway;
   const own = sources.ports.targets.get(name);
-  const port = own ?? sources.ports.postgres;
-  if (target === undefined || port === undefined) return undefined;
-  return { protocol: target.protocol, host: config.gateway.host, port, name: own === undefined ? name : target.upstream.database };
+  if (protocol === 'postgres') {
+    const port = own ?? sources.ports.postgres;
+    return port === undefined ? undefined : { protocol, host, port, name: own === undefined ? name : target.upstream.database };
+  }
+  // Where the path chooses the target, every client can use the shared port; else its own is what needs no name of its own.
+  const place = requestDialects.find((dialect) => dialect.name === protocol)?.place;
+  const { https } = sources.ports;
+  if (place !== undefined && https !== undefined) return { protocol, host, port: https, name, path: `/${place}/${name}` };
+  if (own !== undefined) return { protocol, host, port: own, name, path: '' };
+  return https === undefined ? undefined : { protocol, host: `${name}.${host}`, port: https, name, path: '' };
 }
 
 async function explained(sources: ApiSources, question: ExplainQuestion): Promise<Explanation> {
@@ -151,9 +158,14 @@ async function meaningOf(
   const { classes } = targets;
   const revealed = sources.policy.reveals(principal, target, classes.names);
   if (target.protocol === 'http') return explainHttp({ line: statement, target: name, readOnly, classes, revealed });
+  if (target.protocol !== 'postgres') throw notExplained(target);
   const postgres = targets.postgres(name);
   await targets.prepare(name, undefined);
   return explainPostgres({ statement, target: postgres, masking, readOnly, revealed, analyse: sources.analyse });
+}
+
+function notExplained({ protocol }: Target): GatewayFault {
+  return new GatewayFault('unsupported', { publicMessage: `what a request of ${protocol} means cannot be told without sending it` });
 }
 
 function signInIssuers(config: Config) {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { AuditLog } from '../../audit/index.ts';
-import type { Config, PostgresTargetConfig } from '../../config/index.ts';
+import type { Config, TargetConfig } from '../../config/index.ts';
 import type { UsageBook } from '../../core/limits.ts';
 import { Pipeline } from '../../core/pipeline.ts';
 import type { ApprovalPort, ClockPort } from '../../core/ports.ts';
@@ -58,7 +58,7 @@ export class DataPath implements Plane {
       maxSessionMs: () => inForce.config.session.maxLifetimeMs,
     });
     this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline });
-    for (const door of doorsOf(inForce.config)) this.#connections.set(door.name, this.#newConnections(door));
+    for (const door of doorsOf(inForce.config)) if (door.kind === 'postgres') this.#connections.set(door.name, this.#newConnections(door));
     this.#validity = setInterval(() => void this.#endInvalidSessions(), validityIntervalMs);
   }
 
@@ -77,15 +77,9 @@ export class DataPath implements Plane {
   async start(): Promise<Ports> {
     const ports = new Ports();
     for (const door of doorsOf(this.#parts.inForce.config)) {
-      const connections = this.#connections.get(door.name) as Connections;
-      const listener = await listen({ ...door.address, maxConnections, connections });
+      const listener = door.kind === 'https' ? await this.#http.listen(door) : await this.#listen(door);
       this.#listeners.push(listener);
       ports.set(door, listener.port);
-    }
-    const http = await this.#http.listen();
-    if (http !== undefined) {
-      this.#listeners.push(http);
-      ports.https = http.port;
     }
     return ports;
   }
@@ -135,6 +129,11 @@ export class DataPath implements Plane {
     return [];
   }
 
+  #listen(door: Door): Promise<Listener> {
+    const connections = this.#connections.get(door.name) as Connections;
+    return listen({ ...door.address, maxConnections, connections });
+  }
+
   #newConnections({ target }: Door): Connections {
     const { inForce, audit, cancels, sessions, log } = this.#parts;
     const environment = this.#environment(target);
@@ -154,7 +153,7 @@ export class DataPath implements Plane {
     });
   }
 
-  #environment(target: PostgresTargetConfig | undefined): () => PostgresEnvironment {
+  #environment(target: TargetConfig | undefined): () => PostgresEnvironment {
     const { inForce } = this.#parts;
     return () => {
       const { config, targets } = inForce;

@@ -1,18 +1,25 @@
-import type { Config, PostgresTargetConfig } from '../../config/index.ts';
+import type { Config, TargetConfig } from '../../config/index.ts';
+import type { ListenAddress } from '../../config/types.ts';
 
-/** A port at which clients of PostgreSQL arrive: the one at which they name their target, or a target's own. */
+/** A port at which clients arrive: one at which they name their target, or a target's own. */
 export interface Door {
   readonly name: string;
-  readonly address: { readonly host: string | undefined; readonly port: number };
-  readonly target: PostgresTargetConfig | undefined;
+  /** `https`: of all request protocols. */
+  readonly kind: 'postgres' | 'https';
+  readonly address: ListenAddress;
+  readonly target: TargetConfig | undefined;
 }
 
 /** Those of a configuration. A restart is needed to change them. */
 export function doorsOf({ listeners, targets }: Config): readonly Door[] {
-  const shared = listeners.postgres === undefined ? [] : [{ name: 'postgres', address: listeners.postgres, target: undefined }];
-  const own = targets.flatMap((target) => {
-    if (target.protocol !== 'postgres' || target.listen === undefined) return [];
-    return [{ name: `target ${target.name}`, address: target.listen, target }];
+  const shared = (['postgres', 'https'] as const).flatMap((kind) => {
+    const address = listeners[kind];
+    return address === undefined ? [] : [{ name: kind, kind, address, target: undefined }];
+  });
+  const own = targets.flatMap((target): Door[] => {
+    if (target.listen === undefined) return [];
+    const kind = target.protocol === 'postgres' ? 'postgres' : 'https';
+    return [{ name: `target ${target.name}`, kind, address: target.listen, target }];
   });
   return [...shared, ...own];
 }
@@ -20,15 +27,18 @@ export function doorsOf({ listeners, targets }: Config): readonly Door[] {
 /** Ports that were bound, where the configuration leaves the choice to the system (0). */
 export class Ports {
   readonly targets = new Map<string, number>();
-  https: number | undefined;
-  #postgres: number | undefined;
+  readonly #shared = new Map<Door['kind'], number>();
 
   get postgres(): number | undefined {
-    return this.#postgres;
+    return this.#shared.get('postgres');
+  }
+
+  get https(): number | undefined {
+    return this.#shared.get('https');
   }
 
   set(door: Door, port: number): void {
-    if (door.target === undefined) this.#postgres = port;
+    if (door.target === undefined) this.#shared.set(door.kind, port);
     else this.targets.set(door.target.name, port);
   }
 }

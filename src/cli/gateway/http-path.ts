@@ -1,18 +1,16 @@
 import type { AuditLog } from '../../audit/index.ts';
-import type { Config, HttpTargetConfig } from '../../config/index.ts';
+import type { Config } from '../../config/index.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
-import { HttpSessions } from '../../net/http-sessions.ts';
-import { exchange, type ExchangeOptions } from '../../net/http-exchange.ts';
 import type { NotedApprovals } from '../../net/http-approvals.ts';
+import { exchange, type ExchangeOptions } from '../../net/http-exchange.ts';
 import { listenHttp, type HttpCertificate, type HttpListener } from '../../net/http-server.ts';
-import { HttpUpstream } from '../../net/http-upstream.ts';
+import { HttpSessions } from '../../net/http-sessions.ts';
 import type { SessionRegistry } from '../../net/sessions.ts';
-import type { HttpTarget } from '../../protocols/http/index.ts';
-import { requestProtocols } from '../../protocols/registry.ts';
-import type { HeaderField } from '../../protocols/request.ts';
-import { maxConnections } from './doors.ts';
+import { requestDialects } from '../../protocols/registry.ts';
+import { maxConnections, type Door } from './doors.ts';
 import type { InForce } from './in-force.ts';
 import type { OperatorLog } from './log.ts';
+import { RequestTargets } from './request-targets.ts';
 
 export interface HttpPathParts {
   readonly inForce: InForce;
@@ -23,104 +21,56 @@ export interface HttpPathParts {
   readonly log: OperatorLog;
 }
 
-/** Everything between an HTTP client and its target. */
+/** Everything between a client of a request protocol and its target. */
 export class HttpPath {
   readonly #parts: HttpPathParts;
+  readonly #options: ExchangeOptions;
   readonly #sessions: HttpSessions;
-  readonly #upstreams = new Map<
-    string,
-    { readonly of: HttpTargetConfig; readonly target: HttpTarget; readonly place: string; readonly upstream: HttpUpstream }
-  >();
-  #listener: HttpListener | undefined;
+  readonly #targets: RequestTargets;
+  readonly #listeners: HttpListener[] = [];
 
   constructor(parts: HttpPathParts) {
+    const { pipeline, sessions, log, inForce, audit, approvals } = parts;
+    const report: ExchangeOptions['report'] = (what, fault, session) => log.problem(what, fault, { session });
     this.#parts = parts;
-    const { pipeline, sessions, log } = parts;
-    this.#sessions = new HttpSessions({ pipeline, sessions, report: (what, fault, session) => log.problem(what, fault, { session }) });
-  }
-
-  /** Undefined where the configuration has no such listener. Rejects where its port cannot be bound. */
-  async listen(): Promise<HttpListener | undefined> {
-    const { inForce, log } = this.#parts;
-    const address = inForce.config.listeners.https;
-    if (address === undefined) return undefined;
-    const options = this.#exchangeOptions();
-    this.#listener = await listenHttp({
-      ...address,
-      tls: certificateOf(inForce.config),
-      maxConnections,
-      handle: (client) => exchange(client, options),
-      end: (reason) => this.#end(reason),
-      failed: (error) => log.problem('connection not accepted', error),
-    });
-    return this.#listener;
-  }
-
-  replaceCertificate(config: Config): void {
-    const tls = certificateOf(config);
-    if (tls !== undefined) this.#listener?.replaceCertificate(tls);
-  }
-
-  #exchangeOptions(): ExchangeOptions {
-    const { inForce, audit, approvals, log } = this.#parts;
-    return {
-      protocol: requestProtocols.http,
+    this.#sessions = new HttpSessions({ pipeline, sessions, report });
+    this.#targets = new RequestTargets(inForce);
+    this.#options = {
+      dialects: requestDialects,
+      target: (name) => this.#targets.find(name),
       sessions: this.#sessions,
       policy: inForce.policy,
       audit,
       approvals,
       gatewayHost: () => inForce.config.gateway.host,
       apiUrl: () => inForce.config.gateway.apiUrl,
-      environment: ({ principal, target }) => {
-        const { classes } = inForce.targets;
-        const revealed = inForce.policy.reveals(principal, target, classes.names);
-        return { target: this.#upstream(target.name).target, classes, revealed };
-      },
-      upstream: (name) => this.#upstream(name).upstream,
-      report: (what, fault, session) => log.problem(what, fault, { session }),
+      report,
     };
   }
 
-  /**
-   * A reload makes every target anew. Its connections are kept where they lead to the same place; else they end when nothing runs on them any more,
-   * and none of them is used again.
-   */
-  #upstream(name: string): { readonly target: HttpTarget; readonly upstream: HttpUpstream } {
-    const { targets } = this.#parts.inForce;
-    const of = targets.http(name);
-    const known = this.#upstreams.get(name);
-    if (known?.of === of) return known;
-    const address = targets.httpAddress(name);
-    const place = JSON.stringify(address);
-    const made = { of, target: httpTarget(of), place, upstream: known?.place === place ? known.upstream : new HttpUpstream(address) };
-    this.#upstreams.set(name, made);
-    return made;
+  /** Rejects where its port cannot be bound. */
+  async listen({ address, target }: Door): Promise<HttpListener> {
+    const { inForce, log } = this.#parts;
+    const listener = await listenHttp({
+      ...address,
+      tls: certificateOf(inForce.config),
+      maxConnections,
+      handle: (client) => exchange(client, this.#options, target?.name),
+      end: (reason) => this.#end(reason),
+      failed: (error) => log.problem('connection not accepted', error),
+    });
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  replaceCertificate(config: Config): void {
+    const tls = certificateOf(config);
+    if (tls !== undefined) for (const listener of this.#listeners) listener.replaceCertificate(tls);
   }
 
   async #end(reason: string): Promise<void> {
     await this.#sessions.close(reason);
-    for (const { upstream } of this.#upstreams.values()) upstream.close();
-  }
-}
-
-function httpTarget({ name, masking, readOnly, cookies, unmaskedMediaTypes, upstream }: HttpTargetConfig): HttpTarget {
-  return { name, masking, readOnly, cookies, unmaskedMediaTypes, basePath: upstream.basePath, credential: credentialOf(upstream) };
-}
-
-function credentialOf({ credential }: HttpTargetConfig['upstream']): HeaderField | undefined {
-  switch (credential?.kind) {
-    case undefined:
-      return undefined;
-    case 'bearer':
-      return { name: 'authorization', value: `Bearer ${credential.token.text()}` };
-    case 'basic': {
-      const pair = Buffer.from(`${credential.user}:${credential.password.text()}`, 'utf8').toString('base64');
-      return { name: 'authorization', value: `Basic ${pair}` };
-    }
-    case 'header':
-      return { name: credential.name.toLowerCase(), value: credential.value.text() };
-    default:
-      return credential satisfies never;
+    this.#targets.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Config, HttpTargetConfig, PostgresTargetConfig, Secret, TargetConfig } from '../../config/index.ts';
+import type { Config, PostgresTargetConfig, RequestTargetConfig, Secret, TargetConfig } from '../../config/index.ts';
 import { unknownTarget } from '../../core/pipeline-faults.ts';
 import type { Target } from '../../core/target.ts';
 import { compileDataClasses, type DataClasses } from '../../masking/classes.ts';
@@ -85,15 +85,14 @@ export class Targets {
     return { host, port, tls: tlsOf(tls, ca, certificate, key) };
   }
 
-  httpAddress(name: string): UpstreamAddress {
-    const { host, port, tls, ca } = this.http(name).upstream;
+  requestAddress({ upstream: { host, port, tls, ca } }: RequestTargetConfig): UpstreamAddress {
     return { host, port, tls: tlsOf(tls, ca, undefined, undefined) };
   }
 
-  http(name: string): HttpTargetConfig {
+  /** A target of a request protocol. */
+  request(name: string): RequestTargetConfig | undefined {
     const target = this.#byName.get(name);
-    if (target?.protocol !== 'http') throw unknownTarget(name);
-    return target;
+    return target?.protocol === 'postgres' ? undefined : target;
   }
 
   #postgres(name: string): PostgresTargetConfig {

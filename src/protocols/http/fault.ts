@@ -1,25 +1,9 @@
 import { assertNever } from '../../core/fault.ts';
 import type { FaultCode, GatewayFault } from '../../core/fault.ts';
-import type { HeaderField } from '../request.ts';
-
-export interface FaultContext {
-  /** Named in the problem, so that the client's log and the audit log can be brought together. */
-  readonly operationId?: string | undefined;
-  /** The request for approval that it speaks of. */
-  readonly approval?: { readonly id: string; readonly link: string } | undefined;
-  /** It is about the target's answer, not about the request. */
-  readonly ofTheAnswer?: boolean | undefined;
-}
-
-/** A fault as an answer. */
-export interface Problem {
-  readonly status: number;
-  readonly fields: readonly HeaderField[];
-  readonly body: Uint8Array;
-}
+import type { FaultAnswer, FaultContext, HeaderField } from '../request.ts';
 
 /** The problem document (RFC 9457) for a fault. Nothing of its `detail` or `cause` is in it. */
-export function problemOf(fault: GatewayFault, context: FaultContext = {}): Problem {
+export function problemOf(fault: GatewayFault, context: FaultContext = {}): FaultAnswer {
   const { status, title, hint, fields = [] } = word(fault.code, context);
   const document = {
     type: `urn:sallyport:problem:${fault.code}`,

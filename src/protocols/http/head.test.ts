@@ -26,11 +26,11 @@ describe('a head', () => {
     }
   });
 
-  it('carries a bearer token, which stands in no list', () => {
+  it('carries a credential, which stands in no list', () => {
     const head = accepted(http1('Host: a', 'Authorization: bearer  abc.DEF-_~+/=='));
-    assert.equal(head.credential, 'abc.DEF-_~+/==');
+    assert.equal(head.authorization, 'bearer  abc.DEF-_~+/==');
     assert.deepEqual([...head.fields, ...head.upstream], [{ name: 'host', value: 'a' }]);
-    assert.equal(accepted(http1('Host: a')).credential, undefined);
+    assert.equal(accepted(http1('Host: a')).authorization, undefined);
   });
 
   it('says where the body ends', () => {
@@ -290,23 +290,6 @@ describe('a head is refused', () => {
     for (const method of ['CONNECT', 'TRACE', 'TRACK']) refuses({ ...http1('Host: a'), method }, 'unsupported', /is not spoken here/);
     for (const upgrade of ['h2c', 'TLS/1.0', 'websocket, h2c']) {
       refuses(http1('Host: a', 'Connection: upgrade', `Upgrade: ${upgrade}`), 'unsupported', /is not spoken here/);
-    }
-  });
-
-  it('where its credential is not a bearer token', () => {
-    for (const value of [
-      'Basic YTpi',
-      'Bearer',
-      'Bearer a b',
-      'Bearer a,b',
-      'a',
-      '',
-      'Bearer a=b',
-      'Bearer "a"',
-      'Negotiate x',
-      'BearerX a',
-    ]) {
-      refuses(http1('Host: a', `Authorization: ${value}`), 'authentication-failed', /^the token was not accepted$/);
     }
   });
 

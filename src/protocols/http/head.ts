@@ -21,8 +21,8 @@ export interface CheckedHead {
   readonly host: string;
   /** Every field in order, for the gateway's own use. Without Authorization and Proxy-Authorization, so that no credential gets into a record. */
   readonly fields: readonly HeaderField[];
-  /** The token of `Authorization: Bearer` (RFC 6750 section 2.1), never logged; undefined where there is no Authorization. */
-  readonly credential: string | undefined;
+  /** Authorization as it was sent, for whoever reads the credential in it; never logged. */
+  readonly authorization: string | undefined;
   readonly body: BodyFraming;
   /** The client waits for 100 (Continue) before it sends the body. */
   readonly expectsContinue: boolean;
@@ -45,8 +45,8 @@ export type BodyFraming =
  * Checks a head, so that where the message ends, whom it is for and what it says are the same for every server that it could go to. What could be read in two
  * ways is refused, never repaired. Never throws.
  *
- * Faults: `protocol-violation` (nothing behind this head can be trusted to be a request: answer 400 and close the connection), `authentication-failed` for a
- * credential that is no bearer token, `unsupported` for what the gateway does not speak, `limit-exceeded` for `headBounds`.
+ * Faults: `protocol-violation` (nothing behind this head can be trusted to be a request: answer 400 and close the connection), `unsupported` for what the gateway
+ * does not speak, `limit-exceeded` for `headBounds`.
  *
  * Trailers are not seen from here: they never go upstream.
  */
@@ -99,7 +99,7 @@ function understand(head: RawHead, fields: readonly HeaderField[], host: string,
     method: head.method,
     host,
     fields: fields.filter(({ name }) => name !== 'authorization' && name !== 'proxy-authorization'),
-    credential: bearerToken(valueOf(fields, 'authorization')),
+    authorization: valueOf(fields, 'authorization'),
     body,
     expectsContinue: expectsContinue(head.version, fields),
     upgrade: upgradeOf(head, fields, connection, body),
@@ -177,14 +177,6 @@ function upgradeOf(
   if (upgrade.toLowerCase() !== 'websocket') throw unsupported('this Upgrade', 'only "websocket" is known');
   if (version !== '1.1' || method !== 'GET' || body.kind !== 'none') throw violation('Upgrade is for a GET of HTTP/1.1 without a body');
   return 'websocket';
-}
-
-function bearerToken(authorization: string | undefined): string | undefined {
-  if (authorization === undefined) return undefined;
-  const token = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1];
-  if (token === undefined)
-    throw new GatewayFault('authentication-failed', { publicMessage: 'the token was not accepted', detail: 'not a bearer token' });
-  return token;
 }
 
 /** RFC 9113 section 8.2.3: HTTP/2 may cut Cookie into several fields, which are one in HTTP/1. */

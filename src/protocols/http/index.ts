@@ -1,6 +1,20 @@
-export { askHttp } from './ask.ts';
+import type { RequestProtocol } from '../request.ts';
+import { askHttp } from './ask.ts';
+import type { HttpEnvironment } from './environment.ts';
+import { problemOf } from './fault.ts';
+import { bearerOf } from './identify.ts';
+import { canonicalTarget } from './path.ts';
+
 export type { HttpEnvironment, HttpTarget } from './environment.ts';
 export { explainHttp, type HttpMeaning } from './explain.ts';
-export { problemOf, type FaultContext } from './fault.ts';
 export { checkedHead, type CheckedHead, type RawHead } from './head.ts';
-export { canonicalTarget } from './path.ts';
+
+export const httpProtocol: RequestProtocol<HttpEnvironment> = {
+  name: 'http',
+  place: 'http',
+  recognises: () => false,
+  identify: bearerOf,
+  readTarget: canonicalTarget,
+  ask: askHttp,
+  fault: problemOf,
+};

@@ -1,0 +1,31 @@
+import type { HttpTargetConfig } from '../../config/index.ts';
+import type { RequestTarget } from '../../net/http-target.ts';
+import type { HttpUpstream } from '../../net/http-upstream.ts';
+import type { HttpTarget } from '../../protocols/http/index.ts';
+import { requestProtocols } from '../../protocols/registry.ts';
+import type { InForce } from './in-force.ts';
+import { credentialField } from './request-credential.ts';
+
+/** An HTTP target, and what its requests need to know. */
+export function httpTarget(config: HttpTargetConfig, inForce: InForce, upstream: HttpUpstream): RequestTarget {
+  const { name, masking, readOnly, cookies, unmaskedMediaTypes } = config;
+  const { basePath } = config.upstream;
+  const target: HttpTarget = {
+    name,
+    masking,
+    readOnly,
+    cookies,
+    unmaskedMediaTypes,
+    basePath,
+    credential: credentialField(config.upstream),
+  };
+  return {
+    dialect: requestProtocols.http,
+    upstream,
+    ask(request, { principal, target: asked }) {
+      const { classes } = inForce.targets;
+      const revealed = inForce.policy.reveals(principal, asked, classes.names);
+      return requestProtocols.http.ask(request, { target, classes, revealed });
+    },
+  };
+}

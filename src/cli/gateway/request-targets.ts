@@ -1,0 +1,53 @@
+import type { RequestTargetConfig } from '../../config/index.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import type { RequestTarget } from '../../net/http-target.ts';
+import { HttpUpstream } from '../../net/http-upstream.ts';
+import { httpTarget } from './http-target.ts';
+import type { InForce } from './in-force.ts';
+
+/** The targets of request protocols, with their connections. */
+export class RequestTargets {
+  readonly #inForce: InForce;
+  readonly #made = new Map<string, { readonly of: RequestTargetConfig; readonly place: string; readonly target: RequestTarget }>();
+
+  constructor(inForce: InForce) {
+    this.#inForce = inForce;
+  }
+
+  /**
+   * As it is configured now. A reload makes every target anew. Its connections are kept where they lead to the same place; else they end when nothing runs on
+   * them any more, and none of them is used again.
+   */
+  find(name: string): RequestTarget | undefined {
+    const { targets } = this.#inForce;
+    const of = targets.request(name);
+    if (of === undefined) return undefined;
+    const known = this.#made.get(name);
+    if (known?.of === of) return known.target;
+    const address = targets.requestAddress(of);
+    const place = JSON.stringify(address);
+    const upstream = known?.place === place ? known.target.upstream : new HttpUpstream(address);
+    const target = requestTarget(of, this.#inForce, upstream);
+    this.#made.set(name, { of, place, target });
+    return target;
+  }
+
+  close(): void {
+    for (const { target } of this.#made.values()) target.upstream.close();
+  }
+}
+
+/** One line for each protocol that is served. */
+function requestTarget(config: RequestTargetConfig, inForce: InForce, upstream: HttpUpstream): RequestTarget {
+  switch (config.protocol) {
+    case 'http':
+      return httpTarget(config, inForce, upstream);
+    case 'grpc':
+    case 'kubernetes':
+    case 'cosmos':
+      // No configuration that was accepted has one (`config/targets.ts`).
+      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: `${config.protocol} is not served` });
+    default:
+      return config satisfies never;
+  }
+}

@@ -1,0 +1,38 @@
+import { resolve } from 'node:path';
+import type { ConfigProblem } from './problem.ts';
+import { Secret } from './secret.ts';
+import { readSecret } from './secrets/read.ts';
+import { parseReference } from './secrets/reference.ts';
+import { SecretProblem, type SecretSources } from './secrets/sources.ts';
+import type { Path, Source } from './source.ts';
+
+/** Reads secrets and keeps what went wrong, so that all problems are reported together. */
+export class SecretReader {
+  readonly problems: ConfigProblem[] = [];
+  readonly files: string[] = [];
+  readonly #source: Source;
+  readonly #sources: SecretSources;
+
+  constructor(source: Source, sources: SecretSources) {
+    this.#source = source;
+    this.#sources = sources;
+  }
+
+  async read(path: Path, reference: string): Promise<Secret> {
+    const parsed = parseReference(reference);
+    if (parsed?.kind === 'file') this.files.push(resolve(this.#sources.folder, parsed.path));
+    try {
+      const secret = await readSecret(reference, this.#sources);
+      secret.text();
+      return secret;
+    } catch (error) {
+      const message = error instanceof SecretProblem ? error.message : 'expected text in UTF-8';
+      this.problems.push(this.#source.problem(path, message));
+      return new Secret(reference, new Uint8Array());
+    }
+  }
+
+  async readOptional(path: Path, reference: string | undefined): Promise<Secret | undefined> {
+    return reference === undefined ? undefined : this.read(path, reference);
+  }
+}
