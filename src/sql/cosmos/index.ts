@@ -1,0 +1,4 @@
+export { lineageOf } from './lineage.ts';
+export { parseCondition, parseQuery } from './parser.ts';
+export { withoutConstants } from './text.ts';
+export { placesOf, type ItemPath, type Value } from './values.ts';
