@@ -72,7 +72,7 @@ describe('hold: wait', () => {
       const approval = await pending(house);
       assert.match(approval.text, /^DELETE \/orders\/7\ncontent-type: application\/json\n\n\{"why":"old"\}$/);
       assert.deepEqual(done, [], 'nothing was forwarded');
-      await eventually('102', () => /^< HTTP\/\S+ 102/m.test(deleting.stderr()) || undefined);
+      await eventually('an informational answer', () => /^< HTTP\/\S+ 10[02]/m.test(deleting.stderr()) || undefined);
       await answer(house, approval, 'approve');
       const { stdout, stderr } = await deleting.done;
       assert.match(stderr, /^< HTTP\/\S+ 200/m);
@@ -80,6 +80,23 @@ describe('hold: wait', () => {
       assert.deepEqual(done, ['DELETE /v2/orders/7 {"why":"old"}']);
     });
   }
+
+  it('goes on for a client that knows no informational answer but 100 (http.client of Python)', async () => {
+    done = [];
+    const script = [
+      'import http.client, ssl, sys',
+      'host, port, authority, token = sys.argv[1:]',
+      'c = http.client.HTTPSConnection(host, int(port), context=ssl.create_default_context(cafile=authority), timeout=60)',
+      'c.request("DELETE", "/http/crm/orders/11", headers={"Authorization": "Bearer " + token})',
+      'a = c.getresponse()',
+      'print(a.status, a.read().decode())',
+    ].join('\n');
+    const token = await house.token('pipeline');
+    const deleting = start('python3', ['-c', script, 'localhost', String(house.httpsPort), house.authorityFile, token], process.env);
+    await answer(house, await pending(house), 'approve');
+    const { stdout, stderr } = await deleting.done;
+    assert.equal(stdout, '200 gone\n', stderr);
+  });
 
   it('is a problem that names the approval once it is refused (fetch)', async () => {
     done = [];

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayFault, toFault } from '../core/fault.ts';
+import type { SessionLimits } from '../core/limits.ts';
 import type { AnswerHead, AnswerPlan, AskedRequest, ContentCoding, HeaderField, PieceMasker } from '../protocols/request.ts';
 import { decoded, gather } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
@@ -10,23 +11,30 @@ export class AnswerRelay {
   readonly #answer: IncomingMessage;
   readonly #head: AnswerHead;
   readonly #asked: AskedRequest;
+  readonly #limits: SessionLimits;
   readonly #maxBytes: number;
   readonly #window: Uint8Array[] = [];
   #windowBytes = 0;
   #isWhole = false;
   #isCoded = false;
   #masked: ReadonlyMap<string, number> = new Map();
+  #rows = 0;
   #bytes = 0;
 
-  /** `maxBytes`: the limit of the target, as its clients see bytes. */
-  constructor(answer: IncomingMessage, asked: AskedRequest, maxBytes: number | undefined) {
+  constructor(answer: IncomingMessage, asked: AskedRequest, limits: SessionLimits) {
     this.#answer = answer;
     this.#asked = asked;
-    this.#maxBytes = maxBytes ?? Number.POSITIVE_INFINITY;
+    this.#limits = limits;
+    this.#maxBytes = limits.inForce.bytes ?? Number.POSITIVE_INFINITY;
     this.status = answer.statusCode ?? 0;
     this.#head = { status: this.status, fields: fieldsOf(answer.rawHeaders) };
     // Whoever reads it is told; an error while nobody does must not end the process.
     answer.on('error', () => {});
+  }
+
+  /** What counts as rows of it. */
+  get rows(): number {
+    return this.#rows;
   }
 
   /** Bytes of its body that went to the client. */
@@ -79,6 +87,7 @@ export class AnswerRelay {
         this.#keep(body);
         this.#isWhole = body.length <= windowBytes;
         this.#masked = shown.masked;
+        this.#countRows(shown.rows ?? 0, target);
         this.#count(shown.body, target);
         const fields = shown.fields.filter(({ name }) => name !== 'content-length');
         client.sendHead(this.status, [...fields, { name: 'content-length', value: String(shown.body.length) }]);
@@ -132,13 +141,22 @@ export class AnswerRelay {
     this.#windowBytes += chunk.length;
   }
 
+  #countRows(rows: number, target: string): void {
+    const most = this.#limits.inForce.rows ?? Number.POSITIVE_INFINITY;
+    if (rows > most) throw tooMany('rows', target, most);
+    const left = this.#limits.rowsLeft();
+    if (rows > left) throw tooMany('rows_per_minute', target, this.#limits.inForce.rowsPerMinute ?? 0);
+    this.#limits.countRows(rows);
+    this.#rows = rows;
+  }
+
   #checkAnnounced(fields: readonly HeaderField[], target: string): void {
     const announced = Number(fields.find(({ name }) => name === 'content-length')?.value ?? 0);
-    if (announced > this.#maxBytes) throw tooMany(target, this.#maxBytes);
+    if (announced > this.#maxBytes) throw tooMany('bytes', target, this.#maxBytes);
   }
 
   #count(bytes: Uint8Array, target: string): void {
-    if (this.#bytes + bytes.length > this.#maxBytes) throw tooMany(target, this.#maxBytes);
+    if (this.#bytes + bytes.length > this.#maxBytes) throw tooMany('bytes', target, this.#maxBytes);
     this.#bytes += bytes.length;
   }
 
@@ -165,8 +183,10 @@ function fieldsOf(rawHeaders: readonly string[]): readonly HeaderField[] {
   return fields;
 }
 
-function tooMany(target: string, value: number): GatewayFault {
-  return new GatewayFault('limit-exceeded', { publicMessage: `bytes (${value}) of target ${target} is exceeded: the answer was stopped` });
+function tooMany(limit: 'bytes' | 'rows' | 'rows_per_minute', target: string, value: number): GatewayFault {
+  return new GatewayFault('limit-exceeded', {
+    publicMessage: `${limit} (${value}) of target ${target} is exceeded: the answer was stopped`,
+  });
 }
 
 /** Of a body, for the recording. */

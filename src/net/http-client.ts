@@ -29,6 +29,10 @@ export class ClientExchange {
     });
   }
 
+  get scheme(): 'https' | 'http' {
+    return 'encrypted' in this.request.socket ? 'https' : 'http';
+  }
+
   get headSent(): boolean {
     return this.#response.headersSent;
   }
@@ -54,11 +58,14 @@ export class ClientExchange {
     this.#response.writeContinue();
   }
 
-  /** 102 (Processing), RFC 2518 section 10.1: the answer takes time. HTTP/1.0 does not know it. */
-  processing(): void {
+  /**
+   * The answer takes time: 102 (Processing), RFC 2518 section 10.1. In HTTP/1.1 it is 100 (Continue), the only one that every client steps over: Python's http.client
+   * takes any other 1xx for the answer. HTTP/1.0 knows none.
+   */
+  waiting(): void {
     if (this.headSent || this.isGone) return;
     if ('stream' in this.#response) this.#response.stream.additionalHeaders({ ':status': constants.HTTP_STATUS_PROCESSING });
-    else if (this.head.version === '1.1') this.#response.writeProcessing();
+    else if (this.head.version === '1.1') this.#response.writeContinue();
   }
 
   /** Fields of one name stay in their order. */

@@ -7,7 +7,7 @@ import type { Grant } from '../core/grant.ts';
 import { Pipeline } from '../core/pipeline.ts';
 import { TestPorts } from '../core/testing/ports.ts';
 import { requestProtocols } from '../protocols/registry.ts';
-import type { RequestDialect } from '../protocols/request.ts';
+import type { AskedRequest, RequestDialect, TargetAnswer, TargetRead } from '../protocols/request.ts';
 import { testEnvironment } from '../protocols/http/testing/masks.ts';
 import { nodeCrypto } from './crypto.ts';
 import { NotedApprovals } from './http-approvals.ts';
@@ -119,6 +119,87 @@ describe('a request by the place of another protocol', () => {
   });
 });
 
+describe('a request that can be judged only by what its target says', () => {
+  const judged = (world: World): void => {
+    world.reads = [{ target: '/state', fields: [] }];
+    world.asked = (asked, [state]) => {
+      const reason = `${state?.status} ${String(Buffer.from(state?.body ?? []))}`;
+      return {
+        ...asked,
+        operation: (session) => Object.assign(asked.operation(session), { facts: { reason } }),
+      };
+    };
+  };
+
+  it('has it read first, under the grant of its session', async () => {
+    const world = await World.open();
+    judged(world);
+    assert.equal((await world.ask('GET', '/a')).status, 200);
+    assert.deepEqual(world.seen, ['GET /state', 'GET /a']);
+    assert.deepEqual(world.ports.questions.at(-1)?.facts, { reason: '200 calm' });
+  });
+
+  it('is told where it cannot be read', async () => {
+    const world = await World.open();
+    judged(world);
+    world.reads = [{ target: '/large', fields: [] }];
+    await world.ask('GET', '/a');
+    assert.deepEqual(world.ports.questions.at(-1)?.facts, { reason: '0 ' });
+  });
+
+  for (const [state, status, seen] of [
+    ['calm', 200, ['GET /state', 'GET /state', 'POST /a']],
+    ['upset', 403, ['GET /state', 'GET /state']],
+  ] as const) {
+    it(`is read again once people have answered: ${state}`, async () => {
+      const world = await World.open();
+      judged(world);
+      world.hold();
+      const answer = world.ask('POST', '/a');
+      await until(() => world.ports.desk.requests.length === 1);
+      world.state = state;
+      world.ports.desk.requests[0]?.reply({ kind: 'approved', by: ['erin'] });
+      assert.equal((await answer).status, status);
+      assert.deepEqual(world.seen, seen);
+      await world.recorded('operation.completed', 1);
+      const completed = world.ports.audit.records.find(({ type }) => type === 'operation.completed');
+      assert.equal((completed as { outcome?: string }).outcome, status === 200 ? 'succeeded' : 'cancelled');
+    });
+  }
+});
+
+describe('what a protocol says of a request', () => {
+  it('may put another body in the place of the one that came', async () => {
+    const world = await World.open();
+    world.asked = (asked) => ({ ...asked, upstream: { ...asked.upstream, body: Buffer.from('judged') } });
+    assert.equal((await world.ask('POST', '/echo')).text, 'judged');
+  });
+
+  it('counts rows, which have limits', async () => {
+    const world = await World.open();
+    const counted = (rows: number): void => {
+      world.asked = (asked) => ({
+        ...asked,
+        answer: () => ({
+          kind: 'whole',
+          coding: undefined,
+          maxBytes: 100,
+          tooLong: () => new GatewayFault('masking-refused', { publicMessage: 'too long' }),
+          mask: (body) => ({ fields: [], body, rows, masked: new Map() }),
+        }),
+      });
+    };
+    world.ports.target = { ...world.ports.target, limits: { rows: 5, rowsPerMinute: 8 } };
+    counted(5);
+    assert.equal((await world.ask('GET', '/a')).status, 200);
+    const completed = world.ports.audit.records.find(({ type }) => type === 'operation.completed');
+    assert.equal((completed as { rows?: number }).rows, 5);
+    assert.match((await world.ask('GET', '/b')).text, /rows_per_minute \(8\)/);
+    counted(6);
+    assert.match((await world.ask('GET', '/c')).text, /rows \(5\) of target crm is exceeded/);
+  });
+});
+
 describe('a held request', () => {
   it('whose client goes away is cancelled', async () => {
     const world = await World.open();
@@ -196,6 +277,12 @@ class World {
   readonly ports = new TestPorts();
   readonly sessions = new SessionRegistry();
   readonly seen: string[] = [];
+  /** What must be read at the target before a request can be judged. */
+  reads: readonly TargetRead[] = [];
+  /** What becomes of what was asked. */
+  asked: (asked: AskedRequest, read: readonly TargetAnswer[]) => AskedRequest = (asked) => asked;
+  /** What the target says at `/state`. */
+  state = 'calm';
   /** Lets the slow answer go. */
   release: (() => void) | undefined;
   readonly #server: Server;
@@ -215,7 +302,10 @@ class World {
     this.#server = createServer((incoming, response) => {
       this.seen.push(`${incoming.method} ${incoming.url}`);
       response.setHeader('content-type', 'text/plain');
-      if (incoming.url === '/slow') this.release = () => response.end('slow');
+      if (incoming.url === '/state') response.end(this.state);
+      else if (incoming.url === '/echo') incoming.pipe(response);
+      else if (incoming.url === '/large') response.end(Buffer.alloc(5 * 1024 * 1024));
+      else if (incoming.url === '/slow') this.release = () => response.end('slow');
       else response.end('upstream');
     });
   }
@@ -239,7 +329,8 @@ class World {
           dialects: [requestProtocols.http, kubernetes],
           target: () => ({
             dialect: requestProtocols.http,
-            ask: (request) => requestProtocols.http.ask(request, testEnvironment(nodeCrypto, [])),
+            reads: () => this.reads,
+            ask: (request, _session, read) => this.asked(requestProtocols.http.ask(request, testEnvironment(nodeCrypto, []), []), read),
             upstream: this.upstream,
           }),
           sessions: http,

@@ -13,10 +13,12 @@ import type { NotedApprovals } from './http-approvals.ts';
 import { gather, rest, type Gathered } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
 import { dialectOfPath, placeOf, type Place } from './http-place.ts';
+import { tellHeld } from './http-held.ts';
+import { readTarget } from './http-reads.ts';
 import { refuse } from './http-refusal.ts';
 import type { HttpSession, HttpSessions } from './http-sessions.ts';
 import type { RequestTarget } from './http-target.ts';
-import type { ForwardedBody, HttpUpstream } from './http-upstream.ts';
+import type { Forwarded, ForwardedBody, HttpUpstream } from './http-upstream.ts';
 
 export interface ExchangeOptions {
   /** The first one words what no other recognises. */
@@ -38,7 +40,7 @@ export interface ExchangeOptions {
  * take → forwarded under its grant → answered once the grant's record is durable. Never rejects. `fixedTarget`: the only one that is served at this port.
  *
  * Traps: a refusal never overtakes earlier answers, because HTTP/1.1 requests of one connection are served one by one (`http-server.ts`) and those of
- * HTTP/2 are independent; whoever waits for approval is told so every ten seconds, and whoever goes away ends what was asked.
+ * HTTP/2 are independent; whoever waits for approval is told so, and whoever goes away ends what was asked.
  */
 export async function exchange(client: ClientExchange, options: ExchangeOptions, fixedTarget?: string): Promise<void> {
   const abort = new AbortController();
@@ -68,7 +70,7 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
 }
 
 function arrival(head: CheckedHead, requestTarget: string, options: ExchangeOptions, fixedTarget: string | undefined): Place {
-  if (fixedTarget !== undefined) return { target: fixedTarget, rest: requestTarget, dialect: undefined };
+  if (fixedTarget !== undefined) return { target: fixedTarget, rest: requestTarget, prefix: '', dialect: undefined };
   return placeOf(head.host, requestTarget, options.gatewayHost(), options.dialects);
 }
 
@@ -95,7 +97,7 @@ class Exchange {
     this.#abort.signal.throwIfAborted();
     const target = this.#options.target(this.#session.target.name);
     if (target?.dialect !== this.#dialect) throw unknownTarget(this.#session.target.name);
-    const asked = target.ask(request, this.#session);
+    const asked = await this.#ask(target, request);
     const operation = asked.operation(this.#session);
     const outcome = await this.#decide(asked, operation, request.body);
     if (outcome.kind === 'refused') {
@@ -103,10 +105,27 @@ class Exchange {
       if (outcome.fault.code === 'recording-unavailable') this.#endUnrecorded(outcome.fault);
       return;
     }
+    if (this.#wasHeld && (await this.#hasChanged(target, request, operation))) {
+      this.#session.complete({ operationId: operation.id, outcome: 'cancelled', reason: changed, rows: 0, bytes: 0, masked: {} });
+      await this.#refuse(new GatewayFault('approval-cancelled', { publicMessage: changed }), operation);
+      return;
+    }
     await this.#forward(target.upstream, asked, operation, outcome.grant, request.body);
   }
 
-  async #received(head: CheckedHead, { rest }: Place): Promise<ReceivedRequest & { readonly body: RequestBody }> {
+  async #ask(target: RequestTarget, request: ReceivedRequest): Promise<AskedRequest> {
+    const reads = target.reads(request, this.#session);
+    return target.ask(request, this.#session, await readTarget(reads, target.upstream, this.#session, this.#abort.signal));
+  }
+
+  /** What the target was asked about before may mean something else since people have looked at it. */
+  async #hasChanged(target: RequestTarget, request: ReceivedRequest, { acts, facts }: Operation): Promise<boolean> {
+    if (target.reads(request, this.#session).length === 0) return false;
+    const again = (await this.#ask(target, request)).operation(this.#session);
+    return JSON.stringify([again.acts, again.facts]) !== JSON.stringify([acts, facts]);
+  }
+
+  async #received(head: CheckedHead, { rest, prefix }: Place): Promise<ReceivedRequest & { readonly body: RequestBody }> {
     const target = this.#dialect.readTarget(rest);
     if (target instanceof GatewayFault) {
       this.#session.note('request-refused', { code: target.code, detail: target.detail.slice(0, 256) });
@@ -117,6 +136,8 @@ class Exchange {
       method: head.method,
       target,
       host: head.host,
+      base: `${this.#client.scheme}://${head.host}${prefix}`,
+      upgrade: head.upgrade,
       fields: head.fields,
       forwardable: head.upstream,
       body: await this.#body(head),
@@ -127,7 +148,7 @@ class Exchange {
     if (body.kind === 'none') return body;
     let gathered: Gathered;
     try {
-      gathered = await gather(this.#client.request, maxGatheredBytes);
+      gathered = await gather(this.#client.request, this.#dialect.gathers);
     } catch (error) {
       throw this.#abort.signal.aborted ? this.#abort.signal.reason : toFault(error);
     }
@@ -139,6 +160,7 @@ class Exchange {
     return bytes.length === 0 && body.kind === 'until-end' ? { kind: 'none' } : { kind: 'whole', bytes };
   }
 
+  #wasHeld = false;
   /** What was read of a body that is too long to be gathered. */
   #begun: Uint8Array = new Uint8Array(0);
 
@@ -151,15 +173,15 @@ class Exchange {
     if (refusal !== undefined) return session.refuse(operation, refusal);
     const cancel = (): void => void session.cancelHold(operation.id, (signal.reason as GatewayFault).publicMessage);
     signal.addEventListener('abort', cancel);
-    let telling: NodeJS.Timeout | undefined;
+    let telling: ReturnType<typeof tellHeld> | undefined;
     try {
       return await session.decide(operation, () => {
+        this.#wasHeld = true;
         if (signal.aborted) cancel();
-        this.#client.processing();
-        telling = setInterval(() => this.#client.processing(), processingIntervalMs);
+        if (this.#dialect.tellsHeld) telling = tellHeld(this.#client);
       });
     } finally {
-      clearInterval(telling);
+      telling?.stop();
       signal.removeEventListener('abort', cancel);
     }
   }
@@ -176,7 +198,7 @@ class Exchange {
         this.#options.policy.decide({ principal, target, acts, facts, cacheKey: undefined }),
       ) as [ReturnType<PolicyPort['decide']>, ReturnType<PolicyPort['decide']>];
       if (real.kind === 'deny') return new GatewayFault(real.code, { publicMessage: real.message });
-      if (body.kind === 'streamed' && (real.kind === 'hold' || recorded.kind === 'hold')) return tooLongToApprove();
+      if (body.kind === 'streamed' && (real.kind === 'hold' || recorded.kind === 'hold')) return tooLongToApprove(this.#dialect.gathers);
       if (real.kind === 'hold' && JSON.stringify(real) !== JSON.stringify(recorded)) return notToBeShown();
       return undefined;
     } catch (error) {
@@ -200,10 +222,14 @@ class Exchange {
     let answer: IncomingMessage | undefined;
     let relay: AnswerRelay | undefined;
     try {
-      const forwarded = { ...asked.upstream, body: this.#forwardedBody(body, startTimer) };
+      const { body: other, ...sent } = asked.upstream;
+      const forwarded: Forwarded = {
+        ...sent,
+        body: other === undefined ? this.#forwardedBody(body, startTimer) : { kind: 'whole', bytes: other },
+      };
       answer = await upstream.send(forwarded, grant, this.#session.id, signal);
       if (statementTimeoutMs === undefined) clearTimeout(timer);
-      relay = new AnswerRelay(answer, asked, this.#session.limits.inForce.bytes);
+      relay = new AnswerRelay(answer, asked, this.#session.limits);
       // Nothing of the answer before the record of what was asked: if it cannot be made durable, nobody sees it.
       if (audit.durableCount <= grant.sequence) await audit.durable(grant.sequence);
       signal.throwIfAborted();
@@ -240,7 +266,7 @@ class Exchange {
       operationId: operation.id,
       ...outcomeOf(relay?.status, fault),
       reason: fault?.publicMessage,
-      rows: 0,
+      rows: relay?.rows ?? 0,
       bytes: relay?.bytes ?? 0,
       masked: relay?.masked ?? {},
     };
@@ -281,9 +307,9 @@ function outcomeOf(status: number | undefined, fault: GatewayFault | undefined):
   return { outcome: fault?.code === 'limit-exceeded' ? 'failed' : 'succeeded', errorCode: fault?.code };
 }
 
-function tooLongToApprove(): GatewayFault {
+function tooLongToApprove(maxBytes: number): GatewayFault {
   return new GatewayFault('limit-exceeded', {
-    publicMessage: `this needs approval, and a body of more than ${maxGatheredBytes} bytes cannot be shown to a reviewer`,
+    publicMessage: `this needs approval, and a body of more than ${maxBytes} bytes cannot be shown to a reviewer`,
   });
 }
 
@@ -301,8 +327,6 @@ function tooSlow(target: string, timeoutMs: number | undefined): GatewayFault {
 }
 
 const clientGone = 'the client went away';
-/** What can be approved, and what is gathered before anything is forwarded. */
-const maxGatheredBytes = 1024 * 1024;
-const processingIntervalMs = 10_000;
+const changed = 'what it is about has changed since approval was asked for';
 /** Until the head of an answer, where the target has no statement_timeout. */
 const answerTimeoutMs = 5 * 60_000;

@@ -25,7 +25,11 @@ it('a target is chosen by the path’s beginning or by the host’s name, and wh
     ['gw.example', '/http/k8s/crm', 'k8s', '/crm', http],
     ['prod.gw.example', '/k8s/other/a', 'prod', '/k8s/other/a', undefined],
   ] as const) {
-    assert.deepEqual(placeOf(host, path, 'GW.example', dialects), { target, rest, dialect }, `${host} ${path}`);
+    assert.deepEqual(
+      placeOf(host, path, 'GW.example', dialects),
+      { target, rest, prefix: dialect === undefined ? '' : `/${dialect.place}/${target}`, dialect },
+      `${host} ${path}`,
+    );
   }
 });
 

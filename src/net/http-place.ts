@@ -6,6 +6,8 @@ export interface Place {
   readonly target: string;
   /** Its own request target, with everything that chose the target taken off; not read yet. */
   readonly rest: string;
+  /** What of the path chose the target: empty, or `/http/crm`. */
+  readonly prefix: string;
   /** The one whose place the path begins with; undefined where the path chose nothing. */
   readonly dialect: RequestDialect | undefined;
 }
@@ -18,7 +20,7 @@ export function placeOf(host: string, requestTarget: string, gatewayHost: string
   const name = host.replace(/:[0-9]+$/, '');
   const suffix = `.${gatewayHost.toLowerCase()}`;
   const label = name.endsWith(suffix) ? name.slice(0, -suffix.length) : '';
-  if (/^[a-z0-9-]+$/.test(label)) return { target: label, rest: requestTarget, dialect: undefined };
+  if (/^[a-z0-9-]+$/.test(label)) return { target: label, rest: requestTarget, prefix: '', dialect: undefined };
   const dialect = dialectOfPath(requestTarget, dialects);
   const [, target, rest] = /^\/[a-z0-9]+\/([a-z0-9_-]{1,63})((?:[/?].*)?)$/.exec(requestTarget) ?? [];
   if (dialect === undefined || target === undefined || rest === undefined) {
@@ -27,7 +29,7 @@ export function placeOf(host: string, requestTarget: string, gatewayHost: string
       publicMessage: `the path must begin with ${places.join(' or ')}, or the host must be <target>${suffix}`,
     });
   }
-  return { target, rest: rest.startsWith('/') ? rest : `/${rest}`, dialect };
+  return { target, rest: rest.startsWith('/') ? rest : `/${rest}`, prefix: `/${dialect.place}/${target}`, dialect };
 }
 
 /** The protocol whose place a path begins with. */

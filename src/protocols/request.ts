@@ -4,6 +4,7 @@ import type { Act, Facts, Operation } from '../core/operation.ts';
 import type { Protocol } from '../core/target.ts';
 import type { HeaderField } from './http/head-fields.ts';
 import type { CheckedHead } from './http/head.ts';
+import type { AskedTunnel, UpgradeName } from './tunnel.ts';
 import type { CanonicalTarget } from './http/path.ts';
 
 /**
@@ -12,7 +13,26 @@ import type { CanonicalTarget } from './http/path.ts';
  * for (`ask`), and what becomes of its answer (`AskedRequest.answer`).
  */
 export interface RequestProtocol<Environment> extends RequestDialect {
-  ask(request: ReceivedRequest, environment: Environment): AskedRequest;
+  /**
+   * What the target itself must be asked before it can be told what a request asks for: read under the session's grant with the gateway's own credential, and
+   * read again after an approval. Absent: nothing.
+   */
+  reads?(request: ReceivedRequest, environment: Environment): readonly TargetRead[];
+  /** `read`: the answers to `reads`, in their order. */
+  ask(request: ReceivedRequest, environment: Environment, read: readonly TargetAnswer[]): AskedRequest;
+}
+
+/** A GET at the target for the gateway's own use. */
+export interface TargetRead {
+  /** In origin form. */
+  readonly target: string;
+  readonly fields: readonly HeaderField[];
+}
+
+export interface TargetAnswer {
+  /** 0: there was none in time, or it was too long. */
+  readonly status: number;
+  readonly body: Uint8Array;
 }
 
 /** What the transport needs to know of a protocol before it knows what is asked. */
@@ -27,6 +47,10 @@ export interface RequestDialect {
   recognises(head: CheckedHead): boolean;
   /** Finds the client's credential. Throws `authentication-failed` for one of a kind that is not taken here. */
   identify(head: CheckedHead): IdentifiedHead;
+  /** Bodies up to so many bytes are gathered, so that they can be looked into and approved. */
+  readonly gathers: number;
+  /** Whoever waits for people is told so by informational answers (1xx), as far as clients put up with them. */
+  readonly tellsHeld: boolean;
   /** Reads the request target below the target's own place, so that it has one meaning, or is refused. Never throws. */
   readTarget(text: string): CanonicalTarget | GatewayFault;
   /** A fault as an answer. Nothing of its `detail` or `cause` is in it. */
@@ -66,6 +90,10 @@ export interface ReceivedRequest {
   readonly target: CanonicalTarget;
   /** As the client named the gateway. */
   readonly host: string;
+  /** What the client has in front of `target`: `https://gw.example:8443/http/crm`, without a slash at the end. */
+  readonly base: string;
+  /** It asks to go on in this protocol. */
+  readonly upgrade: UpgradeName | undefined;
   /** Every field, for the gateway's own use. */
   readonly fields: readonly HeaderField[];
   /** What may go upstream. */
@@ -90,8 +118,15 @@ export interface AskedRequest {
   readonly unmasked: { readonly acts: readonly Act[]; readonly facts: Facts } | undefined;
   /** The protocol itself refuses it already, and only the record is asked for. */
   readonly refusal: GatewayFault | undefined;
-  /** What goes upstream; framing and Host are the transport's. */
-  readonly upstream: { readonly method: string; readonly target: string; readonly fields: readonly HeaderField[] };
+  /** What goes upstream; framing and Host are the transport's. `body`: takes the place of one that was gathered. */
+  readonly upstream: {
+    readonly method: string;
+    readonly target: string;
+    readonly fields: readonly HeaderField[];
+    readonly body?: Uint8Array | undefined;
+  };
+  /** What comes of it where it asks for another protocol. Absent: such a request is refused. */
+  readonly tunnel?: AskedTunnel | undefined;
   answer(head: AnswerHead): AnswerPlan;
   /** What of the answer the recording keeps. */
   sample(head: AnswerHead, window: SampleWindow): { readonly columns: readonly string[]; readonly row: readonly (string | null)[] };
@@ -131,6 +166,8 @@ export type AnswerPlan =
 export interface MaskedAnswer {
   readonly fields: readonly HeaderField[];
   readonly body: Uint8Array;
+  /** What counts as rows in it, for the limits of the target and the record. Left out: none. */
+  readonly rows?: number | undefined;
   /** Values masked, by data class. */
   readonly masked: ReadonlyMap<string, number>;
 }

@@ -22,10 +22,11 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, upstream:
   return {
     dialect: requestProtocols.http,
     upstream,
+    reads: () => [],
     ask(request, { principal, target: asked }) {
       const { classes } = inForce.targets;
       const revealed = inForce.policy.reveals(principal, asked, classes.names);
-      return requestProtocols.http.ask(request, { target, classes, revealed });
+      return requestProtocols.http.ask(request, { target, classes, revealed }, []);
     },
   };
 }

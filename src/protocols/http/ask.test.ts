@@ -24,6 +24,8 @@ function request(target: string, { method = 'GET', fields = {}, body }: Sent = {
     method,
     target: canonical,
     host: 'gw.bank.example',
+    base: 'https://gw.bank.example/http/crm',
+    upgrade: undefined,
     fields: all,
     forwardable: all.filter(({ name }) => !name.startsWith('sallyport-')),
     body: typeof body === 'string' ? { kind: 'whole', bytes: Buffer.from(body) } : (body ?? { kind: 'none' }),

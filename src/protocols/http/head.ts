@@ -1,5 +1,6 @@
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import { isToken, listOf, readFields, violation, type HeaderField } from './head-fields.ts';
+import type { UpgradeName } from '../tunnel.ts';
 import { isSingleton, spelledOut, staysHere } from './head-names.ts';
 
 /** The head of a request as the transport got it: nothing joined, left out or reordered. */
@@ -27,7 +28,7 @@ export interface CheckedHead {
   /** The client waits for 100 (Continue) before it sends the body. */
   readonly expectsContinue: boolean;
   /** The client asks to go on in this protocol after 101 (Switching Protocols). */
-  readonly upgrade: 'websocket' | undefined;
+  readonly upgrade: UpgradeName | undefined;
   /** The client takes trailers, as gRPC needs it. */
   readonly takesTrailers: boolean;
   /** What may go upstream, in order: `staysHere` says what is missing. Host, framing and credential are the transport's to add, last. */
@@ -164,19 +165,23 @@ function connectionOptions(fields: readonly HeaderField[]): ReadonlySet<string> 
   return options;
 }
 
-/** RFC 9110 section 7.8, RFC 6455 section 4.1. */
+/** RFC 9110 section 7.8, RFC 6455 section 4.1; SPDY/3.1 as Kubernetes' clients ask for it, by GET and POST. */
 function upgradeOf(
   { version, method }: RawHead,
   fields: readonly HeaderField[],
   connection: ReadonlySet<string>,
   body: BodyFraming,
-): 'websocket' | undefined {
+): UpgradeName | undefined {
   const upgrade = valueOf(fields, 'upgrade');
   if ((upgrade !== undefined) !== connection.has('upgrade')) throw violation('Upgrade and Connection do not agree');
   if (upgrade === undefined) return undefined;
-  if (upgrade.toLowerCase() !== 'websocket') throw unsupported('this Upgrade', 'only "websocket" is known');
-  if (version !== '1.1' || method !== 'GET' || body.kind !== 'none') throw violation('Upgrade is for a GET of HTTP/1.1 without a body');
-  return 'websocket';
+  const name = upgrade.toLowerCase();
+  if (name !== 'websocket' && name !== 'spdy/3.1') throw unsupported('this Upgrade', 'only "websocket" and "SPDY/3.1" are known');
+  const spdy = name === 'spdy/3.1';
+  const isEmpty = body.kind === 'none' || (spdy && body.kind === 'length' && body.octets === 0);
+  if (version !== '1.1' || !isEmpty || !(method === 'GET' || (spdy && method === 'POST')))
+    throw violation('Upgrade is for a GET of HTTP/1.1 without a body');
+  return name;
 }
 
 /** RFC 9113 section 8.2.3: HTTP/2 may cut Cookie into several fields, which are one in HTTP/1. */

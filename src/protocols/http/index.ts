@@ -13,6 +13,8 @@ export const httpProtocol: RequestProtocol<HttpEnvironment> = {
   name: 'http',
   place: 'http',
   recognises: () => false,
+  gathers: 1024 * 1024,
+  tellsHeld: true,
   identify: bearerOf,
   readTarget: canonicalTarget,
   ask: askHttp,

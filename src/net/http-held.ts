@@ -1,0 +1,20 @@
+import type { ClientExchange } from './http-client.ts';
+
+/**
+ * Tells a client by informational answers that its request waits, so that neither it nor what stands between takes the connection for dead. Four of them in all, at
+ * growing distances: Go's client gives up at the sixth (`max1xxResponses` in net/http before Go 1.24, golang.org/x/net/http2), where 100 (Continue) counts as well.
+ */
+export function tellHeld(client: ClientExchange): { stop(): void } {
+  let told = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const tell = (): void => {
+    client.waiting();
+    const next = distancesMs[told];
+    told += 1;
+    timer = next === undefined ? undefined : setTimeout(tell, next);
+  };
+  tell();
+  return { stop: () => clearTimeout(timer) };
+}
+
+const distancesMs = [10_000, 50_000, 240_000];

@@ -1,0 +1,30 @@
+import type { PipelineSession } from '../core/pipeline-session.ts';
+import type { TargetAnswer, TargetRead } from '../protocols/request.ts';
+import { gather } from './http-body.ts';
+import type { HttpUpstream } from './http-upstream.ts';
+
+/** Asks the target what the gateway needs to know, under the grant of the session. Rejects only where `signal` is aborted. */
+export function readTarget(
+  reads: readonly TargetRead[],
+  upstream: HttpUpstream,
+  { grant, id }: PipelineSession,
+  signal: AbortSignal,
+): Promise<readonly TargetAnswer[]> {
+  return Promise.all(
+    reads.map(async ({ target, fields }): Promise<TargetAnswer> => {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(readTimeoutMs)]);
+      try {
+        const answer = await upstream.send({ method: 'GET', target, fields, body: { kind: 'none' } }, grant, id, within);
+        const { bytes, isWhole } = await gather(answer, maxReadBytes);
+        if (isWhole) return { status: answer.statusCode ?? 0, body: bytes };
+        answer.destroy();
+      } catch {
+        signal.throwIfAborted();
+      }
+      return { status: 0, body: new Uint8Array(0) };
+    }),
+  );
+}
+
+const readTimeoutMs = 10_000;
+const maxReadBytes = 4 * 1024 * 1024;
