@@ -34,6 +34,20 @@ export interface DetectorSet {
   scan(text: string, hint?: string): readonly Span[];
   /** The same detectors save those of `classes`. */
   without(classes: ReadonlySet<string>): DetectorSet;
+  /** How far a match can reach, for a text that comes piece by piece. */
+  readonly reach: Reach;
+}
+
+/** Of a set of detectors: which kinds of text a match of them may be, or become with what follows. */
+export interface Reach {
+  /** Digits in groups: the fewest that any match has. Infinity: none is looked for. */
+  readonly leastDigits: number;
+  /** Nine digits of which the words behind them tell what they are. */
+  readonly words: boolean;
+  readonly email: boolean;
+  readonly iban: boolean;
+  /** Patterns of the user, of which nothing can be told before the end of a line. */
+  readonly patterns: boolean;
 }
 
 /** `classes`: strongest first. Throws `RangeError` for a bad pattern, with its place in the pattern. */
@@ -69,6 +83,13 @@ function assemble(detectors: readonly Compiled[]): DetectorSet {
       return spans.length < 2 ? spans : join(spans, ranks);
     },
     without: (classes) => assemble(detectors.filter((detector) => !classes.has(detector.class))),
+    reach: {
+      leastDigits: needs.digitsInRow,
+      words: detectors.some(({ find }) => find === 'us-ssn'),
+      email: needs.at,
+      iban: needs.country,
+      patterns: detectors.some(({ find }) => typeof find !== 'string'),
+    },
   };
 }
 

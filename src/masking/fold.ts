@@ -36,7 +36,8 @@ function beyondAscii(text: string): boolean {
   return false;
 }
 
-function foldCharacter(code: number): string {
+/** What stands for one character beyond ASCII; the empty text for one that cannot be seen. */
+export function foldCharacter(code: number): string {
   const digit = DIGITS.get(code);
   if (digit !== undefined) return digit;
   if (code >= 0xff01 && code <= 0xff5e) return String.fromCharCode(code - 0xfee0);

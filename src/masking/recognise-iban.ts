@@ -9,13 +9,23 @@ export function findIbans(text: string, report: (start: number, end: number) => 
     if (!isDigit(text.charCodeAt(at + 2)) || !isDigit(text.charCodeAt(at + 3))) continue;
     if (!isLetter(text.charCodeAt(at)) || !isLetter(text.charCodeAt(at + 1))) continue;
     if (at > 0 && isAlphanumeric(text.charCodeAt(at - 1))) continue;
-    const length = LENGTHS.get(text.slice(at, at + 2).toUpperCase());
+    const length = ibanLength(text.slice(at, at + 2).toUpperCase());
     if (length === undefined) continue;
     const end = endOfCharacters(text, at, length);
     if (end < 0 || !isRemainderOne(text, at, end)) continue;
     report(at, end);
     at = end - 1;
   }
+}
+
+/** How many characters the numbers of a country have, by its two capital letters; undefined for none of the registry. */
+export function ibanLength(country: string): number | undefined {
+  return LENGTHS.get(country);
+}
+
+/** Whether a country's two letters may begin with this capital. */
+export function beginsCountry(code: number): boolean {
+  return FIRST_LETTERS.has(code);
 }
 
 /** The end of the `length` letters and digits that start at `start`, or -1 where there are fewer or more. */
@@ -59,3 +69,4 @@ const REGISTRY =
 const LENGTHS: ReadonlyMap<string, number> = new Map(
   REGISTRY.split(' ').map((entry) => [entry.slice(0, 2), Number(entry.slice(2))] as const),
 );
+const FIRST_LETTERS: ReadonlySet<number> = new Set([...LENGTHS.keys()].map((country) => country.charCodeAt(0)));

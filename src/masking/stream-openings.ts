@@ -1,0 +1,179 @@
+import type { Reach } from './detect.ts';
+import { isDigit, isLetter } from './digits.ts';
+import { beginsCountry, ibanLength } from './recognise-iban.ts';
+
+/**
+ * Follows a text character by character and says whether what has come so far may be the beginning, or the middle, of something that a detector matches with
+ * what follows. Never says no where it may; sometimes says yes for a character or two longer than it must. Works on folded text (`fold.ts`).
+ */
+export class Openings {
+  readonly #reach: Reach;
+  readonly #digits: boolean;
+  readonly #inert: Uint8Array;
+  /** Digits since `forget`. */
+  #seenDigits = 0;
+  #seenOther = false;
+  /** A group of digits, or what may stand before one, is open; so many separators were seen behind it. */
+  #group = false;
+  #gap = 0;
+  #row = 0;
+  /** Characters behind nine digits in a row that may still tell what they are. */
+  #words = 0;
+  /** Within what may be an address. */
+  #address = false;
+  /** How much of `DE89` was seen, and its letters. */
+  #country = 0;
+  #letter = 0;
+  #second = 0;
+  /** Characters that may still belong to an account number. */
+  #account = 0;
+  #accountGap = 0;
+  #isAfterAlphanumeric = false;
+  #line = false;
+
+  constructor(reach: Reach) {
+    this.#reach = reach;
+    this.#digits = reach.leastDigits !== Infinity;
+    this.#inert = inertOf(reach);
+  }
+
+  /** Something may be open. */
+  get isOpen(): boolean {
+    return this.#group || this.#address || this.#line || this.#words > 0 || this.#country > 0 || this.#account > 0;
+  }
+
+  /** A match may have come about since `forget`. */
+  get mayHaveMatched(): boolean {
+    return this.#seenOther || this.#seenDigits >= this.#reach.leastDigits || (this.#reach.patterns && this.#line);
+  }
+
+  /** What has come so far was looked at. */
+  forget(): void {
+    this.#seenDigits = 0;
+    this.#seenOther = false;
+  }
+
+  /** No match reaches over the end of a line. */
+  endLine(): void {
+    this.#seenOther ||= this.#reach.patterns && this.#line;
+    this.#group = false;
+    this.#row = 0;
+    this.#words = 0;
+    this.#address = false;
+    this.#country = 0;
+    this.#account = 0;
+    this.#isAfterAlphanumeric = false;
+    this.#line = false;
+  }
+
+  /** ASCII that opens nothing where nothing is open; of a run of it `rest` must be told. */
+  isInert(byte: number): boolean {
+    return this.#inert[byte] === 1;
+  }
+
+  rest(): void {
+    this.#row = 0;
+    this.#isAfterAlphanumeric = false;
+  }
+
+  step(code: number): void {
+    const kind = code < 0x80 ? KINDS[code]! : LOCAL;
+    if (this.#digits) this.#stepGroup(kind);
+    if (this.#reach.email) {
+      this.#address = (kind & (LOCAL | AT)) !== 0;
+      if (kind === AT) this.#seenOther = true;
+    }
+    if (this.#reach.iban) this.#stepAccount(code);
+    this.#line = this.#reach.patterns;
+  }
+
+  #stepGroup(kind: number): void {
+    if (this.#words > 0) this.#words -= 1;
+    if ((kind & DIGIT) !== 0) {
+      this.#group = true;
+      this.#gap = 0;
+      this.#row += 1;
+      this.#seenDigits += 1;
+      return;
+    }
+    if (this.#row === 9 && this.#reach.words) this.#words = wordsBehind;
+    this.#row = 0;
+    this.#group &&= (kind & (SEPARATOR | OPENER)) !== 0 && ++this.#gap <= longestGap;
+    if (this.#group || (kind & OPENER) === 0) return;
+    this.#group = true;
+    this.#gap = 0;
+  }
+
+  #stepAccount(code: number): void {
+    const letter = isLetter(code);
+    const alphanumeric = letter || isDigit(code);
+    if (this.#account > 0) {
+      if (alphanumeric) {
+        this.#account -= 1;
+        this.#accountGap = 0;
+      } else if (!isAccountSeparator(code) || ++this.#accountGap > 1) this.#account = 0;
+    }
+    if (letter) {
+      const upper = code & 0xdf;
+      if (this.#country === 1 && ibanLength(String.fromCharCode(this.#letter, upper)) !== undefined) this.#country = 2;
+      else this.#country = !this.#isAfterAlphanumeric && beginsCountry(upper) ? 1 : 0;
+      if (this.#country === 1) this.#letter = upper;
+      else if (this.#country === 2) this.#second = upper;
+    } else if (this.#country === 2 && alphanumeric) this.#country = 3;
+    else if (this.#country === 3 && alphanumeric) {
+      this.#country = 0;
+      const length = ibanLength(String.fromCharCode(this.#letter, this.#second))!;
+      // One more, since a further letter or digit would make it none.
+      this.#account = Math.max(this.#account, length - 4 + 1);
+      this.#accountGap = 0;
+      this.#seenOther = true;
+    } else this.#country = 0;
+    this.#isAfterAlphanumeric = alphanumeric;
+  }
+}
+
+function isAccountSeparator(code: number): boolean {
+  return code === 0x20 || code === 0x2d || code === 0x2e;
+}
+
+const DIGIT = 1;
+/** Between the digits of one number. */
+const SEPARATOR = 2;
+/** Before the first of them. */
+const OPENER = 4;
+/** In an address before its `@`, as its recogniser has it. */
+const LOCAL = 8;
+const AT = 16;
+const KINDS = kinds();
+
+function kinds(): Uint8Array {
+  const table = new Uint8Array(128);
+  const set = (characters: string, kind: number): void => {
+    for (const character of characters) table[character.charCodeAt(0)]! |= kind;
+  };
+  set('0123456789', DIGIT | LOCAL);
+  set('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', LOCAL);
+  set("!#$%&'*+-/=?^_`{|}~.", LOCAL);
+  set(' )-./', SEPARATOR);
+  set('+(', OPENER);
+  set('@', AT);
+  return table;
+}
+
+function inertOf(reach: Reach): Uint8Array {
+  const table = new Uint8Array(256);
+  for (let byte = 0x20; byte < 0x7f; byte += 1) {
+    const kind = KINDS[byte]!;
+    const opens =
+      reach.patterns ||
+      (reach.leastDigits !== Infinity && (kind & (DIGIT | OPENER)) !== 0) ||
+      (reach.email && (kind & (LOCAL | AT)) !== 0) ||
+      (reach.iban && (isDigit(byte) || isLetter(byte)));
+    table[byte] = opens ? 0 : 1;
+  }
+  return table;
+}
+
+const longestGap = 3;
+/** As the recogniser of social security numbers reads on. */
+const wordsBehind = 16;

@@ -1,0 +1,246 @@
+import type { DataClasses } from './classes.ts';
+import type { DetectorSet, Span } from './detect.ts';
+import { foldCharacter } from './fold.ts';
+import { Openings } from './stream-openings.ts';
+import { elementAt, terminalText, type Element, type TerminalText } from './terminal-text.ts';
+
+/**
+ * Masks a stream of text as it comes: the output of a command, a terminal. What can no longer become part of anything sensitive goes at once; only what
+ * may be the beginning of a match is held back. However the stream is cut, what comes out is the same, as long as `release` is not called.
+ *
+ * Control sequences go through as they are and hide nothing: a number with colours inside is found, and they stay where they were. What a sequence
+ * itself carries (a title, a link) is looked at too. No match reaches over the end of a line, nor over more than 2 KiB.
+ *
+ * What a filter of bytes cannot know: where the cursor goes (a screen on which digits are put together by moving it), what was encoded (base64, compression,
+ * UTF-16 beyond ASCII), and what comes so slowly that the first half had to be released before the second came.
+ */
+export interface StreamMasker {
+  /** What may be shown now, in order. The pieces may be views of `bytes`, and die at the next call. */
+  push(bytes: Uint8Array): readonly Uint8Array[];
+  /** What is held back has waited long enough: it is shown, save what is sensitive already. Of what follows, whatever completes a match is starred. */
+  release(): readonly Uint8Array[];
+  /** The stream is over. */
+  end(): readonly Uint8Array[];
+  /** Where in the stream, in bytes, what is held back begins; undefined where nothing is. */
+  readonly heldFrom: number | undefined;
+  /** Values masked so far, by data class. */
+  readonly masked: ReadonlyMap<string, number>;
+}
+
+export function streamMasker(classes: DataClasses, detectors: DetectorSet): StreamMasker {
+  return detectors.isEmpty ? new Passing() : new Masking(classes, detectors);
+}
+
+class Passing implements StreamMasker {
+  readonly heldFrom = undefined;
+  readonly masked: ReadonlyMap<string, number> = new Map();
+  push = (bytes: Uint8Array): readonly Uint8Array[] => (bytes.length === 0 ? [] : [bytes]);
+  release = (): readonly Uint8Array[] => [];
+  end = (): readonly Uint8Array[] => [];
+}
+
+class Masking implements StreamMasker {
+  readonly masked = new Map<string, number>();
+  readonly #classes: DataClasses;
+  readonly #detectors: DetectorSet;
+  readonly #openings: Openings;
+  /** What is held back, as it came. */
+  #held: Uint8Array = new Uint8Array(0);
+  /** How much of it was read already. */
+  #read = 0;
+  /** The last of what is not held back any more, as it came: the words before a number tell what it is. */
+  #before: Uint8Array = new Uint8Array(0);
+  #position = 0;
+  /** A control sequence that carries something came since the last judgement. */
+  #carries = false;
+  /** The beginning of what is open was released. */
+  #isReleased = false;
+
+  constructor(classes: DataClasses, detectors: DetectorSet) {
+    this.#classes = classes;
+    this.#detectors = detectors;
+    this.#openings = new Openings(detectors.reach);
+  }
+
+  get heldFrom(): number | undefined {
+    return this.#held.length === 0 ? undefined : this.#position;
+  }
+
+  push(bytes: Uint8Array): readonly Uint8Array[] {
+    return this.#run(this.#held.length === 0 ? bytes : joined(this.#held, bytes), false);
+  }
+
+  release(): readonly Uint8Array[] {
+    return this.#run(this.#held, true);
+  }
+
+  end(): readonly Uint8Array[] {
+    return this.#run(this.#held, true);
+  }
+
+  /** Reads on in `all`, of which the first `#read` bytes were read before. `isLast`: nothing is held back. */
+  #run(all: Uint8Array, isLast: boolean): readonly Uint8Array[] {
+    const openings = this.#openings;
+    const edits: Edit[] = [];
+    let from = 0;
+    let at = this.#read;
+    while (at < all.length) {
+      const byte = all[at]!;
+      if (byte >= 0x20 && byte < 0x7f) {
+        if (from === at && openings.isInert(byte)) {
+          do at += 1;
+          while (at < all.length && openings.isInert(all[at]!));
+          openings.rest();
+          from = at;
+          continue;
+        }
+        openings.step(byte);
+        at += 1;
+      } else if (byte === lineFeed) {
+        openings.endLine();
+        at += 1;
+      } else {
+        const element = elementAt(all, at, isLast);
+        if (element === undefined) break;
+        this.#step(element);
+        at = element.end;
+      }
+      if (!openings.isOpen) {
+        if (openings.mayHaveMatched || this.#carries) this.#judge(all, from, at, at, edits);
+        openings.forget();
+        this.#carries = this.#isReleased = false;
+        from = at;
+      } else if (at - from >= windowBytes) from = this.#cut(all, from, at, edits);
+    }
+    if (isLast && from < all.length) {
+      this.#judge(all, from, all.length, all.length, edits);
+      from = at = all.length;
+      this.#isReleased = true;
+    }
+    this.#before = lastOf(this.#before, all.subarray(0, from));
+    this.#position += from;
+    this.#held = all.slice(from);
+    this.#read = at - from;
+    return edited(all.subarray(0, from), edits);
+  }
+
+  #step(element: Element): void {
+    if (element.kind === 'control') this.#carries ||= element.carries !== undefined;
+    else if (element.code >= 0x0a && element.code <= 0x0d) this.#openings.endLine();
+    else if (element.code < 0x80) this.#openings.step(element.code);
+    else {
+      const folded = foldedCode(element.code);
+      if (folded !== undefined) this.#openings.step(folded);
+    }
+  }
+
+  /** Something is open for so long that its beginning is judged alone: whatever begins there ends within what is known. Gives back how far it was. */
+  #cut(all: Uint8Array, from: number, to: number, edits: Edit[]): number {
+    let end = to - longestMatchBytes;
+    while (end < to && (all[end]! & 0xc0) === 0x80) end += 1;
+    return this.#openings.mayHaveMatched || this.#carries ? this.#judge(all, from, to, end, edits) : end;
+  }
+
+  /** Masks what begins before `end` in the bytes from `from` to `to`, and gives back how far everything is judged with that. */
+  #judge(all: Uint8Array, from: number, to: number, end: number, edits: Edit[]): number {
+    if (!this.#carries && !this.#isReleased && isUnbroken(all, from, to) && !this.#detectors.mayContain(all, from, to)) return end;
+    const before = lastOf(this.#before, all.subarray(Math.max(0, from - beforeBytes), from));
+    const bytes = joined(before, all.subarray(from, to));
+    const offset = from - before.length;
+    let judged = end;
+    for (const text of withCarried(terminalText(bytes, 0, bytes.length))) {
+      if (!this.#detectors.mayContainText(text.text)) continue;
+      for (const span of this.#detectors.scan(text.text)) {
+        const spanEnd = text.endOf(span.end - 1) + offset;
+        if (spanEnd <= from || text.startOf(span.start) + offset >= end) continue;
+        this.#hide(text, span, offset, from, edits);
+        judged = Math.max(judged, spanEnd);
+        this.masked.set(span.class, (this.masked.get(span.class) ?? 0) + 1);
+      }
+    }
+    return judged;
+  }
+
+  /** What of the span comes before `from` was shown already: then the rest is starred. */
+  #hide(text: TerminalText, span: Span, offset: number, from: number, edits: Edit[]): void {
+    const value = text.text.slice(span.start, span.end);
+    const rule = this.#classes.strongest([span.class]);
+    const isWhole = text.startOf(span.start) + offset >= from;
+    const mask = !isWhole
+      ? value.replace(/[\p{L}\p{M}\p{N}]/gu, (found) => '*'.repeat(found.length))
+      : rule === undefined
+        ? ''
+        : (this.#classes.mask(rule, value) ?? '');
+    // A mask of the same length leaves control sequences where they were; any other stands before them.
+    const isAligned = mask.length === value.length;
+    for (let unit = span.start; unit < span.end;) {
+      const start = text.startOf(unit);
+      const next = unit + 1 < span.end && text.startOf(unit + 1) === start ? unit + 2 : unit + 1;
+      const shown = isAligned ? mask.slice(unit - span.start, next - span.start) : unit === span.start ? mask : '';
+      if (start + offset >= from) edits.push({ start: start + offset, end: text.endOf(unit) + offset, shown });
+      unit = next;
+    }
+  }
+}
+
+/** A stretch of bytes, and what is shown in its place. */
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly shown: string;
+}
+
+function edited(bytes: Uint8Array, edits: Edit[]): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let from = 0;
+  for (const { start, end, shown } of edits.sort((a, b) => a.start - b.start)) {
+    if (start > from) pieces.push(bytes.subarray(from, start));
+    if (shown !== '') pieces.push(encoder.encode(shown));
+    from = end;
+  }
+  if (from < bytes.length) pieces.push(bytes.subarray(from));
+  return pieces;
+}
+
+/** Nothing that does not show parts what shows; the end of a line may stand last. */
+function isUnbroken(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (bytes[at]! < 0x20 || bytes[at] === 0x7f || bytes[at] === 0xc2) return to - at === 1;
+  return true;
+}
+
+function withCarried(text: TerminalText): readonly TerminalText[] {
+  return [text, ...text.carried.flatMap(withCarried)];
+}
+
+/** The code of the character that stands for one beyond ASCII; undefined for one that cannot be seen. */
+function foldedCode(code: number): number | undefined {
+  if (code > 0xffff) return foldCharacter(code).codePointAt(0);
+  const known = foldedCodes[code]!;
+  if (known !== 0) return known === nothing ? undefined : known;
+  const folded = foldCharacter(code).codePointAt(0);
+  foldedCodes[code] = folded ?? nothing;
+  return folded;
+}
+
+function lastOf(before: Uint8Array, bytes: Uint8Array): Uint8Array {
+  if (bytes.length >= beforeBytes) return bytes.slice(bytes.length - beforeBytes);
+  return joined(before.subarray(Math.max(0, before.length + bytes.length - beforeBytes)), bytes);
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
+const encoder = new TextEncoder();
+const lineFeed = 0x0a;
+/** Looked up once each: 0 not yet, `nothing` invisible. */
+const foldedCodes = new Uint32Array(0x10000);
+const nothing = 0xffff_ffff;
+/** What is held back at most, and of it what may still become a match when its beginning has to go. */
+const windowBytes = 8192;
+const longestMatchBytes = 2048;
+/** Words that speak of a number stand at most 48 characters before it. */
+const beforeBytes = 96;
