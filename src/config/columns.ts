@@ -52,6 +52,24 @@ export function parseDocumentPlace(text: string): DocumentPlaceConfig {
   return { target, segments: segments.length === 1 && segments[0] === '' ? [] : segments, path };
 }
 
+/**
+ * A place in objects of a Kubernetes target: `target/secrets#$.data.password` in all of them, `target/prod/secrets#…` in a namespace, `target/prod/secrets/db#…` in
+ * one; other groups than the core as `deployments.apps`. Segments: resource, namespace, name; `*` for any.
+ */
+export function parseObjectPlace(text: string): DocumentPlaceConfig {
+  const { target, segments, path } = parseDocumentPlace(text);
+  if (segments.includes('**') || segments.length === 0 || segments.length > 3) throw new PathProblem(objectExpected);
+  const [namespace, resource, name] = segments.length === 1 ? ['*', segments[0]!, '*'] : [segments[0]!, segments[1]!, segments[2] ?? '*'];
+  // Nobody calls a namespace so, and a rule that names nothing would leave open what it is about.
+  if (segments.length === 2 && COMMON_RESOURCES.has(namespace)) throw new PathProblem(objectExpected);
+  if (!/^(?:\*|[a-z0-9][a-z0-9.-]*)$/.test(resource)) throw new PathProblem(objectExpected);
+  return { target, segments: [resource, namespace, name], path };
+}
+
+const objectExpected =
+  'expected target/resource#$.path, target/namespace/resource#$.path or target/namespace/resource/name#$.path, such as aks/prod/secrets#$.data';
+const COMMON_RESOURCES: ReadonlySet<string> = new Set(['secrets', 'configmaps', 'pods', 'deployments', 'services', 'jobs']);
+
 function splitOutsideQuotes(text: string, separator: string): string[] {
   const parts = [''];
   let quoted = false;

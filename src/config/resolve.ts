@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { parseColumnPath, parseDocumentPath, parseDocumentPlace, PathProblem, targetOf } from './columns.ts';
+import { parseColumnPath, parseDocumentPath, parseDocumentPlace, parseObjectPlace, PathProblem, targetOf } from './columns.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { RawConfig, RawDataClass, RawIssuer } from './schema.ts';
 import type { Path, Source } from './source.ts';
@@ -72,7 +72,8 @@ export class Resolver {
       }),
       documents: raw.paths.flatMap((text, index) => {
         if (!this.#hasDocuments(targetOf(text))) return [];
-        return this.#read<DocumentPlaceConfig>([...path, 'paths', index], () => parseDocumentPlace(text)) ?? [];
+        const parse = this.#raw.targets[targetOf(text)]!.protocol === 'kubernetes' ? parseObjectPlace : parseDocumentPlace;
+        return this.#read<DocumentPlaceConfig>([...path, 'paths', index], () => parse(text)) ?? [];
       }),
       detect: [raw.detect].flat().map((detector, index) => {
         if (typeof detector === 'string') return { kind: 'recogniser', name: detector };

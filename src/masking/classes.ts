@@ -29,6 +29,8 @@ export interface DataClasses {
   columnClasses(target: string): readonly string[];
   /** The rules for JSON at this path of an HTTP target, decoded segments, strongest first. */
   documentRules(target: string, segments: readonly string[]): readonly DocumentRule[];
+  /** All rules for JSON of this target with their paths' segments, folded (`foldSegment`), strongest first. */
+  documentPlaces(target: string): readonly (DocumentRule & { readonly segments: readonly string[] })[];
   /** Classes with rules for JSON at any path of this target; strongest first. */
   documentClasses(target: string): readonly string[];
   /** The rule to apply where a value belongs to all of `classes`: the strongest one. Undefined for no known class. */
@@ -77,6 +79,7 @@ export function compileDataClasses(dataClasses: readonly DataClass[], crypto: Cr
     rulesOf: (column) => (columnNames.has(column.column) ? (columns.get(columnKey(column)) ?? NO_RULES) : NO_RULES),
     columnClasses: (target) => [...(targets.get(target) ?? [])],
     documentRules: (target, segments) => (documents.get(target) ?? []).filter((rule) => reachesPath(rule.segments, segments)),
+    documentPlaces: (target) => documents.get(target) ?? [],
     documentClasses: (target) => [...new Set(documents.get(target)?.map((rule) => rule.class))],
     strongest(classes) {
       let best = Infinity;

@@ -1,12 +1,10 @@
-import { Agent as HttpAgent, request as requestPlain, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestTls } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
-import { sendPieces } from './http-pieces.ts';
-import { answerOfHttp1, type Upstream, type UpstreamAnswer } from './http-upstream-answer.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
 /** What is forwarded. */
@@ -29,7 +27,7 @@ export type ForwardedBody =
  * verified against the name; no TLS session is resumed. Redirects are answers like any other. A connection on which anything comes between two
  * answers would have it taken for the next one's; Node's agent closes it, and `conformance/http/transport.test.ts` sees that it does.
  */
-export class HttpUpstream implements Upstream {
+export class HttpUpstream {
   readonly #address: UpstreamAddress;
   readonly #agent: HttpAgent;
 
@@ -52,13 +50,17 @@ export class HttpUpstream implements Upstream {
           });
   }
 
-  async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<UpstreamAnswer> {
+  /**
+   * Sends a request under its grant and resolves with the head of the answer, its body still to be read. Throws `upstream-unavailable`,
+   * `upstream-refused`, or the reason of `signal`.
+   */
+  async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<IncomingMessage> {
     const first = await this.#try(forwarded, grant, sessionId, signal);
-    if (first !== 'stale') return answerOfHttp1(first);
+    if (first !== 'stale') return first;
     // Closed by the target while it was idle, and nothing of the request can have been read.
     const second = await this.#try(forwarded, grant, sessionId, signal);
     if (second === 'stale') throw unavailable('the target closed the connection', 'closed again and again');
-    return answerOfHttp1(second);
+    return second;
   }
 
   close(): void {
@@ -107,16 +109,34 @@ export class HttpUpstream implements Upstream {
         socket.destroy();
         reject(unavailable('the target switched protocols without being asked to', 'unexpected 101'));
       });
-      if (body.kind === 'streamed') void sendPieces(request, body.pieces, (error) => request.destroy(brokenOff(error)));
+      if (body.kind === 'streamed') void sendPieces(request, body.pieces);
       else if (body.kind === 'whole') request.end(body.bytes);
       else request.end();
     });
   }
 }
 
-/** Nothing more is forwarded of a body whose sender went away: the target sees that it is not whole. */
-function brokenOff(error: unknown): GatewayFault {
-  return unavailable('the client went away in the middle of the body', String(error));
+/** Nothing is forwarded of a body whose sender went away: the target sees that it is not whole. */
+async function sendPieces(request: ClientRequest, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      if (request.destroyed) return;
+      if (!request.write(piece)) await room(request);
+    }
+    request.end();
+  } catch (error) {
+    request.destroy(unavailable('the client went away in the middle of the body', String(error)));
+  }
+}
+
+function room(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off('drain', done).off('close', done);
+      resolve();
+    };
+    request.on('drain', done).on('close', done);
+  });
 }
 
 /** Only what changes nothing is ever sent twice. */

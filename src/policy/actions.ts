@@ -191,6 +191,7 @@ const kubernetesActions = {
   'kubernetes:delete': ['write'],
   'kubernetes:delete-collection': ['write'],
   'kubernetes:evict': ['write'],
+  'kubernetes:resize': ['write'],
   'kubernetes:define': ['define'],
   'kubernetes:exec': ['execute'],
   'kubernetes:attach': ['execute'],
@@ -204,7 +205,10 @@ const kubernetesActions = {
   'kubernetes:create-token': ['administer'],
   'kubernetes:approve': ['administer'],
   'kubernetes:sign': ['administer'],
+  'kubernetes:schedule': ['administer'],
+  'kubernetes:extend': ['administer'],
   'kubernetes:node-proxy': ['administer'],
+  'kubernetes:other': ['administer'],
 } as const satisfies ActionTable;
 
 const cosmosActions = {

@@ -73,17 +73,38 @@ export const factTypes: Readonly<Record<string, FactType>> = {
 
   /** Kubernetes. The core group is the empty string. */
   api_group: 'String',
+  api_version: 'String',
+  /** Kubernetes: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`, as its own authorisation has it. */
+  verb: 'String',
   /** Kubernetes: the resource's plural name. */
   resource: 'String',
   subresource: 'String',
   namespace: 'String',
   name: 'String',
+  /** Of a stream into a pod or its log; absent: the only one. */
+  container: 'String',
+  /** Input goes into the container. */
+  stdin: 'Bool',
+  /** A container runs as user 0, or as the user of its image, which nobody knows here. */
   runs_as_root: 'Bool',
   privileged: 'Bool',
+  /** Paths, network, processes or IPC of the node. */
   host_access: 'Bool',
+  /** Paths of the node that are mounted. */
+  host_paths: 'Set<String>',
+  /** Linux capabilities that are added. */
+  capabilities: 'Set<String>',
   images: 'Set<String>',
+  service_account: 'String',
   dry_run: 'Bool',
   force: 'Bool',
+  /** Ports of a pod that are forwarded, as far as the request names them. */
+  ports: 'Set<String>',
+  /** Of a token that is asked for. */
+  audiences: 'Set<String>',
+  /** Whom the client wants to be taken for. Never passed on. */
+  impersonated_user: 'String',
+  impersonated_groups: 'Set<String>',
 
   /** Cosmos: a query that reads every partition. */
   cross_partition: 'Bool',

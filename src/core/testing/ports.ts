@@ -76,7 +76,6 @@ export class TestAudit {
 
   durable(sequence: number): Promise<void> {
     if (this.durableCount > sequence) return Promise.resolve();
-    if (this.down) return Promise.reject(auditDown());
     const { promise, resolve, reject } = withResolvers();
     this.#waiting.push({ sequence, resolve, reject });
     return promise;

@@ -42,28 +42,24 @@ class HttpOperation implements Operation {
     this.#request = request;
   }
 
-  /**
-   * Method, target, bound fields and body, each with its length in front. The length of a body that passes as it comes stands for it: what
-   * waits for approval has none (`net/http-exchange.ts`).
-   */
   exact(): Uint8Array {
-    const { method, target, forwardable, body } = this.#request;
-    const fields = boundFields(forwardable).flatMap(({ name, value }) => [name, value]);
-    const texts = [
-      'http 1',
-      method,
-      target.path,
-      target.query === undefined ? '' : `?${target.query}`,
-      String(fields.length / 2),
-      ...fields,
-    ];
-    const bytes = body.kind === 'whole' ? body.bytes : encoder.encode(body.kind === 'none' ? '' : `streamed ${body.octets ?? ''}`);
-    return joined([...texts.map((text) => encoder.encode(text)), encoder.encode(body.kind), bytes]);
+    return exactRequest(this.#request);
   }
 
   unmasked(): UnmaskedOperation {
     return { text: exactText(this.#request), runs: [], parameters: [] };
   }
+}
+
+/**
+ * What an approval binds: method, target, bound fields and body, each with its length in front. The length of a body that passes as it comes stands for it:
+ * what waits for approval has none (`net/http-exchange.ts`).
+ */
+export function exactRequest({ method, target, forwardable, body }: ReceivedRequest): Uint8Array {
+  const fields = boundFields(forwardable).flatMap(({ name, value }) => [name, value]);
+  const texts = ['http 1', method, target.path, target.query === undefined ? '' : `?${target.query}`, String(fields.length / 2), ...fields];
+  const bytes = body.kind === 'whole' ? body.bytes : encoder.encode(body.kind === 'none' ? '' : `streamed ${body.octets ?? ''}`);
+  return joined([...texts.map((text) => encoder.encode(text)), encoder.encode(body.kind), bytes]);
 }
 
 /** All parts with their lengths in front, so that no two lists are the same bytes. */

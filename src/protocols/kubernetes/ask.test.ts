@@ -1,0 +1,430 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { OpenSession } from '../../core/effect.ts';
+import { nodeCrypto } from '../../net/crypto.ts';
+import type { TargetAnswer } from '../request.ts';
+import { askKubernetes, readsKubernetes } from './ask.ts';
+import { statusOf } from './fault.ts';
+import { request, testEnvironment, type Sent } from './testing/requests.ts';
+
+const session = { id: 's', nextOperationId: () => 's-1' } as unknown as OpenSession;
+const open = testEnvironment(nodeCrypto, [], {}, { detects: false });
+const found = (pod: unknown): TargetAnswer => ({ status: pod === undefined ? 404 : 200, body: Buffer.from(JSON.stringify(pod ?? {})) });
+const ask = (line: string, sent?: Sent, environment = open, pod?: unknown) => askKubernetes(request(line, sent), environment, [found(pod)]);
+const operation = (line: string, sent?: Sent, environment = open, pod?: unknown) => ask(line, sent, environment, pod).operation(session);
+const json = { 'content-type': 'application/json' };
+const pods = '/api/v1/namespaces/prod/pods';
+
+function acts(line: string, sent?: Sent): string {
+  return operation(line, sent)
+    .acts.map(({ action, object }) => `${action} ${object.type} ${object.id}`)
+    .join('; ');
+}
+
+describe('the acts of a request', () => {
+  const cases: readonly (readonly [string, string])[] = [
+    [`GET ${pods}`, 'kubernetes:list Resource aks/prod/pods'],
+    ['GET /api/v1/pods', 'kubernetes:list Resource aks/*/pods'],
+    ['GET /api/v1/nodes/n1', 'kubernetes:get Resource aks/-/nodes/n1'],
+    [`GET ${pods}?watch=1`, 'kubernetes:watch Resource aks/prod/pods'],
+    [`GET ${pods}?fieldSelector=metadata.name%3Dweb-1`, 'kubernetes:list Resource aks/prod/pods/web-1'],
+    ['GET /api/v1/namespaces/prod', 'kubernetes:get Namespace aks/prod'],
+    ['DELETE /api/v1/namespaces/prod', 'kubernetes:delete Namespace aks/prod'],
+    ['GET /apis/apps/v1/namespaces/prod/deployments/web', 'kubernetes:get Resource aks/prod/deployments.apps/web'],
+    [`GET ${pods}/web-1/status`, 'kubernetes:get Resource aks/prod/pods/web-1'],
+    [`GET ${pods}/web-1/log`, 'kubernetes:logs Resource aks/prod/pods/web-1'],
+    [`DELETE ${pods}/web-1`, 'kubernetes:delete Resource aks/prod/pods/web-1'],
+    [`DELETE ${pods}`, 'kubernetes:delete-collection Resource aks/prod/pods'],
+    [`POST ${pods}/web-1/eviction`, 'kubernetes:evict Resource aks/prod/pods/web-1'],
+    [`POST ${pods}/web-1/binding`, 'kubernetes:schedule Resource aks/prod/pods/web-1'],
+    ['POST /api/v1/namespaces/prod/bindings', 'kubernetes:schedule Resource aks/prod/bindings'],
+    [`PATCH ${pods}/web-1/resize`, 'kubernetes:resize Resource aks/prod/pods/web-1'],
+    [`PATCH ${pods}/web-1/ephemeralcontainers`, 'kubernetes:debug Resource aks/prod/pods/web-1'],
+    ['POST /api/v1/namespaces/prod/serviceaccounts/ci/token', 'kubernetes:create-token Resource aks/prod/serviceaccounts/ci'],
+    ['PATCH /apis/apps/v1/namespaces/prod/deployments/web/scale', 'kubernetes:scale Resource aks/prod/deployments.apps/web'],
+    ['GET /apis/apps/v1/namespaces/prod/deployments/web/scale', 'kubernetes:get Resource aks/prod/deployments.apps/web'],
+    ['PUT /api/v1/namespaces/prod/finalize', 'kubernetes:update Namespace aks/prod'],
+    [
+      'POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+      'kubernetes:define Resource aks/-/customresourcedefinitions.apiextensions.k8s.io',
+    ],
+    [
+      'POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+      'kubernetes:bind Resource aks/-/clusterrolebindings.rbac.authorization.k8s.io',
+    ],
+    [
+      'PUT /apis/rbac.authorization.k8s.io/v1/namespaces/prod/roles/r',
+      'kubernetes:escalate Resource aks/prod/roles.rbac.authorization.k8s.io/r',
+    ],
+    [
+      'DELETE /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/w',
+      'kubernetes:extend Resource aks/-/validatingwebhookconfigurations.admissionregistration.k8s.io/w',
+    ],
+    [
+      'PUT /apis/certificates.k8s.io/v1/certificatesigningrequests/c/approval',
+      'kubernetes:approve Resource aks/-/certificatesigningrequests.certificates.k8s.io/c',
+    ],
+    [
+      'PUT /apis/certificates.k8s.io/v1/certificatesigningrequests/c/status',
+      'kubernetes:sign Resource aks/-/certificatesigningrequests.certificates.k8s.io/c',
+    ],
+    [
+      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      'kubernetes:review Resource aks/-/selfsubjectaccessreviews.authorization.k8s.io',
+    ],
+    [
+      'POST /apis/authorization.k8s.io/v1/subjectaccessreviews',
+      'kubernetes:create Resource aks/-/subjectaccessreviews.authorization.k8s.io',
+    ],
+    ['GET /api', 'kubernetes:discover Path aks/api'],
+    ['GET /openapi/v3/apis/apps/v1', 'kubernetes:discover Path aks/openapi/v3/apis/apps/v1'],
+    ['GET /readyz/etcd', 'kubernetes:discover Path aks/readyz/etcd'],
+    ['GET /metrics', 'kubernetes:get Path aks/metrics'],
+    ['GET /logs/audit.log', 'kubernetes:get Path aks/logs/audit.log'],
+    [
+      'GET /apis/custom.metrics.k8s.io/v1beta1/namespaces/prod/pods/web/cpu',
+      'kubernetes:other Resource aks/prod/pods.custom.metrics.k8s.io/web',
+    ],
+  ];
+  for (const [line, expected] of cases) it(line, () => assert.equal(acts(line), expected));
+
+  for (const method of ['GET', 'POST']) {
+    it(`${method}: streams and proxies are no read, whatever the method is`, () => {
+      assert.equal(acts(`${method} ${pods}/web-1/exec?command=ls`), 'kubernetes:exec Resource aks/prod/pods/web-1');
+      assert.equal(acts(`${method} ${pods}/web-1/attach`), 'kubernetes:attach Resource aks/prod/pods/web-1');
+      assert.equal(acts(`${method} ${pods}/web-1/portforward`), 'kubernetes:port-forward Resource aks/prod/pods/web-1');
+      assert.equal(acts(`${method} ${pods}/https:web-1:8443/proxy/x`), 'kubernetes:proxy Resource aks/prod/pods/web-1');
+      assert.equal(acts(`${method} /api/v1/namespaces/prod/services/web/proxy`), 'kubernetes:proxy Resource aks/prod/services/web');
+      assert.equal(acts(`${method} /api/v1/nodes/n1/proxy/exec/prod/web/app`), 'kubernetes:node-proxy Resource aks/-/nodes/n1');
+      for (const subresource of ['exec?command=ls', 'attach', 'portforward', 'proxy/x']) {
+        assert.equal(operation(`${method} ${pods}/web-1/${subresource}`).pureRead, false, subresource);
+      }
+    });
+  }
+
+  it('of kubectl cp are an exec and a copy, in the forms that kubectl has', () => {
+    const copy = 'kubernetes:exec Resource aks/prod/pods/web-1; kubernetes:copy Resource aks/prod/pods/web-1';
+    const exec = (...argv: string[]) =>
+      acts(`GET ${pods}/web-1/exec?${argv.map((word) => `command=${encodeURIComponent(word)}`).join('&')}`);
+    assert.equal(exec('tar', 'cf', '-', '/etc/passwd'), copy);
+    assert.equal(exec('tar', '-xmf', '-', '-C', '/tmp'), copy);
+    assert.equal(exec('tar', '-xmf', '-'), copy);
+    for (const argv of [
+      ['tar', 'cf', '-', '--to-command=sh'],
+      ['tar', '-xmf', '-', '-C', '--to-command=sh'],
+      ['tar', '-xmf', '-', '--to-command=sh'],
+      ['tar', 'cf', '-', '/a', '/b'],
+      ['sh', '-c', 'tar cf - /a | tail -c+1'],
+    ]) {
+      assert.equal(exec(...argv), 'kubernetes:exec Resource aks/prod/pods/web-1', argv.join(' '));
+    }
+  });
+
+  it('of what is created name it, where its body does', () => {
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web-9' } });
+    assert.equal(acts(`POST ${pods}`, { body, fields: json }), 'kubernetes:create Resource aks/prod/pods/web-9');
+    assert.equal(
+      acts(`POST ${pods}`, { body: '{"metadata":{"generateName":"web-"}}', fields: json }),
+      'kubernetes:create Resource aks/prod/pods',
+    );
+  });
+
+  it('of server-side apply are an apply', () => {
+    const fields = { 'content-type': 'application/apply-patch+yaml' };
+    assert.equal(
+      acts('PATCH /apis/apps/v1/namespaces/prod/deployments/web?fieldManager=k', { fields, body: '{}' }),
+      'kubernetes:apply Resource aks/prod/deployments.apps/web',
+    );
+  });
+});
+
+describe('the facts of a request', () => {
+  it('say what it is about', () => {
+    const { facts } = operation(`PATCH ${pods}/web-1/status?dryRun=All&force=true`, {
+      fields: { 'content-type': 'application/merge-patch+json', 'sallyport-reason': 'INC-7' },
+      body: '{"status":{}}',
+    });
+    assert.deepEqual(facts, {
+      method: 'PATCH',
+      path: '/api/v1/namespaces/prod/pods/web-1/status',
+      query_parameters: ['dryRun', 'force'],
+      api_group: '',
+      api_version: 'v1',
+      verb: 'patch',
+      resource: 'pods',
+      subresource: 'status',
+      namespace: 'prod',
+      name: 'web-1',
+      dry_run: true,
+      force: true,
+      reason: 'INC-7',
+    });
+  });
+
+  it('tell an unbounded deletion, and a dry run by the body', () => {
+    assert.equal(operation(`DELETE ${pods}`).facts['unbounded'], true);
+    assert.equal(operation(`DELETE ${pods}?labelSelector=app%3Dweb`).facts['unbounded'], false);
+    assert.equal(operation(`DELETE ${pods}/web-1`, { fields: json, body: '{"dryRun":["All"]}' }).facts['dry_run'], true);
+    assert.equal(operation(`DELETE ${pods}/web-1`, { fields: json, body: '{}' }).facts['dry_run'], false);
+    assert.equal(
+      operation(`POST ${pods}/web-1/eviction`, { fields: json, body: '{"deleteOptions":{"dryRun":["All"]}}' }).facts['dry_run'],
+      true,
+    );
+  });
+
+  it('of an exec are its command, container and what the pod may do, looked up', () => {
+    const pod = {
+      spec: {
+        securityContext: { runAsUser: 1000 },
+        containers: [
+          { name: 'app', image: 'web:1' },
+          { name: 'side', image: 'proxy:1', securityContext: { privileged: true, runAsUser: 0 } },
+        ],
+      },
+    };
+    const exec = (container: string, live: unknown) =>
+      operation(`GET ${pods}/web-1/exec?container=${container}&command=sh&command=-c&command=id%20-u&tty=true&stdin=1`, {}, open, live)
+        .facts;
+    const facts = exec('app', pod);
+    assert.equal(facts['command'], 'sh -c id -u');
+    assert.deepEqual(facts['argv'], ['sh', '-c', 'id -u']);
+    assert.equal(facts['program'], 'sh');
+    assert.equal(facts['container'], 'app');
+    assert.equal(facts['terminal'], true);
+    assert.equal(facts['stdin'], true);
+    assert.equal(facts['privileged'], false);
+    assert.equal(facts['runs_as_root'], false);
+    assert.deepEqual(facts['images'], ['web:1']);
+    assert.equal(exec('side', pod)['privileged'], true);
+    assert.equal(exec('side', pod)['runs_as_root'], true);
+    assert.equal(exec('', pod)['privileged'], true, 'any of them, where none is named');
+    for (const unknown of [undefined, {}, { spec: {} }]) {
+      assert.equal(exec('app', unknown)['privileged'], true);
+      assert.equal(exec('app', unknown)['runs_as_root'], true);
+      assert.equal(exec('app', unknown)['host_access'], true);
+    }
+  });
+
+  it('of a token are its audiences', () => {
+    const { facts } = operation('POST /api/v1/namespaces/prod/serviceaccounts/ci/token', {
+      fields: json,
+      body: '{"spec":{"audiences":["vault"]}}',
+    });
+    assert.deepEqual(facts['audiences'], ['vault']);
+  });
+});
+
+describe('what is read of the cluster first', () => {
+  it('is the pod that something goes into, with the gateway’s own credential', () => {
+    const environment = testEnvironment(nodeCrypto, [], { basePath: '/k', credential: { name: 'authorization', value: 'Bearer own' } });
+    const fields = [
+      { name: 'accept', value: 'application/json' },
+      { name: 'authorization', value: 'Bearer own' },
+    ];
+    const expected = [{ target: '/k/api/v1/namespaces/prod/pods/web-1', fields }];
+    for (const line of [
+      `GET ${pods}/web-1/exec?command=ls`,
+      `POST ${pods}/web-1/attach`,
+      `GET ${pods}/web-1/portforward`,
+      `PATCH ${pods}/web-1/ephemeralcontainers`,
+    ]) {
+      assert.deepEqual(readsKubernetes(request(line), environment), expected, line);
+    }
+    for (const line of [`GET ${pods}/web-1`, `GET ${pods}/web-1/log`, `GET ${pods}/web-1/ephemeralcontainers`, `GET ${pods}`]) {
+      assert.deepEqual(readsKubernetes(request(line), environment), [], line);
+    }
+  });
+
+  it('has to be there: what cannot be read is refused, what does not exist is the API server’s to report', () => {
+    const refusal = (read: readonly TargetAnswer[]) =>
+      askKubernetes(request(`GET ${pods}/web-1/exec?command=ls`), open, read).refusal?.code;
+    const none = new Uint8Array();
+    for (const status of [0, 401, 403, 500, 503]) assert.equal(refusal([{ status, body: none }]), 'upstream-unavailable', String(status));
+    assert.equal(refusal([{ status: 200, body: Buffer.from('{') }]), 'upstream-unavailable');
+    assert.equal(refusal([]), 'upstream-unavailable');
+    assert.equal(refusal([{ status: 404, body: none }]), undefined);
+  });
+});
+
+describe('what is refused, and put on record all the same', () => {
+  it('is a request that has no meaning', () => {
+    const asked = ask('GET /api/v1/proxy/nodes/n1');
+    assert.equal(asked.refusal?.code, 'unclassified');
+    assert.deepEqual(asked.operation(session).acts, [
+      { action: 'kubernetes:other', object: { type: 'Path', id: 'aks/api/v1/proxy/nodes/n1' } },
+    ]);
+    assert.equal(ask('POST /metrics').refusal?.code, 'unclassified');
+  });
+
+  it('is a body that cannot be read', () => {
+    const at = (fields: Record<string, string>, body: string) => ask(`POST ${pods}`, { fields, body }).refusal;
+    assert.equal(statusOf(at({ 'content-type': 'application/vnd.kubernetes.protobuf' }, 'k8s')!).status, 415);
+    assert.equal(statusOf(at({ 'content-type': 'application/cbor' }, 'x')!).status, 415);
+    assert.equal(statusOf(at({ ...json, 'content-encoding': 'gzip' }, '{}')!).status, 415);
+    assert.equal(at(json, '{"spec":{},"spec":{}}')?.code, 'unclassified');
+    assert.equal(at(json, '{')?.code, 'unclassified');
+    assert.equal(at({ 'content-type': 'application/yaml' }, 'a: 1\n---\na: 2\n')?.code, 'unclassified');
+    assert.equal(at({ 'content-type': 'application/yaml' }, 'a: 1\na: 2\n')?.code, 'unclassified');
+    assert.equal(at(json, '{}'), undefined);
+  });
+
+  it('is a write where only reading is meant', () => {
+    const readOnly = testEnvironment(nodeCrypto, [], { readOnly: true });
+    for (const line of [
+      `GET ${pods}`,
+      `GET ${pods}/web-1/log`,
+      'GET /api',
+      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    ]) {
+      assert.equal(ask(line, {}, readOnly).refusal, undefined, line);
+    }
+    for (const line of [
+      `DELETE ${pods}/web-1`,
+      `GET ${pods}/web-1/exec?command=ls`,
+      `GET ${pods}/web-1/proxy/`,
+      'GET /api/v1/nodes/n1/proxy/',
+    ]) {
+      assert.equal(ask(line, {}, readOnly).refusal?.code, 'read-only', line);
+    }
+  });
+
+  it('is whoever wants to be somebody else, by act and fact', () => {
+    const asked = ask(`GET ${pods}`, { fields: { 'impersonate-user': 'bob', 'impersonate-group': 'system:masters' } });
+    assert.equal(asked.refusal?.code, 'policy-denied');
+    const { acts, facts } = asked.operation(session);
+    assert.deepEqual(acts.slice(1), [
+      { action: 'kubernetes:impersonate', object: { type: 'Role', id: 'aks/user:bob' } },
+      { action: 'kubernetes:impersonate', object: { type: 'Role', id: 'aks/group:system:masters' } },
+    ]);
+    assert.equal(facts['impersonated_user'], 'bob');
+    assert.equal(ask(`GET ${pods}`, { fields: { impersonate_user: 'bob' } }).refusal?.code, 'policy-denied', 'in any spelling');
+  });
+});
+
+describe('what goes upstream', () => {
+  it('is who asks, where that is configured, and never a name of Kubernetes’ own', () => {
+    const as = (user: string, groups: readonly string[], principal = {}) =>
+      ask(
+        `GET ${pods}`,
+        {},
+        { ...testEnvironment(nodeCrypto, [], { impersonate: { user, groups } }), principal: { ...open.principal, ...principal } },
+      );
+    assert.deepEqual(
+      as('{issuer}:{subject}', ['gw:{group}', 'viewers']).upstream.fields.filter(({ name }) => name.startsWith('impersonate')),
+      [
+        { name: 'impersonate-user', value: 'ci:job-7' },
+        { name: 'impersonate-group', value: 'gw:deployers' },
+        { name: 'impersonate-group', value: 'gw:oncall' },
+        { name: 'impersonate-group', value: 'viewers' },
+      ],
+    );
+    assert.equal(as('{subject}', [], { subject: 'system:serviceaccount:kube-system:admin' }).refusal?.code, 'access-denied');
+    assert.equal(as('{subject}', ['{group}'], { groups: ['system:masters'] }).refusal?.code, 'access-denied');
+    assert.equal(as('{subject}', [], { subject: 'a\r\nimpersonate-group: x' }).refusal?.code, 'access-denied');
+    assert.equal(as('{subject}', ['system:authenticated']).refusal, undefined);
+  });
+
+  it('asks for JSON in no coding, where something is hidden, and only there', () => {
+    const hiding = testEnvironment(nodeCrypto, ['secrets/*/*#$.data']);
+    const accept = (value: string, environment = hiding, line = `GET ${pods}`) =>
+      ask(line, { fields: { accept: value, 'accept-encoding': 'gzip' } }, environment).upstream.fields.filter(({ name }) =>
+        name.startsWith('accept'),
+      );
+    const identity = { name: 'accept-encoding', value: 'identity' };
+    const table = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+    assert.deepEqual(accept(table), [
+      identity,
+      { name: 'accept', value: 'application/json;as=Table;v=v1;g=meta.k8s.io, application/json' },
+    ]);
+    assert.deepEqual(accept('application/vnd.kubernetes.protobuf, application/json'), [
+      identity,
+      { name: 'accept', value: 'application/json' },
+    ]);
+    assert.deepEqual(accept('application/cbor'), [identity, { name: 'accept', value: 'application/json' }]);
+    const asSent = [
+      { name: 'accept', value: 'application/cbor' },
+      { name: 'accept-encoding', value: 'gzip' },
+    ];
+    assert.deepEqual(accept('application/cbor', open), asSent);
+    assert.deepEqual(accept('application/cbor', hiding, 'GET /openapi/v2'), asSent, 'what is the same for everybody');
+  });
+});
+
+describe('YAML', () => {
+  it('is forwarded as the JSON that was judged', () => {
+    const at = (type: string, body: string, line = `POST ${pods}`) => ask(line, { fields: { 'content-type': type }, body });
+    const asked = at('application/yaml', 'kind: Pod\nspec:\n  hostNetwork: yes\n  containers: [{image: a}]\n');
+    assert.deepEqual(JSON.parse(Buffer.from(asked.upstream.body!).toString()), {
+      kind: 'Pod',
+      spec: { hostNetwork: true, containers: [{ image: 'a' }] },
+    });
+    assert.equal(asked.operation(session).facts['host_access'], true, 'yes is true for Kubernetes (YAML 1.1)');
+    assert.equal(at('application/yaml', '{"kind":"Pod"}').upstream.body, undefined);
+    assert.equal(at('application/apply-patch+yaml', '{}', `PATCH ${pods}/a`).upstream.body, undefined);
+    assert.equal(at('application/yaml', 'a: &x [1]\nb: *x\n').refusal, undefined);
+    assert.equal(at('application/yaml', 'a: 2020-01-01\n').refusal?.code, 'unclassified');
+    assert.equal(at('application/yaml', 'a: 9007199254740993\n').refusal?.code, 'unclassified');
+  });
+});
+
+describe('an operation', () => {
+  it('says in words what runs in a pod', () => {
+    const { text } = operation(`GET ${pods}/web-1/exec?container=app&command=sh&command=-c&command=rm%20-rf%20/&tty=1`);
+    assert.match(text, /^exec in prod\/web-1, container app, with a terminal: sh -c 'rm -rf \/'\n/);
+  });
+
+  it('holds no secret, whoever may see it', () => {
+    const secret = {
+      kind: 'Secret',
+      apiVersion: 'v1',
+      metadata: { name: 'db' },
+      data: { password: 'aHVudGVyMg==' },
+      stringData: { user: 'canary-user' },
+    };
+    const pod = {
+      kind: 'Pod',
+      spec: {
+        containers: [
+          {
+            env: [
+              { name: 'DB_PASSWORD', value: 'canary-env' },
+              { name: 'MODE', value: 'fast' },
+            ],
+          },
+        ],
+      },
+    };
+    const created = operation('POST /api/v1/namespaces/prod/secrets', { fields: json, body: JSON.stringify(secret) }).text;
+    assert.doesNotMatch(created, /aHVudGVyMg|hunter2|canary/);
+    assert.match(created, /password/);
+    const ofPod = operation(`POST ${pods}`, { fields: json, body: JSON.stringify(pod) }).text;
+    assert.doesNotMatch(ofPod, /canary/);
+    assert.match(ofPod, /fast/);
+    const patch = [{ op: 'add', path: '/data/password', value: 'Y2FuYXJ5' }];
+    const patched = operation('PATCH /api/v1/namespaces/prod/secrets/db', {
+      fields: { 'content-type': 'application/json-patch+json' },
+      body: JSON.stringify(patch),
+    }).text;
+    assert.doesNotMatch(patched, /Y2FuYXJ5/);
+    assert.match(patched, /add \/data\/password/);
+  });
+
+  it('binds what the API server acts by, not what one try has of its own', () => {
+    const exact = (line: string, fields: Record<string, string>, body?: string) =>
+      Buffer.from(operation(line, { fields, ...(body === undefined ? {} : { body }) }).exact()).toString('hex');
+    const at = `DELETE ${pods}/web-1`;
+    assert.equal(exact(at, { 'kubectl-session': 'a' }), exact(at, { 'kubectl-session': 'b' }));
+    assert.notEqual(exact(at, json, '{}'), exact(at, json, '{"gracePeriodSeconds":0}'));
+    assert.equal(exact(`GET ${pods}/a/exec?command=ls`, {}), exact(`POST ${pods}/a/exec?command=ls`, {}), 'kubectl streams by either');
+    assert.notEqual(exact(`GET ${pods}/a/exec?command=ls`, {}), exact(`GET ${pods}/a/exec?command=id`, {}));
+  });
+
+  it('asks policy about a sensitive value as it is, and records it masked', () => {
+    const detecting = testEnvironment(nodeCrypto, []);
+    const asked = ask(`GET ${pods}/web-1/exec?command=echo&command=4111111111111111`, {}, detecting);
+    assert.equal(asked.unmasked?.facts['command'], 'echo 4111111111111111');
+    const { facts, text } = asked.operation(session);
+    assert.equal(facts['command'], 'echo ************1111');
+    assert.doesNotMatch(text, /4111111111111111/);
+  });
+});

@@ -1,0 +1,105 @@
+import { GatewayFault } from '../../core/fault.ts';
+import type { MaskRule } from '../../masking/mask.ts';
+import type { QueryParameter } from '../http/path.ts';
+import { fromBase64 } from './base64.ts';
+import type { SentBody } from './body.ts';
+import type { JsonNode } from './json-tree.ts';
+import { MaskWalk, type Leaf, type Visitor } from './mask-walk.ts';
+import type { KubernetesMasks, ObjectPlace, PlaceRule } from './masks.ts';
+import { isBlind, readPatch } from './patch.ts';
+import { parameterOf, selectorTerms } from './request-info.ts';
+
+/**
+ * Why an object with places that its principal may not see is not asked for, or not written, in this way. A value that is not shown can be learned without
+ * being shown: by copying it to a place that is, by asking whether it equals another, by having it select what is listed. And one that was shown masked
+ * would take the place of the real one when the object is sent back.
+ */
+export function refusedForMasks(
+  masks: KubernetesMasks,
+  place: ObjectPlace,
+  body: SentBody,
+  parameters: readonly QueryParameter[],
+): GatewayFault | undefined {
+  const rules = masks.rulesOf(place);
+  if (rules.length === 0) return undefined;
+  const selects = selectorTerms(parameterOf(parameters, 'fieldSelector') ?? '').some(({ field }) => !HARMLESS.test(field));
+  if (selects)
+    return refused('a field selector could tell what values are hidden', 'Select by metadata.name, metadata.namespace or labels.');
+  const byLabels = rules.some(({ steps: [first, second] }) => first === 'metadata' && (second === undefined || second === 'labels'));
+  if (byLabels && (parameterOf(parameters, 'labelSelector') ?? '') !== '')
+    return refused('a label selector could tell what labels are hidden');
+  switch (body.kind) {
+    case 'none':
+      return undefined;
+    case 'unseen':
+      return refused('the gateway cannot read what is written to an object with hidden values');
+    case 'operations': {
+      const operations = readPatch(body.value);
+      if (operations !== undefined && !operations.some(isBlind)) return undefined;
+      return refused('a JSON patch with copy, move or test could tell what values are hidden', 'Use a merge patch.');
+    }
+    case 'object':
+    case 'merge':
+      return writesMask(masks, place, body.tree) ? overwrites() : undefined;
+    default:
+      return body satisfies never;
+  }
+}
+
+function writesMask(masks: KubernetesMasks, place: ObjectPlace, tree: JsonNode): boolean {
+  const seen = new Hidden();
+  new MaskWalk(masks, seen).document(tree, place);
+  return seen.looksMasked;
+}
+
+/** Looks at what is sent for hidden places. */
+class Hidden implements Visitor {
+  looksMasked = false;
+
+  hidden({ node, isCoded }: Leaf, rule: PlaceRule['rule']): void {
+    if (node.kind !== 'string' || rule === undefined) return;
+    const bytes = isCoded ? fromBase64(node.value) : undefined;
+    const text = isCoded ? (bytes === undefined ? '' : lenient.decode(bytes)) : node.value;
+    if (isMasked(rule.kind, text)) this.looksMasked = true;
+  }
+
+  open(): void {}
+  name(): void {}
+  nested(): void {}
+  cell(): void {}
+  managed(): void {}
+}
+
+/** A pseudonym looks like any value. */
+function isMasked(kind: MaskRule['kind'], text: string): boolean {
+  switch (kind) {
+    case 'redact':
+      return /\[redacted:[a-z0-9_-]+\]/.test(text);
+    case 'partial-last4':
+      return /^[*\s./()+@_,:-]*\*[*\s./()+@_,:-]*[\p{L}\p{N}]{0,4}$/u.test(text) || /\[redacted:/.test(text);
+    case 'hash':
+      return /^hash:[0-9a-f]{16}$/.test(text) || /\[redacted:/.test(text);
+    case 'pseudonym':
+    case 'null':
+      return /\[redacted:/.test(text);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function overwrites(): GatewayFault {
+  return refused(
+    'a value that was shown masked would be written in place of the real one',
+    'Send only what changes (kubectl patch, label, annotate, apply), not the object as it was shown.',
+  );
+}
+
+function refused(why: string, hint?: string): GatewayFault {
+  return new GatewayFault('masking-refused', {
+    publicMessage: `values of this object are hidden from you: ${why}`,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+const lenient = new TextDecoder();
+const HARMLESS = /^(?:metadata\.(?:name|namespace)|type)$/;
