@@ -238,6 +238,7 @@ const nothingRecorded: RecordingPort = {
     completed: nothing,
     sample: nothing,
     note: nothing,
+    transcript: nothing,
     seal: () => Promise.reject(new Error('nothing was recorded')),
   }),
 };

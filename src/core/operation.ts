@@ -105,6 +105,12 @@ export interface Completion {
   readonly masked: Readonly<Record<string, number>>;
 }
 
+/** A piece of what passed in a stream, for the recording, masked. Of `resize` it is columns and rows: `80x24`. */
+export interface TranscriptPart {
+  readonly stream: 'input' | 'output' | 'error' | 'resize';
+  readonly text: string;
+}
+
 /** A few masked result rows for the recording. `null` is SQL NULL. */
 export interface ResultSample {
   readonly operationId: string;

@@ -3,7 +3,7 @@ import type { OpenSession, Outcome } from './effect.ts';
 import { assertNever, GatewayFault, toFault } from './fault.ts';
 import { takeMint, type Grant } from './grant.ts';
 import { noLimits, type SessionLimits, type Usage } from './limits.ts';
-import type { Completion, Operation, ResultSample } from './operation.ts';
+import type { Completion, Operation, ResultSample, TranscriptPart } from './operation.ts';
 import {
   approvalCancelled,
   approvalDenied,
@@ -150,6 +150,11 @@ export class PipelineSession implements OpenSession {
 
   sample(sample: ResultSample): void {
     this.#recording.sample(sample);
+  }
+
+  /** What passed in a stream. Throws `recording-unavailable`: the stream ends. */
+  transcript(operationId: string, part: TranscriptPart): void {
+    this.#recording.transcript(operationId, part);
   }
 
   note(event: string, detail: Readonly<Record<string, string | number>>): void {

@@ -1,5 +1,5 @@
 import type { Decision, Review } from './decision.ts';
-import type { Act, Completion, Facts, Operation, ResultSample } from './operation.ts';
+import type { Act, Completion, Facts, Operation, ResultSample, TranscriptPart } from './operation.ts';
 import type { Principal } from './principal.ts';
 import type { AuditRecord, SealedRecording } from './record.ts';
 import type { Target } from './target.ts';
@@ -104,6 +104,7 @@ export interface RecordedSession {
 export interface SessionRecording {
   decided(operation: Operation, decision: 'allow' | 'deny', code: string | undefined): void;
   sample(sample: ResultSample): void;
+  transcript(operationId: string, part: TranscriptPart): void;
   completed(completion: Completion, durationMs: number): void;
   note(event: string, detail: Readonly<Record<string, string | number>>): void;
   /** Flushes, closes and digests the file. */

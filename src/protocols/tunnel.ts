@@ -1,6 +1,7 @@
 import type { Effect, Outcome, Side } from '../core/effect.ts';
 import type { GatewayFault } from '../core/fault.ts';
 import type { Grant } from '../core/grant.ts';
+import type { TranscriptPart } from '../core/operation.ts';
 import type { AnswerHead, HeaderField } from './request.ts';
 
 /**
@@ -42,13 +43,27 @@ export interface TunnelSession {
 
 export type TunnelEffect =
   | Extract<Effect, { readonly kind: 'forward' | 'reply' | 'ask' | 'complete' | 'sample' | 'note' | 'deadline' | 'close' }>
+  /** What passed, masked, for the recording. */
+  | { readonly kind: 'transcript'; readonly operationId: string; readonly part: TranscriptPart }
+  /** Opens a connection to another target of this gateway, as one of its clients would have. `id`: the tunnel's own name for it. */
+  | { readonly kind: 'divert'; readonly id: string; readonly target: string }
+  /** What that client sends. Not a view. */
+  | { readonly kind: 'divert-bytes'; readonly id: string; readonly bytes: Uint8Array }
+  /** It sends no more. */
+  | { readonly kind: 'divert-end'; readonly id: string }
   /** Nothing more goes to this side, after everything before it was written; it may still send. */
   | { readonly kind: 'finish'; readonly side: Side };
 
 export type TunnelEvent =
+  /** Both sides have agreed; the first of all. */
+  | { readonly kind: 'opened' }
   /** The asked operation waits for people. */
   | { readonly kind: 'held'; readonly operationId: string; readonly message: string }
   | { readonly kind: 'deadline' }
+  /** What the session of the other target sends. */
+  | { readonly kind: 'diverted'; readonly id: string; readonly bytes: Uint8Array }
+  /** It is over. With a fault: it could not be opened. */
+  | { readonly kind: 'divert-ended'; readonly id: string; readonly fault: GatewayFault | undefined }
   /** Nothing more comes from this side. With a fault: its connection broke. */
   | { readonly kind: 'closed'; readonly side: Side; readonly fault: GatewayFault | undefined }
   /** The gateway ends the tunnel (expiry, revocation, kill, reload, a limit, shutdown): last words, then `close`. */

@@ -61,6 +61,14 @@ export const eventSchema = z.discriminatedUnion('event', [
     duration_ms: z.number(),
     masked: z.record(z.string(), z.number()),
   }),
+  /** What passed in a stream of an operation. Of `resize` the text is columns and rows: `80x24`. */
+  z.object({
+    at,
+    event: z.literal('stream'),
+    operation: z.string(),
+    stream: z.enum(['input', 'output', 'error', 'resize']),
+    text: z.string(),
+  }),
   z.object({ at, event: z.literal('note'), note: z.string(), detail: z.record(z.string(), z.union([z.string(), z.number()])) }),
   /** So many events could not be taken because the disk did not keep up; each was refused to its caller. */
   z.object({ at, event: z.literal('gap'), dropped: z.number() }),

@@ -1,6 +1,6 @@
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Completion, Operation, ResultSample } from '../core/operation.ts';
+import type { Completion, Operation, ResultSample, TranscriptPart } from '../core/operation.ts';
 import type { ClockPort, RecordedSession, RecordingPort, SessionRecording } from '../core/ports.ts';
 import type { SealedRecording } from '../core/record.ts';
 import { localDisk, type RecordingDisk } from './disk.ts';
@@ -71,6 +71,13 @@ class OpenRecording implements SessionRecording {
     this.#writer.append(at, completedLine(at, completion, durationMs));
   }
 
+  transcript(operation: string, { stream, text }: TranscriptPart): void {
+    for (let from = 0; from < text.length; from += maxStreamLength) {
+      const event: RecordingEvent = { at: this.#at(), event: 'stream', operation, stream, text: text.slice(from, from + maxStreamLength) };
+      this.#writer.append(event.at, JSON.stringify(event));
+    }
+  }
+
   note(event: string, detail: Readonly<Record<string, string | number>>): void {
     const note: RecordingEvent = { at: this.#at(), event: 'note', note: event, detail: { ...detail } };
     this.#writer.append(note.at, JSON.stringify(note));
@@ -107,5 +114,7 @@ function byNameDescending(a: string, b: string): number {
   return a < b ? 1 : -1;
 }
 
+/** Of one line, UTF-16 units. */
+const maxStreamLength = 65_536;
 const safeSessionId = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 const dayName = /^\d{4}-\d{2}-\d{2}$/;

@@ -96,6 +96,10 @@ function eventLines(event: RecordingEvent): readonly string[] {
       const amounts = `${event.rows} rows, ${event.bytes} bytes, ${event.duration_ms} ms`;
       return [`${escapeLine(event.operation)} ${escapeLine(event.outcome)}${code}: ${amounts}${hiddenCells}`];
     }
+    case 'stream': {
+      const [first = '', ...rest] = event.text.split(/\r?\n/);
+      return [`${escapeLine(event.operation)} ${event.stream} ${streamText(first)}`, ...rest.map((line) => `  ${streamText(line)}`)];
+    }
     case 'note': {
       const detail = Object.entries(event.detail).map(([name, value]) => `${escapeLine(name)}=${escapeLine(String(value))}`);
       return [[`note ${escapeLine(event.note)}`, ...detail].join(' ')];
@@ -114,6 +118,10 @@ function eventLines(event: RecordingEvent): readonly string[] {
 /** Further in than every line of the gateway's own, so that none of a statement's can pass for one. */
 function textLines(text: string): readonly string[] {
   return text.split(/\r?\n/).map((line) => `  ${escapeLine(line.replaceAll('\t', '    '))}`);
+}
+
+function streamText(line: string): string {
+  return escapeLine(line.replaceAll('\t', '    '));
 }
 
 function cellText(value: string | null): string {

@@ -46,6 +46,7 @@ const events = [
     text_exact: false,
     runs: ['PREPARE a AS\n  DELETE\u001b'],
   },
+  { at: 3_661_002, event: 'stream', operation: 's-1-3', stream: 'output', text: '$ ls\r\n\u001b[2Jx' },
   { at: 3_661_002, event: 'note', note: 'cancel', detail: { by: 'x\n!! ALTERED' } },
   { at: 3_661_003, event: 'gap', dropped: 3 },
   { at: 3_661_004, event: 'closed' },
@@ -83,6 +84,8 @@ by agent the \\u{1b}[31mjob (github: repo)
               by name, it runs
                 PREPARE a AS
                   DELETE\\u{1b}
+01:01:01.002  s-1-3 output $ ls
+                \\u{1b}[2Jx
 01:01:01.002  note cancel by=x\\u{a}!! ALTERED
 01:01:01.003  !! 3 events are missing: the disk did not keep up
 01:01:01.004  session closed

@@ -31,6 +31,10 @@ export function configure(command: Command): void {
     .action(list);
   example(add('show <id>', 'one session and its operations, as they are on record'), 'sallyport sessions show 01JD2V').action(show);
   example(add('replay <id>', 'what happened in the session, sensitive values masked'), 'sallyport sessions replay 01JD2V --speed 4')
+    .option(
+      '--asciicast [operation]',
+      'the terminal of an operation (default: the first that has one) as asciicast v3, for any asciinema player',
+    )
     .option('--speed <factor>', '1: as it happened, 2: twice as fast (default: at once)', readSpeed)
     .action(play);
   example(add('kill <id>', 'end a live session'), 'sallyport sessions kill 01JD2V --reason "runaway job"')
@@ -91,15 +95,21 @@ function fieldsOf(session: SessionSummary): readonly (readonly [string, string])
   ];
 }
 
-async function play(id: string, options: Options & { speed?: number }): Promise<void> {
+async function play(id: string, options: Options & { speed?: number; asciicast?: string | true }): Promise<void> {
   const client = await signedInClient(options);
   const path = `/api/v1/sessions/${segment(id)}`;
   if (options.json === true) {
     await printStoredJson(client.bytes(`${path}/recording`));
     return;
   }
+  const { asciicast, replay, readTimeline } = await import('../../recordings/index.ts');
+  if (options.asciicast !== undefined) {
+    const operation = options.asciicast === true ? undefined : options.asciicast;
+    const played = await asciicast(readTimeline(client.bytes(`${path}/recording`)), operation, (line) => void process.stdout.write(line));
+    if (!played) throw new Failure('nothing of this session was recorded as a stream', { hint: 'leave --asciicast out' });
+    return;
+  }
   const { session } = await client.get<SessionDetail>(path);
-  const { replay, readTimeline } = await import('../../recordings/index.ts');
   const result = await replay(readTimeline(client.bytes(`${path}/recording`)), {
     write: (text) =>
       process.stdout.write(

@@ -1,6 +1,6 @@
 import type { Decision } from '../decision.ts';
 import { GatewayFault } from '../fault.ts';
-import type { Completion, Operation } from '../operation.ts';
+import type { Completion, Operation, TranscriptPart } from '../operation.ts';
 import type { PipelinePorts } from '../ports.ts';
 import type { ApprovalAnswer, HeldOperation, PendingApproval, PolicyQuestion } from '../ports.ts';
 import type { Principal } from '../principal.ts';
@@ -171,6 +171,10 @@ export class TestRecording {
 
   completed(completion: Completion): void {
     this.#write(`completed ${completion.operationId} ${completion.outcome}`);
+  }
+
+  transcript(operationId: string, { stream, text }: TranscriptPart): void {
+    this.#write(`transcript ${operationId} ${stream} ${text}`);
   }
 
   note(event: string): void {

@@ -1,0 +1,126 @@
+import type { RecordingEvent } from './format.ts';
+import type { TimelineItem } from './timeline.ts';
+
+/**
+ * Writes the streams of one operation as asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/): a header, then `[seconds since the event before, code, text]` with
+ * codes `o` (output, both kinds), `i` (input), `r` (resize) and `x` (how it ended). `operation` undefined: the first that has any. False where there is none.
+ *
+ * A player gives the text to a terminal. So sequences that reach beyond its screen are left out: titles, links, the clipboard, device control, questions that the terminal
+ * would answer by typing, window operations and the full reset.
+ */
+export async function asciicast(
+  timeline: AsyncIterable<TimelineItem>,
+  operation: string | undefined,
+  write: (line: string) => void,
+): Promise<boolean> {
+  let session = { started: 0, text: '' };
+  let cast: Cast | undefined;
+  let decided: (RecordingEvent & { readonly event: 'decided' }) | undefined;
+  for await (const item of timeline) {
+    if (item.kind === 'header') session = { started: Date.parse(item.header.started), text: item.header.session };
+    if (item.kind !== 'event') continue;
+    const { event } = item;
+    if (event.event === 'decided' && (cast === undefined || event.operation === cast.operation)) decided = event;
+    if (event.event === 'completed' && event.operation === cast?.operation) cast.exit(event.at, event.error_code ?? event.outcome);
+    if (event.event !== 'stream' || event.operation !== (operation ?? cast?.operation ?? event.operation)) continue;
+    cast ??= new Cast(event.operation, session, decided?.operation === event.operation ? decided.text : '', event, write);
+    cast.event(event);
+  }
+  cast?.begin();
+  return cast !== undefined;
+}
+
+class Cast {
+  readonly operation: string;
+  readonly #header: Readonly<Record<string, unknown>>;
+  readonly #write: (line: string) => void;
+  readonly #screens = { output: new Harmless(), error: new Harmless() };
+  #size: readonly [columns: number, rows: number] | undefined;
+  #lastAt: number;
+
+  constructor(
+    operation: string,
+    session: { readonly started: number; readonly text: string },
+    command: string,
+    first: RecordingEvent,
+    write: (line: string) => void,
+  ) {
+    this.operation = operation;
+    this.#lastAt = first.at;
+    this.#write = write;
+    this.#header = {
+      timestamp: Math.floor((session.started + first.at) / 1000),
+      title: `${session.text} ${operation}`,
+      ...(command === '' ? {} : { command }),
+    };
+  }
+
+  event(event: RecordingEvent & { readonly event: 'stream' }): void {
+    switch (event.stream) {
+      case 'resize':
+        this.#resize(event.at, event.text);
+        return;
+      case 'input':
+        this.#put(event.at, 'i', event.text);
+        return;
+      case 'output':
+      case 'error':
+        this.#put(event.at, 'o', this.#screens[event.stream].shown(event.text));
+        return;
+      default:
+        event.stream satisfies never;
+    }
+  }
+
+  exit(at: number, how: string): void {
+    this.#put(at, 'x', /^exit (-?\d+)$/.exec(how)?.[1] ?? (how === 'succeeded' ? '0' : how));
+  }
+
+  /** The header tells the size, which is known when the client has told it or shows that it never will. */
+  begin(): void {
+    if (this.#size !== undefined) return;
+    this.#begin(80, 24);
+  }
+
+  #begin(columns: number, rows: number): void {
+    this.#size = [columns, rows];
+    this.#write(`${JSON.stringify({ version: 3, term: { cols: columns, rows }, ...this.#header })}\n`);
+  }
+
+  #resize(at: number, text: string): void {
+    const [columns = 80, rows = 24] = text.split('x').map(Number);
+    if (this.#size === undefined) this.#begin(columns, rows);
+    else this.#put(at, 'r', text);
+  }
+
+  #put(at: number, code: string, text: string): void {
+    if (text === '') return;
+    this.begin();
+    const interval = Math.max(0, at - this.#lastAt) / 1000;
+    this.#lastAt = Math.max(at, this.#lastAt);
+    this.#write(`${JSON.stringify([interval, code, text])}\n`);
+  }
+}
+
+/** Text for a terminal that only its screen can see. Sequences may lie across events. */
+class Harmless {
+  #carry = '';
+
+  shown(text: string): string {
+    const all = this.#carry + text;
+    const begun = all.slice(-longestSequence).search(incomplete);
+    const cut = begun < 0 ? all.length : all.length - Math.min(longestSequence, all.length) + begun;
+    this.#carry = all.slice(cut);
+    return all.slice(0, cut).replace(harmful, '');
+  }
+}
+
+/* oxlint-disable no-control-regex -- control sequences are what is looked for */
+/** Strings (OSC, DCS, SOS, PM, APC), answer-backs (DA, DSR, DECREQTPARM, ENQ), window operations, full reset and identification. */
+const harmful =
+  /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|(?:\u001b\[|\u009b)[0-?]*[ -/]*[cntx]|\u001b[cZ]|\u0005/g;
+/** A sequence whose end has not come. */
+const incomplete =
+  /(?:\u001b(?:[\]PX^_][^\u0007\u001b\u009c]*\u001b?|\[[0-?]*[ -/]*)?|[\u0090\u0098\u009d-\u009f][^\u0007\u001b\u009c]*|\u009b[0-?]*[ -/]*)$/;
+/* oxlint-enable no-control-regex */
+const longestSequence = 4096;
