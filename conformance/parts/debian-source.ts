@@ -26,10 +26,38 @@ export function downloadDebian(options: {
   readonly version: string;
 }): DebianDownload {
   const { folder, source, binaries, version } = options;
+  const { files, get } = aptIn(
+    folder,
+    archives().flatMap((archive) => [`deb ${archive}`, `deb-src ${archive}`]),
+  );
+  get('source', '--download-only', '--only-source', `${source}=${version}`);
+  if (binaries.length > 0) get('download', ...binaries.map((name) => `${name}=${version}`));
+  return { folder: files, files: readdirSync(files).sort() };
+}
+
+/** Downloads one binary package of exactly this version from this release of Debian, whichever release this machine has. */
+export function downloadFromRelease(options: {
+  readonly folder: string;
+  readonly release: string;
+  readonly name: string;
+  readonly version: string;
+}): DebianDownload {
+  const { folder, release, name, version } = options;
+  const mirror = archives()
+    .map((archive) => archive.split(' ')[0]!)
+    .find((address) => /\/debian\/?$/.test(address));
+  if (mirror === undefined) throw new Error('apt knows no mirror of Debian on this machine');
+  const { files, get } = aptIn(folder, [`deb [signed-by=${debianKeys}] ${mirror} ${release} main`]);
+  get('download', `${name}=${version}`);
+  return { folder: files, files: readdirSync(files).sort() };
+}
+
+/** apt with all its state in a folder, and these archives. `files`: where it puts what it downloads. */
+function aptIn(folder: string, lines: readonly string[]): { readonly files: string; readonly get: (...parameters: string[]) => void } {
   const [apt, files] = [join(folder, 'apt'), join(folder, 'downloads')];
   for (const path of [join(apt, 'lists/partial'), join(apt, 'cache/archives/partial'), files]) mkdirSync(path, { recursive: true });
   const list = join(apt, 'sources.list');
-  writeFileSync(list, sources());
+  writeFileSync(list, lines.map((line) => `${line}\n`).join(''));
   const flags = [
     `Dir::Etc::sourcelist=${list}`,
     'Dir::Etc::sourceparts=/dev/null',
@@ -42,19 +70,16 @@ export function downloadDebian(options: {
     if (status !== 0) throw new Error(`apt-get ${parameters.join(' ')} failed:\n${stderr}`);
   };
   get('update');
-  get('source', '--download-only', '--only-source', `${source}=${version}`);
-  if (binaries.length > 0) get('download', ...binaries.map((name) => `${name}=${version}`));
-  return { folder: files, files: readdirSync(files).sort() };
+  return { files, get };
 }
 
-/** The machine's own Debian archives, with their sources. */
-function sources(): string {
+/** The machine's own Debian archives: address, release and component of each. */
+function archives(): readonly string[] {
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)';
   const { stdout } = spawnSync('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], { encoding: 'utf8' });
-  const archives = stdout.split('\n').filter((line) => line.endsWith(' Debian'));
-  if (archives.length === 0) throw new Error('apt knows no archive of Debian on this machine; run apt-get update first');
-  return [...new Set(archives)]
-    .map((line) => line.slice(0, -' Debian'.length))
-    .flatMap((archive) => [`deb ${archive}\n`, `deb-src ${archive}\n`])
-    .join('');
+  const found = (stdout ?? '').split('\n').filter((line) => line.endsWith(' Debian'));
+  if (found.length === 0) throw new Error('apt knows no archive of Debian on this machine; run apt-get update first');
+  return [...new Set(found)].map((line) => line.slice(0, -' Debian'.length));
 }
+
+const debianKeys = '/usr/share/keyrings/debian-archive-keyring.gpg';
