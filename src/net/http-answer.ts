@@ -1,14 +1,24 @@
-import type { IncomingMessage } from 'node:http';
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { SessionLimits } from '../core/limits.ts';
-import type { AnswerHead, AnswerPlan, AskedRequest, ContentCoding, HeaderField, PieceMasker } from '../protocols/request.ts';
+import type {
+  AnswerEnd,
+  AnswerHead,
+  AnswerPlan,
+  AskedRequest,
+  ContentCoding,
+  FaultContext,
+  HeaderField,
+  PieceMasker,
+  StreamedAnswer,
+} from '../protocols/request.ts';
 import { decoded, gather } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
+import type { UpstreamAnswer } from './http-upstream-answer.ts';
 
 /** The way of one answer from the target to the client, as its plan says. */
 export class AnswerRelay {
   readonly status: number;
-  readonly #answer: IncomingMessage;
+  readonly #answer: UpstreamAnswer;
   readonly #head: AnswerHead;
   readonly #asked: AskedRequest;
   readonly #limits: SessionLimits;
@@ -20,21 +30,23 @@ export class AnswerRelay {
   #masked: ReadonlyMap<string, number> = new Map();
   #rows = 0;
   #bytes = 0;
+  #streamed: StreamedAnswer | undefined;
+  #outcome: AnswerEnd['outcome'] | undefined;
 
-  constructor(answer: IncomingMessage, asked: AskedRequest, limits: SessionLimits) {
+  constructor(answer: UpstreamAnswer, asked: AskedRequest, limits: SessionLimits) {
     this.#answer = answer;
     this.#asked = asked;
     this.#limits = limits;
     this.#maxBytes = limits.inForce.bytes ?? Number.POSITIVE_INFINITY;
-    this.status = answer.statusCode ?? 0;
-    this.#head = { status: this.status, fields: fieldsOf(answer.rawHeaders) };
+    this.status = answer.status;
+    this.#head = answer;
     // Whoever reads it is told; an error while nobody does must not end the process.
-    answer.on('error', () => {});
+    answer.body.on('error', () => {});
   }
 
-  /** What counts as rows of it. */
+  /** What counts as rows of it: of a stream, the messages that went to the client. */
   get rows(): number {
-    return this.#rows;
+    return this.#streamed?.messages ?? this.#rows;
   }
 
   /** Bytes of its body that went to the client. */
@@ -47,6 +59,16 @@ export class AnswerRelay {
     return Object.fromEntries(this.#masked);
   }
 
+  /** Messages have begun to pass. */
+  get isStream(): boolean {
+    return this.#streamed !== undefined;
+  }
+
+  /** How it went, where the protocol tells that by more than the status of HTTP; undefined also where it is not known. */
+  get outcome(): AnswerEnd['outcome'] | undefined {
+    return this.#outcome;
+  }
+
   /** What the recording keeps of it. */
   sample(): ReturnType<AskedRequest['sample']> {
     return this.#asked.sample(this.#head, { bytes: Buffer.concat(this.#window), isWhole: this.#isWhole, isCoded: this.#isCoded });
@@ -54,13 +76,24 @@ export class AnswerRelay {
 
   /** Resolves when the client has it all. Throws the fault that ends it; what of it was sent by then is not all. */
   async run(client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
-    const stop = (): void => void this.#answer.destroy();
+    const stop = (): void => void this.#answer.body.destroy();
     signal.addEventListener('abort', stop);
     try {
       await this.#follow(this.#asked.answer(this.#head), client, signal, target);
     } finally {
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** Tells the client of a fault behind what it has already, where the protocol has a way to; else it sees that the answer is not whole. */
+  async cut(client: ClientExchange, fault: GatewayFault, context: FaultContext): Promise<void> {
+    if (this.#streamed === undefined || client.isGone) {
+      client.destroy();
+      return;
+    }
+    const { pieces, trailers } = this.#streamed.cut(fault, context);
+    for (const piece of pieces) await client.write(piece);
+    client.end(trailers);
   }
 
   async #follow(plan: AnswerPlan, client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
@@ -72,12 +105,24 @@ export class AnswerRelay {
         this.#checkAnnounced(plan.fields, target);
         client.sendHead(this.status, plan.fields);
         await this.#pump(client, signal, target, undefined, undefined);
+        client.end(plan.trailers?.(this.#answer.trailers()));
+        return;
+      case 'head':
+        this.#outcome = plan.outcome;
+        this.#answer.body.resume();
+        client.endWithHead(200, plan.fields);
+        return;
+      case 'messages':
+        this.#streamed = plan.answer;
+        client.sendHead(this.status, plan.fields);
+        await this.#stream(plan.answer, client, signal, target);
         return;
       case 'pieces': {
         const masker = plan.masker();
         this.#masked = masker.masked;
         client.sendHead(this.status, plan.fields);
         await this.#pump(client, signal, target, plan.coding, masker);
+        client.end();
         return;
       }
       case 'whole': {
@@ -101,11 +146,11 @@ export class AnswerRelay {
   }
 
   async #whole({ coding, maxBytes, tooLong }: AnswerPlan & { readonly kind: 'whole' }): Promise<Buffer> {
-    const { bytes, isWhole } = await gather(decoded(this.#answer, coding), maxBytes).catch((error: unknown) => {
+    const { bytes, isWhole } = await gather(decoded(this.#answer.body, coding), maxBytes).catch((error: unknown) => {
       throw this.#broken(error, coding);
     });
     if (isWhole) return bytes;
-    this.#answer.destroy();
+    this.#answer.body.destroy();
     throw tooLong();
   }
 
@@ -123,7 +168,7 @@ export class AnswerRelay {
       signal.throwIfAborted();
     };
     try {
-      for await (const chunk of decoded(this.#answer, coding) as AsyncIterable<Buffer>) {
+      for await (const chunk of decoded(this.#answer.body, coding) as AsyncIterable<Buffer>) {
         this.#keep(chunk);
         if (masker === undefined) await send(chunk);
         else for (const piece of masker.push(chunk)) await send(piece);
@@ -133,7 +178,25 @@ export class AnswerRelay {
     }
     this.#isWhole = this.#windowBytes <= windowBytes;
     for (const piece of masker?.end() ?? []) await send(piece);
-    client.end();
+  }
+
+  /** Message by message, with back-pressure, and what stands behind them. */
+  async #stream(answer: StreamedAnswer, client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
+    this.#masked = answer.masked;
+    const send = async (piece: Uint8Array): Promise<void> => {
+      this.#count(piece, target);
+      await client.write(piece);
+      signal.throwIfAborted();
+    };
+    try {
+      for await (const chunk of this.#answer.body as AsyncIterable<Buffer>) for (const piece of answer.push(chunk)) await send(piece);
+    } catch (error) {
+      throw signal.aborted ? signal.reason : this.#broken(error, undefined);
+    }
+    const { pieces, trailers, outcome } = answer.end(this.#answer.trailers());
+    for (const piece of pieces) await send(piece);
+    this.#outcome = outcome;
+    client.end(trailers);
   }
 
   #keep(chunk: Uint8Array): void {
@@ -162,7 +225,7 @@ export class AnswerRelay {
 
   #broken(error: unknown, coding: ContentCoding | undefined): GatewayFault {
     if (error instanceof GatewayFault) return error;
-    if (coding !== undefined && !this.#answer.errored) {
+    if (coding !== undefined && !this.#answer.body.errored) {
       return new GatewayFault('masking-refused', {
         publicMessage: `the target has answered, but its answer cannot be shown: it is not the ${coding} that it says it is`,
         hint: 'If the request was to change something, it has done so.',
@@ -175,12 +238,6 @@ export class AnswerRelay {
       cause: error,
     });
   }
-}
-
-function fieldsOf(rawHeaders: readonly string[]): readonly HeaderField[] {
-  const fields: HeaderField[] = [];
-  for (let at = 0; at < rawHeaders.length; at += 2) fields.push({ name: rawHeaders[at]!.toLowerCase(), value: rawHeaders[at + 1]! });
-  return fields;
 }
 
 function tooMany(limit: 'bytes' | 'rows' | 'rows_per_minute', target: string, value: number): GatewayFault {

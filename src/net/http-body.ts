@@ -46,16 +46,22 @@ export async function gather(body: Readable, maxBytes: number): Promise<Gathered
   return { bytes: Buffer.concat(chunks, length), isWhole };
 }
 
-/** What is left of a body, as it comes. Whoever stops reading leaves it as it is: an answer may still go to its sender. Throws as `gather` rejects. */
-export async function* rest(body: Readable, begun: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield begun;
+/**
+ * What is left of a body, as it comes. Whoever stops reading leaves it as it is: an answer may still go to its sender. `idleMs`: how long nothing may come; undefined: for
+ * ever, since streams of messages rest. Throws as `gather` rejects.
+ */
+export async function* rest(body: Readable, begun: Uint8Array, idleMs: number | undefined): AsyncGenerator<Uint8Array> {
+  if (begun.length > 0) yield begun;
   let idle: NodeJS.Timeout | undefined;
+  const wait = (): void => {
+    if (idleMs !== undefined) idle = setTimeout(() => body.destroy(new Error('nothing of the body came for a minute')), idleMs);
+  };
   try {
-    idle = setTimeout(() => body.destroy(new Error('nothing of the body came for a minute')), bodyIdleMs);
+    wait();
     for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
       clearTimeout(idle);
       yield chunk;
-      idle = setTimeout(() => body.destroy(new Error('nothing of the body came for a minute')), bodyIdleMs);
+      wait();
     }
   } finally {
     clearTimeout(idle);
@@ -93,4 +99,5 @@ function decoderOf(coding: ContentCoding) {
   }
 }
 
-const bodyIdleMs = 60_000;
+/** How long nothing of a body may come. */
+export const bodyIdleMs = 60_000;

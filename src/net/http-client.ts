@@ -33,6 +33,10 @@ export class ClientExchange {
     return 'encrypted' in this.request.socket ? 'https' : 'http';
   }
 
+  get isHttp2(): boolean {
+    return 'stream' in this.#response;
+  }
+
   get headSent(): boolean {
     return this.#response.headersSent;
   }
@@ -68,19 +72,28 @@ export class ClientExchange {
     else if (this.head.version === '1.1') this.#response.writeContinue();
   }
 
-  /** Fields of one name stay in their order. */
   sendHead(status: number, fields: readonly HeaderField[]): void {
-    const byName = new Map<string, string[]>();
-    for (const { name, value } of fields) {
-      const values = byName.get(name);
-      if (values === undefined) byName.set(name, [value]);
-      else values.push(value);
-    }
-    for (const [name, values] of byName) this.#response.setHeader(name, values.length === 1 ? values[0]! : values);
-    this.#response.statusCode = status;
+    this.#setHead(status, fields);
     if ('stream' in this.#response) this.#response.writeHead(status);
     // A short body goes out with its head; one that may take its time must not keep the head back.
-    else if (!(Number(byName.get('content-length')?.[0]) <= shortBodyBytes)) this.#response.flushHeaders();
+    else if (!(Number(this.#response.getHeader('content-length')) <= shortBodyBytes)) this.#response.flushHeaders();
+  }
+
+  #setHead(status: number, fields: readonly HeaderField[]): void {
+    for (const [name, values] of Object.entries(this.#byName(fields))) this.#response.setHeader(name, values);
+    this.#response.statusCode = status;
+  }
+
+  /** Fields of one name stay in their order. */
+  #byName(fields: readonly HeaderField[]): Readonly<Record<string, string | string[]>> {
+    const byName: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
+    for (const { name, value } of fields) {
+      const before = byName[name];
+      if (before === undefined) byName[name] = value;
+      else if (typeof before === 'string') byName[name] = [before, value];
+      else before.push(value);
+    }
+    return byName;
   }
 
   /** Resolves when more may be written, or the client is gone. One that reads nothing for two minutes is cut off. */
@@ -99,8 +112,17 @@ export class ClientExchange {
     });
   }
 
-  end(): void {
+  /** Ends the answer. Trailers need a body whose length was not announced. */
+  end(trailers: readonly HeaderField[] = []): void {
+    if (trailers.length > 0) this.#response.addTrailers(this.#byName(trailers));
     this.#response.end();
+  }
+
+  /** An answer that is nothing but its head. In HTTP/2 the rest of the request is not waited for (RFC 9113 section 8.1). */
+  endWithHead(status: number, fields: readonly HeaderField[]): void {
+    this.#setHead(status, fields);
+    this.#response.end();
+    if ('stream' in this.#response && !this.request.readableEnded) this.#response.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** Takes no more requests on this connection: its next one needs a new one. */

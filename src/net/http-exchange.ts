@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Outcome } from '../core/effect.ts';
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Grant } from '../core/grant.ts';
@@ -7,10 +6,18 @@ import type { AuditPort, PolicyPort } from '../core/ports.ts';
 import type { PipelineSession } from '../core/pipeline-session.ts';
 import { unknownTarget } from '../core/pipeline-faults.ts';
 import { checkedHead, type CheckedHead } from '../protocols/http/index.ts';
-import type { AskedRequest, ReceivedRequest, RequestBody, RequestDialect } from '../protocols/request.ts';
+import type {
+  AskedRequest,
+  CanonicalTarget,
+  FaultContext,
+  HeaderField,
+  ReceivedRequest,
+  RequestBody,
+  RequestDialect,
+} from '../protocols/request.ts';
 import { AnswerRelay } from './http-answer.ts';
 import type { NotedApprovals } from './http-approvals.ts';
-import { gather, rest, type Gathered } from './http-body.ts';
+import { bodyIdleMs, gather, rest, type Gathered } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
 import { dialectOfPath, placeOf, type Place } from './http-place.ts';
 import { tellHeld } from './http-held.ts';
@@ -18,7 +25,8 @@ import { readTarget } from './http-reads.ts';
 import { refuse } from './http-refusal.ts';
 import type { HttpSession, HttpSessions } from './http-sessions.ts';
 import type { RequestTarget } from './http-target.ts';
-import type { Forwarded, ForwardedBody, HttpUpstream } from './http-upstream.ts';
+import type { Forwarded, ForwardedBody } from './http-upstream.ts';
+import type { Upstream, UpstreamAnswer } from './http-upstream-answer.ts';
 
 export interface ExchangeOptions {
   /** The first one words what no other recognises. */
@@ -65,7 +73,7 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
   } catch (error) {
     const fault = toFault(error);
     if (fault.code === 'internal') options.report('request failed', fault, undefined);
-    await refuse(client, words, fault);
+    await refuse(client, words, fault, {});
   }
 }
 
@@ -82,6 +90,7 @@ class Exchange {
   readonly #opened: HttpSession;
   readonly #session: PipelineSession;
   readonly #abort: AbortController;
+  readonly #arrivedAt = performance.now();
 
   constructor(client: ClientExchange, options: ExchangeOptions, dialect: RequestDialect, opened: HttpSession, abort: AbortController) {
     this.#client = client;
@@ -99,18 +108,27 @@ class Exchange {
     if (target?.dialect !== this.#dialect) throw unknownTarget(this.#session.target.name);
     const asked = await this.#ask(target, request);
     const operation = asked.operation(this.#session);
-    const outcome = await this.#decide(asked, operation, request.body);
-    if (outcome.kind === 'refused') {
-      await this.#refuse(outcome.fault, operation);
-      if (outcome.fault.code === 'recording-unavailable') this.#endUnrecorded(outcome.fault);
-      return;
+    const deadline = asked.deadlineMs === undefined ? undefined : this.#startDeadline(asked.deadlineMs);
+    try {
+      const outcome = await this.#decide(asked, operation, request.body);
+      if (outcome.kind === 'refused') {
+        await this.#refuse(outcome.fault, operation);
+        if (outcome.fault.code === 'recording-unavailable') this.#endUnrecorded(outcome.fault);
+        return;
+      }
+      if (this.#wasHeld && (await this.#hasChanged(target, request, operation))) {
+        this.#session.complete({ operationId: operation.id, outcome: 'cancelled', reason: changed, rows: 0, bytes: 0, masked: {} });
+        await this.#refuse(new GatewayFault('approval-cancelled', { publicMessage: changed }), operation);
+        return;
+      }
+      await this.#forward(target.upstream, asked, operation, outcome.grant, request.body);
+    } finally {
+      clearTimeout(deadline);
     }
-    if (this.#wasHeld && (await this.#hasChanged(target, request, operation))) {
-      this.#session.complete({ operationId: operation.id, outcome: 'cancelled', reason: changed, rows: 0, bytes: 0, masked: {} });
-      await this.#refuse(new GatewayFault('approval-cancelled', { publicMessage: changed }), operation);
-      return;
-    }
-    await this.#forward(target.upstream, asked, operation, outcome.grant, request.body);
+  }
+
+  #startDeadline(deadlineMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#abort.abort(deadlinePassed()), Math.max(0, this.#arrivedAt + deadlineMs - performance.now()));
   }
 
   async #ask(target: RequestTarget, request: ReceivedRequest): Promise<AskedRequest> {
@@ -140,12 +158,13 @@ class Exchange {
       upgrade: head.upgrade,
       fields: head.fields,
       forwardable: head.upstream,
-      body: await this.#body(head),
+      body: await this.#body(head, target),
     };
   }
 
-  async #body({ body }: CheckedHead): Promise<RequestBody> {
+  async #body({ body }: CheckedHead, target: CanonicalTarget): Promise<RequestBody> {
     if (body.kind === 'none') return body;
+    if (this.#options.target(this.#session.target.name)?.passes?.(target) === true) return { kind: 'streamed', octets: undefined };
     let gathered: Gathered;
     try {
       gathered = await gather(this.#client.request, this.#dialect.gathers);
@@ -198,7 +217,8 @@ class Exchange {
         this.#options.policy.decide({ principal, target, acts, facts, cacheKey: undefined }),
       ) as [ReturnType<PolicyPort['decide']>, ReturnType<PolicyPort['decide']>];
       if (real.kind === 'deny') return new GatewayFault(real.code, { publicMessage: real.message });
-      if (body.kind === 'streamed' && (real.kind === 'hold' || recorded.kind === 'hold')) return tooLongToApprove(this.#dialect.gathers);
+      const isUnseen = body.kind === 'streamed' && asked.isApprovableUnseen !== true;
+      if (isUnseen && (real.kind === 'hold' || recorded.kind === 'hold')) return tooLongToApprove(this.#dialect.gathers);
       if (real.kind === 'hold' && JSON.stringify(real) !== JSON.stringify(recorded)) return notToBeShown();
       return undefined;
     } catch (error) {
@@ -208,7 +228,7 @@ class Exchange {
 
   // ---- the target
 
-  async #forward(upstream: HttpUpstream, asked: AskedRequest, operation: Operation, grant: Grant, body: RequestBody): Promise<void> {
+  async #forward(upstream: Upstream, asked: AskedRequest, operation: Operation, grant: Grant, body: RequestBody): Promise<void> {
     const { audit } = this.#options;
     const { target } = this.#session;
     const { signal } = this.#abort;
@@ -217,15 +237,16 @@ class Exchange {
     const startTimer = (): void => {
       timer ??= setTimeout(() => this.#abort.abort(tooSlow(target.name, statementTimeoutMs)), statementTimeoutMs ?? answerTimeoutMs);
     };
+    const hasTimer = statementTimeoutMs !== undefined || asked.isLongLived !== true;
     // How long a client takes to send is no time of the target's.
-    if (body.kind !== 'streamed' || statementTimeoutMs !== undefined) startTimer();
-    let answer: IncomingMessage | undefined;
+    if (hasTimer && (body.kind !== 'streamed' || statementTimeoutMs !== undefined)) startTimer();
+    let answer: UpstreamAnswer | undefined;
     let relay: AnswerRelay | undefined;
     try {
-      const { body: other, ...sent } = asked.upstream;
       const forwarded: Forwarded = {
-        ...sent,
-        body: other === undefined ? this.#forwardedBody(body, startTimer) : { kind: 'whole', bytes: other },
+        ...asked.upstream,
+        fields: this.#forwardedFields(asked),
+        body: this.#forwardedBody(asked, body, hasTimer ? startTimer : () => {}),
       };
       answer = await upstream.send(forwarded, grant, this.#session.id, signal);
       if (statementTimeoutMs === undefined) clearTimeout(timer);
@@ -238,8 +259,8 @@ class Exchange {
     } catch (error) {
       const fault = signal.aborted ? (signal.reason as GatewayFault) : toFault(error);
       this.#complete(operation, relay, fault);
-      answer?.destroy();
-      if (this.#client.headSent) this.#client.destroy();
+      answer?.body.destroy();
+      if (this.#client.headSent) await this.#cut(relay, fault, operation);
       else await this.#refuse(fault, operation, relay !== undefined);
       if (fault.code === 'internal') this.#options.report('request failed', fault, this.#session.id);
     } finally {
@@ -247,15 +268,31 @@ class Exchange {
     }
   }
 
+  #forwardedFields({ upstream: { fields, timeLeft }, deadlineMs }: AskedRequest): readonly HeaderField[] {
+    if (timeLeft === undefined || deadlineMs === undefined) return fields;
+    return [...fields, timeLeft(Math.max(0, this.#arrivedAt + deadlineMs - performance.now()))];
+  }
+
   /** `sent`: called when all of a body that passes as it comes was passed. */
-  #forwardedBody(body: RequestBody, sent: () => void): ForwardedBody {
-    if (body.kind !== 'streamed') return body;
-    const { request } = this.#client;
-    const begun = this.#begun;
+  #forwardedBody(asked: AskedRequest, body: RequestBody, sent: () => void): ForwardedBody {
+    if (body.kind !== 'streamed') {
+      const bytes = asked.upstream.body;
+      return bytes === undefined ? body : { kind: 'whole', bytes };
+    }
+    const abort = this.#abort;
+    const pieces = rest(this.#client.request, this.#begun, asked.isLongLived === true ? undefined : bodyIdleMs);
+    const inspector = asked.inspector?.();
     return {
       ...body,
       pieces: (async function* () {
-        yield* rest(request, begun);
+        try {
+          for await (const piece of pieces) yield inspector?.push(piece) ?? piece;
+          inspector?.end();
+        } catch (error) {
+          // What is wrong with a body is the end of the request, whatever of its answer is there.
+          if (error instanceof GatewayFault) abort.abort(error);
+          throw error;
+        }
         sent();
       })(),
     };
@@ -264,7 +301,7 @@ class Exchange {
   #complete(operation: Operation, relay: AnswerRelay | undefined, fault: GatewayFault | undefined): void {
     const completion: Completion = {
       operationId: operation.id,
-      ...outcomeOf(relay?.status, fault),
+      ...outcomeOf(relay, fault),
       reason: fault?.publicMessage,
       rows: relay?.rows ?? 0,
       bytes: relay?.bytes ?? 0,
@@ -293,18 +330,41 @@ class Exchange {
   }
 
   async #refuse(fault: GatewayFault, operation: Operation, ofTheAnswer = false): Promise<void> {
+    await refuse(this.#client, this.#dialect, fault, this.#context(operation, ofTheAnswer));
+  }
+
+  /** What of the answer is with the client already stays there. */
+  async #cut(relay: AnswerRelay | undefined, fault: GatewayFault, operation: Operation): Promise<void> {
+    if (relay === undefined) this.#client.destroy();
+    else await relay.cut(this.#client, fault, this.#context(operation, true));
+  }
+
+  #context(operation: Operation, ofTheAnswer: boolean): FaultContext {
     const id = this.#options.approvals.of(operation);
     const approval = id === undefined ? undefined : { id, link: `${this.#options.apiUrl()}/approvals/${id}` };
-    await refuse(this.#client, this.#dialect, fault, { operationId: operation.id, approval, ofTheAnswer });
+    return { operationId: operation.id, approval, ofTheAnswer };
   }
 }
 
 /** What the target said, where it said anything: whether the client could be shown it is another matter. */
-function outcomeOf(status: number | undefined, fault: GatewayFault | undefined): Pick<Completion, 'outcome' | 'errorCode'> {
+function outcomeOf(relay: AnswerRelay | undefined, fault: GatewayFault | undefined): Pick<Completion, 'outcome' | 'errorCode'> {
+  if (relay?.outcome !== undefined) return relay.outcome;
+  if (relay?.isStream === true) return { outcome: cutOutcome(fault), errorCode: fault?.code };
+  const status = relay?.status;
   // Where no connection came about, nothing can have happened; else nobody knows.
   if (status === undefined) return { outcome: fault?.code === 'upstream-refused' ? 'failed' : 'unknown', errorCode: fault?.code };
   if (status >= 400) return { outcome: 'failed', errorCode: String(status) };
   return { outcome: fault?.code === 'limit-exceeded' ? 'failed' : 'succeeded', errorCode: fault?.code };
+}
+
+/** Of a stream that did not come to its end. */
+function cutOutcome(fault: GatewayFault | undefined): Completion['outcome'] {
+  if (fault?.code === 'approval-cancelled') return 'cancelled';
+  return fault?.code === 'limit-exceeded' ? 'failed' : 'unknown';
+}
+
+function deadlinePassed(): GatewayFault {
+  return new GatewayFault('statement-timeout', { publicMessage: 'the deadline of the call has passed' });
 }
 
 function tooLongToApprove(maxBytes: number): GatewayFault {

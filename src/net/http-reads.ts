@@ -1,12 +1,12 @@
 import type { PipelineSession } from '../core/pipeline-session.ts';
 import type { TargetAnswer, TargetRead } from '../protocols/request.ts';
 import { gather } from './http-body.ts';
-import type { HttpUpstream } from './http-upstream.ts';
+import type { Upstream } from './http-upstream-answer.ts';
 
 /** Asks the target what the gateway needs to know, under the grant of the session. Rejects only where `signal` is aborted. */
 export function readTarget(
   reads: readonly TargetRead[],
-  upstream: HttpUpstream,
+  upstream: Upstream,
   { grant, id }: PipelineSession,
   signal: AbortSignal,
 ): Promise<readonly TargetAnswer[]> {
@@ -15,9 +15,9 @@ export function readTarget(
       const within = AbortSignal.any([signal, AbortSignal.timeout(readTimeoutMs)]);
       try {
         const answer = await upstream.send({ method: 'GET', target, fields, body: { kind: 'none' } }, grant, id, within);
-        const { bytes, isWhole } = await gather(answer, maxReadBytes);
-        if (isWhole) return { status: answer.statusCode ?? 0, body: bytes };
-        answer.destroy();
+        const { bytes, isWhole } = await gather(answer.body, maxReadBytes);
+        if (isWhole) return { status: answer.status, body: bytes };
+        answer.body.destroy();
       } catch {
         signal.throwIfAborted();
       }

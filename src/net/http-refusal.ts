@@ -4,21 +4,22 @@ import type { ClientExchange } from './http-client.ts';
 
 /**
  * Answers with the fault, as the protocol words it. Where the client is still sending, it is heard out for a moment: a connection that is closed on it would
- * take the answer with it. After a malformed request, or one that was too much to be looked at, nothing on the connection can be trusted, and it closes.
+ * take the answer with it; a stream of HTTP/2 whose answer is nothing but a head ends by itself. After a malformed request, or one that was too much to be looked at, nothing on the connection can be trusted, and it closes.
  */
-export async function refuse(
-  client: ClientExchange,
-  dialect: RequestDialect,
-  fault: GatewayFault,
-  context: FaultContext = {},
-): Promise<void> {
+export async function refuse(client: ClientExchange, dialect: RequestDialect, fault: GatewayFault, context: FaultContext): Promise<void> {
   if (client.headSent) {
     client.destroy();
     return;
   }
   if (client.isGone) return;
-  const { status, fields, body } = dialect.fault(fault, context);
+  const contentType = client.request.headers['content-type'];
+  const { status, fields, body } = dialect.fault(fault, { ...context, contentType });
   const isWhole = client.request.readableEnded || client.request.complete;
+  if (body.length === 0 && (isWhole || client.isHttp2)) {
+    if (fault.code === 'authentication-failed') client.closeConnection();
+    client.endWithHead(status, fields);
+    return;
+  }
   const closes = fault.code === 'protocol-violation' || fault.code === 'limit-exceeded' || !isWhole;
   // Guessing tokens costs a handshake each, as at every other listener.
   if (closes || fault.code === 'authentication-failed') client.closeConnection();

@@ -1,6 +1,6 @@
 import type { PipelineSession } from '../core/pipeline-session.ts';
-import type { AskedRequest, ReceivedRequest, RequestDialect, TargetAnswer, TargetRead } from '../protocols/request.ts';
-import type { HttpUpstream } from './http-upstream.ts';
+import type { AskedRequest, CanonicalTarget, ReceivedRequest, RequestDialect, TargetAnswer, TargetRead } from '../protocols/request.ts';
+import type { Upstream } from './http-upstream-answer.ts';
 
 /** A target of a request protocol as the transport serves it: its protocol, given what it needs to know, and the way there. */
 export interface RequestTarget {
@@ -8,5 +8,7 @@ export interface RequestTarget {
   /** What the target must be asked before `ask` can tell. */
   reads(request: ReceivedRequest, session: PipelineSession): readonly TargetRead[];
   ask(request: ReceivedRequest, session: PipelineSession, read: readonly TargetAnswer[]): AskedRequest;
-  readonly upstream: HttpUpstream;
+  /** The body of such a request passes as it comes, however short it is. Absent: none does. */
+  passes?(target: CanonicalTarget): boolean;
+  readonly upstream: Upstream;
 }

@@ -1,10 +1,12 @@
-import { Agent as HttpAgent, request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, request as requestPlain, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestTls } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
+import { sendPieces } from './http-pieces.ts';
+import { answerOfHttp1, type Upstream, type UpstreamAnswer } from './http-upstream-answer.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
 /** What is forwarded. */
@@ -27,7 +29,7 @@ export type ForwardedBody =
  * verified against the name; no TLS session is resumed. Redirects are answers like any other. A connection on which anything comes between two
  * answers would have it taken for the next one's; Node's agent closes it, and `conformance/http/transport.test.ts` sees that it does.
  */
-export class HttpUpstream {
+export class HttpUpstream implements Upstream {
   readonly #address: UpstreamAddress;
   readonly #agent: HttpAgent;
 
@@ -50,17 +52,13 @@ export class HttpUpstream {
           });
   }
 
-  /**
-   * Sends a request under its grant and resolves with the head of the answer, its body still to be read. Throws `upstream-unavailable`,
-   * `upstream-refused`, or the reason of `signal`.
-   */
-  async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<UpstreamAnswer> {
     const first = await this.#try(forwarded, grant, sessionId, signal);
-    if (first !== 'stale') return first;
+    if (first !== 'stale') return answerOfHttp1(first);
     // Closed by the target while it was idle, and nothing of the request can have been read.
     const second = await this.#try(forwarded, grant, sessionId, signal);
     if (second === 'stale') throw unavailable('the target closed the connection', 'closed again and again');
-    return second;
+    return answerOfHttp1(second);
   }
 
   close(): void {
@@ -109,34 +107,16 @@ export class HttpUpstream {
         socket.destroy();
         reject(unavailable('the target switched protocols without being asked to', 'unexpected 101'));
       });
-      if (body.kind === 'streamed') void sendPieces(request, body.pieces);
+      if (body.kind === 'streamed') void sendPieces(request, body.pieces, (error) => request.destroy(brokenOff(error)));
       else if (body.kind === 'whole') request.end(body.bytes);
       else request.end();
     });
   }
 }
 
-/** Nothing is forwarded of a body whose sender went away: the target sees that it is not whole. */
-async function sendPieces(request: ClientRequest, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
-    for await (const piece of pieces) {
-      if (request.destroyed) return;
-      if (!request.write(piece)) await room(request);
-    }
-    request.end();
-  } catch (error) {
-    request.destroy(unavailable('the client went away in the middle of the body', String(error)));
-  }
-}
-
-function room(request: ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      request.off('drain', done).off('close', done);
-      resolve();
-    };
-    request.on('drain', done).on('close', done);
-  });
+/** Nothing more is forwarded of a body whose sender went away: the target sees that it is not whole. */
+function brokenOff(error: unknown): GatewayFault {
+  return unavailable('the client went away in the middle of the body', String(error));
 }
 
 /** Only what changes nothing is ever sent twice. */

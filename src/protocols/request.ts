@@ -1,6 +1,6 @@
 import type { OpenSession } from '../core/effect.ts';
 import type { GatewayFault } from '../core/fault.ts';
-import type { Act, Facts, Operation } from '../core/operation.ts';
+import type { Act, Completion, Facts, Operation } from '../core/operation.ts';
 import type { Protocol } from '../core/target.ts';
 import type { HeaderField } from './http/head-fields.ts';
 import type { CheckedHead } from './http/head.ts';
@@ -71,6 +71,8 @@ export interface FaultContext {
   readonly approval?: { readonly id: string; readonly link: string } | undefined;
   /** It is about the target's answer, not about the request. */
   readonly ofTheAnswer?: boolean | undefined;
+  /** Of the request, as its client sent it. */
+  readonly contentType?: string | undefined;
 }
 
 export interface FaultAnswer {
@@ -80,7 +82,7 @@ export interface FaultAnswer {
   readonly body: Uint8Array;
 }
 
-export type { HeaderField };
+export type { CanonicalTarget, HeaderField };
 
 /** A request whose head was checked and whose body was gathered, as far as it goes. */
 export interface ReceivedRequest {
@@ -124,9 +126,19 @@ export interface AskedRequest {
     readonly target: string;
     readonly fields: readonly HeaderField[];
     readonly body?: Uint8Array | undefined;
+    /** Tells the target how much of the deadline is left when the request goes, milliseconds. */
+    readonly timeLeft?: ((ms: number) => HeaderField) | undefined;
   };
   /** What comes of it where it asks for another protocol. Absent: such a request is refused. */
   readonly tunnel?: AskedTunnel | undefined;
+  /** The client's own deadline, milliseconds from its request on. */
+  readonly deadlineMs?: number | undefined;
+  /** Looks at a body that passes as it comes. */
+  readonly inspector?: (() => BodyInspector) | undefined;
+  /** People may be asked although the body passes unseen: the text of the operation tells them. */
+  readonly isApprovableUnseen?: boolean | undefined;
+  /** Its answer may begin at any time: nothing but a limit of the target ends the wait. */
+  readonly isLongLived?: boolean | undefined;
   answer(head: AnswerHead): AnswerPlan;
   /** What of the answer the recording keeps. */
   sample(head: AnswerHead, window: SampleWindow): { readonly columns: readonly string[]; readonly row: readonly (string | null)[] };
@@ -145,8 +157,12 @@ export type ContentCoding = 'gzip' | 'br' | 'zstd';
 export type AnswerPlan =
   /** The answer is not shown. The request has reached the target all the same. */
   | { readonly kind: 'refuse'; readonly fault: GatewayFault }
-  /** The body as it comes. */
-  | { readonly kind: 'pass'; readonly fields: readonly HeaderField[] }
+  /** The body as it comes. `trailers`: what is shown of those that stand behind it; absent: nothing. */
+  | { readonly kind: 'pass'; readonly fields: readonly HeaderField[]; trailers?(received: readonly HeaderField[]): readonly HeaderField[] }
+  /** The head is all there is, and says how it went. */
+  | { readonly kind: 'head'; readonly fields: readonly HeaderField[]; readonly outcome: AnswerEnd['outcome'] }
+  /** Message by message, with the status behind them. */
+  | { readonly kind: 'messages'; readonly fields: readonly HeaderField[]; readonly answer: StreamedAnswer }
   /** The body is decoded, gathered up to `maxBytes` and masked as a whole. `tooLong`: what is said of a longer one. */
   | {
       readonly kind: 'whole';
@@ -178,6 +194,33 @@ export interface PieceMasker {
   end(): readonly Uint8Array[];
   /** Values masked so far, by data class. */
   readonly masked: ReadonlyMap<string, number>;
+}
+
+/** Sees a body as it passes. Both throw a `GatewayFault`: then nothing more of it passes. */
+export interface BodyInspector {
+  /** Gives back what goes to the target. */
+  push(bytes: Uint8Array): Uint8Array;
+  end(): void;
+}
+
+/** An answer that says behind its messages how it went (gRPC). `push` and `end` throw a `GatewayFault`: then nothing more may be shown. */
+export interface StreamedAnswer {
+  push(bytes: Uint8Array): Iterable<Uint8Array>;
+  /** `trailers`: as the target sent them. */
+  end(trailers: readonly HeaderField[]): AnswerEnd;
+  /** How the client is told of a fault, its head being there already. */
+  cut(fault: GatewayFault, context: FaultContext): Omit<AnswerEnd, 'outcome'>;
+  /** Messages shown so far. */
+  readonly messages: number;
+  /** Values masked so far, by data class. */
+  readonly masked: ReadonlyMap<string, number>;
+}
+
+/** What comes last. */
+export interface AnswerEnd {
+  readonly pieces: readonly Uint8Array[];
+  readonly trailers: readonly HeaderField[];
+  readonly outcome: Pick<Completion, 'outcome' | 'errorCode'>;
 }
 
 /** The beginning of a body, decoded, as it came from the target. */

@@ -76,6 +76,7 @@ export class TestAudit {
 
   durable(sequence: number): Promise<void> {
     if (this.durableCount > sequence) return Promise.resolve();
+    if (this.down) return Promise.reject(auditDown());
     const { promise, resolve, reject } = withResolvers();
     this.#waiting.push({ sequence, resolve, reject });
     return promise;

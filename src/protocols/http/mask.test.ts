@@ -34,6 +34,9 @@ function shown(answer: AnswerPlan, body: string | Uint8Array): string | undefine
   switch (answer.kind) {
     case 'refuse':
       return undefined;
+    case 'head':
+    case 'messages':
+      return assert.fail('HTTP has no such answers');
     case 'pass':
       return bytes.toString();
     case 'pieces': {
