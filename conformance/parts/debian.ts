@@ -12,6 +12,8 @@ export const testPackages: readonly string[] = [
   'nginx',
   'curl',
   'haproxy',
+  'python3-grpcio',
+  'python3-protobuf',
 ];
 
 /** What `npm run bench` compares with. */

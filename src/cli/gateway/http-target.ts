@@ -1,13 +1,13 @@
 import type { HttpTargetConfig } from '../../config/index.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
-import type { HttpUpstream } from '../../net/http-upstream.ts';
+import type { Upstream } from '../../net/http-upstream-answer.ts';
 import type { HttpTarget } from '../../protocols/http/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
 import type { InForce } from './in-force.ts';
 import { credentialField } from './request-credential.ts';
 
 /** An HTTP target, and what its requests need to know. */
-export function httpTarget(config: HttpTargetConfig, inForce: InForce, upstream: HttpUpstream): RequestTarget {
+export function httpTarget(config: HttpTargetConfig, inForce: InForce, upstream: Upstream): RequestTarget {
   const { name, masking, readOnly, cookies, unmaskedMediaTypes } = config;
   const { basePath } = config.upstream;
   const target: HttpTarget = {

@@ -1,14 +1,14 @@
 import type { KubernetesTargetConfig } from '../../config/index.ts';
 import type { PipelineSession } from '../../core/pipeline-session.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
-import type { HttpUpstream } from '../../net/http-upstream.ts';
+import type { Upstream } from '../../net/http-upstream-answer.ts';
 import type { KubernetesEnvironment, KubernetesTarget } from '../../protocols/kubernetes/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
 import type { InForce } from './in-force.ts';
 import { credentialField } from './request-credential.ts';
 
 /** A Kubernetes cluster, and what requests to its API server need to know. */
-export function kubernetesTarget(config: KubernetesTargetConfig, inForce: InForce, upstream: HttpUpstream): RequestTarget {
+export function kubernetesTarget(config: KubernetesTargetConfig, inForce: InForce, upstream: Upstream): RequestTarget {
   const { name, masking, readOnly, impersonate } = config;
   const { basePath } = config.upstream;
   const target: KubernetesTarget = { name, masking, readOnly, basePath, credential: credentialField(config.upstream), impersonate };

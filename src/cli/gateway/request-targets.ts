@@ -2,6 +2,9 @@ import type { RequestTargetConfig } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
 import { HttpUpstream } from '../../net/http-upstream.ts';
+import type { Upstream } from '../../net/http-upstream-answer.ts';
+import { Http2Upstream } from '../../net/http2-upstream.ts';
+import { grpcTarget } from './grpc-target.ts';
 import { httpTarget } from './http-target.ts';
 import type { InForce } from './in-force.ts';
 import { kubernetesTarget } from './kubernetes-target.ts';
@@ -26,8 +29,9 @@ export class RequestTargets {
     const known = this.#made.get(name);
     if (known?.of === of) return known.target;
     const address = targets.requestAddress(of);
-    const place = JSON.stringify(address);
-    const upstream = known?.place === place ? known.target.upstream : new HttpUpstream(address);
+    const place = JSON.stringify([of.protocol, address]);
+    const upstream =
+      known?.place === place ? known.target.upstream : of.protocol === 'grpc' ? new Http2Upstream(address) : new HttpUpstream(address);
     const target = requestTarget(of, this.#inForce, upstream);
     this.#made.set(name, { of, place, target });
     return target;
@@ -39,13 +43,14 @@ export class RequestTargets {
 }
 
 /** One line for each protocol that is served. */
-function requestTarget(config: RequestTargetConfig, inForce: InForce, upstream: HttpUpstream): RequestTarget {
+function requestTarget(config: RequestTargetConfig, inForce: InForce, upstream: Upstream): RequestTarget {
   switch (config.protocol) {
     case 'http':
       return httpTarget(config, inForce, upstream);
+    case 'grpc':
+      return grpcTarget(config, inForce, upstream);
     case 'kubernetes':
       return kubernetesTarget(config, inForce, upstream);
-    case 'grpc':
     case 'cosmos':
       // No configuration that was accepted has one (`config/targets.ts`).
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: `${config.protocol} is not served` });

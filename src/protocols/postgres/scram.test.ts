@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import * as fc from 'fast-check';
 import { GatewayFault } from '../../core/fault.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
-import { fromBase64, toBase64 } from './base64.ts';
+import { fromBase64, toBase64 } from '../base64.ts';
 import { preparedPassword } from './saslprep.ts';
 import { createScramClient, md5Password, scramProof } from './scram.ts';
 import type { ScramClient } from './scram.ts';

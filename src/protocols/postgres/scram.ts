@@ -1,6 +1,6 @@
 import type { Crypto } from '../../core/crypto.ts';
 import { GatewayFault } from '../../core/fault.ts';
-import { fromBase64, toBase64 } from './base64.ts';
+import { fromBase64, toBase64 } from '../base64.ts';
 import { tlsServerEndPoint } from './channel-binding.ts';
 import { toHex } from './hex.ts';
 import { preparedPassword } from './saslprep.ts';

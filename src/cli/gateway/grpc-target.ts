@@ -1,0 +1,36 @@
+import type { GrpcTargetConfig } from '../../config/index.ts';
+import type { RequestTarget } from '../../net/http-target.ts';
+import type { Upstream } from '../../net/http-upstream-answer.ts';
+import { inflate } from '../../net/message-inflate.ts';
+import { passesThrough, type GrpcTarget } from '../../protocols/grpc/index.ts';
+import { requestProtocols } from '../../protocols/registry.ts';
+import type { InForce } from './in-force.ts';
+import { credentialField } from './request-credential.ts';
+
+/** A gRPC target, and what its calls need to know. */
+export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, upstream: Upstream): RequestTarget {
+  const { name, masking, readOnly, reflection, unsafeAdmin, maxMessageBytes } = config;
+  const credential = credentialField(config.upstream);
+  const target: GrpcTarget = {
+    name,
+    masking,
+    readOnly,
+    reflection,
+    unsafeAdmin,
+    maxMessageBytes,
+    credential,
+    credentialNames: credential === undefined ? [] : [credential.name],
+  };
+  const schema = undefined;
+  return {
+    dialect: requestProtocols.grpc,
+    upstream,
+    passes: ({ path }) => passesThrough(path, schema),
+    reads: () => [],
+    ask(request, { principal, target: asked, limits }) {
+      const { classes } = inForce.targets;
+      const revealed = inForce.policy.reveals(principal, asked, classes.names);
+      return requestProtocols.grpc.ask(request, { target, classes, revealed, schema, inflate, limits }, []);
+    },
+  };
+}

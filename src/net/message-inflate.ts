@@ -1,0 +1,12 @@
+import { gunzipSync, inflateSync } from 'node:zlib';
+import type { Inflate } from '../protocols/grpc/index.ts';
+
+/** Decodes one message with zlib, which stops at `maxBytes`. */
+export const inflate: Inflate = (coding, bytes, maxBytes) => {
+  try {
+    const options = { maxOutputLength: maxBytes };
+    return coding === 'gzip' ? gunzipSync(bytes, options) : inflateSync(bytes, options);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too-long' : undefined;
+  }
+};

@@ -1,0 +1,132 @@
+import { cut } from '../../core/cut.ts';
+import { escapeLine } from '../../core/escape.ts';
+import { GatewayFault, toFault } from '../../core/fault.ts';
+import { maskProse } from '../../masking/text.ts';
+import type { AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
+import { questionOf } from './acts.ts';
+import { answerPlan } from './answer.ts';
+import { callOf, describedMethod, type Call } from './call.ts';
+import { formatTimeout } from './deadline.ts';
+import type { GrpcEnvironment, GrpcSchema } from './environment.ts';
+import type { Frame } from './frame.ts';
+import { callHead, contentTypeOf, valueOf } from './head.ts';
+import { CallInspector } from './inspect.ts';
+import { methodOf } from './method-name.ts';
+import { grpcOperation } from './operation.ts';
+import { framesOf } from './record-text.ts';
+import { AnswerSamples } from './sample.ts';
+import { closedService, kindOf } from './services.ts';
+
+/** Whether the messages of a call pass as they come: a unary request is gathered, so that it is known when it is decided on. */
+export function passesThrough(path: string, schema: GrpcSchema | undefined): boolean {
+  const name = methodOf(path);
+  return !(name instanceof GatewayFault) && describedMethod(name, schema)?.clientStreams !== false;
+}
+
+/** What a call asks for, and what becomes of its answer. Pure. Throws for a head that is no call's. */
+export function askGrpc(request: ReceivedRequest, environment: GrpcEnvironment): AskedRequest {
+  const call = readCall(request, environment);
+  const { name, kind, described, recordMasks } = call;
+  const messages = messagesOf(call, request);
+  const frames = messages instanceof GatewayFault ? undefined : messages;
+  const shown = (text: string): string => maskProse(recordMasks.classes, recordMasks.detectors, text);
+  const stated = valueOf(request.fields, 'sallyport-reason')?.trim();
+  const question = questionOf({
+    target: environment.target.name,
+    method: name,
+    kind,
+    streams: described === undefined ? undefined : described.clientStreams || described.serverStreams,
+    host: request.host,
+    reason: stated === undefined || stated === '' ? undefined : shown(escapeLine(cut(stated, mostReasonCharacters))),
+  });
+  const samples = new AnswerSamples(call);
+  return {
+    operation: (session) =>
+      grpcOperation(session, { call, frames, body: request.body, question, pureRead: described?.noSideEffects === true }),
+    unmasked: undefined,
+    refusal: messages instanceof GatewayFault ? messages : refusalOf(call),
+    upstream: {
+      method: 'POST',
+      target: `/${name.full}`,
+      fields: upstreamFields(call),
+      body: frames === undefined ? undefined : bytesOf(frames),
+      timeLeft: call.head.timeoutMs === undefined ? undefined : (ms) => ({ name: 'grpc-timeout', value: formatTimeout(ms) }),
+    },
+    deadlineMs: call.head.timeoutMs,
+    isApprovableUnseen: described?.clientStreams !== false,
+    isLongLived: described === undefined || described.clientStreams || described.serverStreams,
+    inspector: () => new CallInspector(call),
+    answer: (head) => answerPlan(head, call, (message) => samples.take(message)),
+    sample: () => samples.sample(),
+  };
+}
+
+function readCall({ method, target, fields, forwardable }: ReceivedRequest, environment: GrpcEnvironment): Call {
+  const name = methodOf(target.path);
+  if (name instanceof GatewayFault) throw name;
+  const head = callHead(method, fields, forwardable, environment.target.credentialNames);
+  if (head instanceof GatewayFault) throw head;
+  return callOf(name, kindOf(name), head, environment);
+}
+
+function messagesOf(call: Call, { body }: ReceivedRequest): readonly Frame[] | GatewayFault | undefined {
+  if (body.kind === 'streamed') return undefined;
+  try {
+    return framesOf(call, body.kind === 'none' ? new Uint8Array(0) : body.bytes);
+  } catch (error) {
+    return toFault(error);
+  }
+}
+
+/** What the protocol itself refuses, whatever policy says. */
+function refusalOf(call: Call): GatewayFault | undefined {
+  const { name, kind, described, masks, recordMasks, environment } = call;
+  const { target, schema } = environment;
+  const closed = closedService(kind, target);
+  if (closed !== undefined) return closed;
+  if (maskProse(recordMasks.classes, recordMasks.detectors, name.full) !== name.full) {
+    return new GatewayFault('unsupported', { publicMessage: 'the name of the method looks like a sensitive value' });
+  }
+  if (described === undefined && kind !== 'reflection') {
+    if (schema !== undefined) return new GatewayFault('unsupported', { publicMessage: `the target’s schema has no method ${name.full}` });
+    if (masks.hides) {
+      return new GatewayFault('masking-refused', {
+        publicMessage: 'what is sensitive cannot be hidden in answers that nobody has described',
+        hint: 'Have the target’s schema put into the gateway’s configuration.',
+      });
+    }
+  }
+  if (target.readOnly && described?.noSideEffects !== true && kind !== 'reflection') {
+    return new GatewayFault('read-only', {
+      publicMessage: `this target is for reading only, and ${name.full} is not declared to have no side effects`,
+    });
+  }
+  return undefined;
+}
+
+/** Everything but what the application sent is made anew. */
+function upstreamFields({ head, environment }: Call): readonly HeaderField[] {
+  const { credential } = environment.target;
+  return [
+    { name: 'te', value: 'trailers' },
+    { name: 'content-type', value: contentTypeOf('grpc', head.subtype) },
+    ...(head.coding === undefined ? [] : [{ name: 'grpc-encoding', value: head.coding }]),
+    { name: 'grpc-accept-encoding', value: ['identity', ...head.accepts].join(',') },
+    ...head.metadata,
+    ...(credential === undefined ? [] : [credential]),
+  ];
+}
+
+function bytesOf(frames: readonly Frame[]): Uint8Array {
+  const [only] = frames;
+  if (frames.length === 1) return only!.raw;
+  const all = new Uint8Array(frames.reduce((total, { raw }) => total + raw.length, 0));
+  let at = 0;
+  for (const { raw } of frames) {
+    all.set(raw, at);
+    at += raw.length;
+  }
+  return all;
+}
+
+const mostReasonCharacters = 256;

@@ -1,0 +1,114 @@
+import { GatewayFault } from '../../core/fault.ts';
+import type { HeaderField } from '../request.ts';
+import { parseTimeout } from './deadline.ts';
+import type { MessageCoding } from './environment.ts';
+
+/** How the messages of a call are carried. */
+export type Carriage = 'grpc' | 'web' | 'web-text';
+
+/** What the head of a call says, besides its method. */
+export interface CallHead {
+  readonly carriage: Carriage;
+  /** Behind `+` in the content type: `proto`; empty where nothing is there. */
+  readonly subtype: string;
+  /** Undefined: no deadline. */
+  readonly timeoutMs: number | undefined;
+  /** Of messages with the compressed flag. Undefined: identity. */
+  readonly coding: MessageCoding | undefined;
+  /** Codings that the client takes and the gateway knows, in the client's order. */
+  readonly accepts: readonly MessageCoding[];
+  /** What the application sent beside its messages, and what goes upstream of it. */
+  readonly metadata: readonly HeaderField[];
+}
+
+/** Codings that the gateway knows, as it says it in `grpc-accept-encoding`. */
+export const knownCodings = 'identity,deflate,gzip';
+
+/**
+ * Reads the head of a call (gRPC over HTTP/2, "Requests"; gRPC-Web). `forwardable`: without what does not go upstream for any protocol. Faults:
+ * `unsupported` for a content type, a coding or a method of HTTP that are none of gRPC's; `protocol-violation` for a deadline that is none.
+ */
+export function callHead(
+  method: string,
+  fields: readonly HeaderField[],
+  forwardable: readonly HeaderField[],
+  credentialNames: readonly string[],
+): CallHead | GatewayFault {
+  const { carriage, subtype } = carriageOf(valueOf(fields, 'content-type')) ?? {};
+  if (carriage === undefined || subtype === undefined) return unsupported('the content type is not application/grpc, -web or -web-text');
+  if (!SUBTYPES.has(subtype)) return unsupported(`messages in ${subtype} are not spoken here`);
+  if (method !== 'POST') return unsupported('a call is a POST');
+  if (carriage === 'grpc' && valueOf(fields, 'te') !== 'trailers') {
+    return new GatewayFault('protocol-violation', { publicMessage: 'the head of the call has no "te: trailers"' });
+  }
+  const coding = valueOf(fields, 'grpc-encoding') ?? 'identity';
+  if (coding !== 'identity' && !isCoding(coding))
+    return unsupported(`the message encoding ${coding.slice(0, 32)} is not one of ${knownCodings}`);
+  const timeout = valueOf(fields, 'grpc-timeout');
+  const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
+  if (timeout !== undefined && timeoutMs === undefined) {
+    return new GatewayFault('protocol-violation', { publicMessage: 'grpc-timeout is not a number and a unit' });
+  }
+  return {
+    carriage,
+    subtype,
+    timeoutMs,
+    coding: isCoding(coding) ? coding : undefined,
+    accepts: (valueOf(fields, 'grpc-accept-encoding') ?? '')
+      .split(',')
+      .map((one) => one.trim())
+      .filter(isCoding),
+    metadata: forwardable.filter(({ name }) => isMetadata(name) && !credentialNames.includes(name)),
+  };
+}
+
+/** A call of gRPC by its content type, whatever else is wrong with it. */
+export function carriageOf(contentType: string | undefined): { readonly carriage: Carriage; readonly subtype: string } | undefined {
+  const match = /^application\/grpc(-web-text|-web)?(?:\+([a-z0-9.-]{1,32}))?\s*(?:;.*)?$/i.exec(contentType ?? '');
+  if (match === null) return undefined;
+  const subtype = (match[2] ?? '').toLowerCase();
+  switch (match[1]?.toLowerCase()) {
+    case '-web':
+      return { carriage: 'web', subtype };
+    case '-web-text':
+      return { carriage: 'web-text', subtype };
+    default:
+      return { carriage: 'grpc', subtype };
+  }
+}
+
+export function contentTypeOf(carriage: Carriage, subtype: string): string {
+  const form = { grpc: 'application/grpc', web: 'application/grpc-web', 'web-text': 'application/grpc-web-text' }[carriage];
+  return subtype === '' ? form : `${form}+${subtype}`;
+}
+
+export function isCoding(name: string): name is MessageCoding {
+  return name === 'gzip' || name === 'deflate';
+}
+
+export function valueOf(fields: readonly HeaderField[], name: string): string | undefined {
+  return fields.find((field) => field.name === name)?.value;
+}
+
+/** Custom metadata, and of what gRPC reserves only what belongs to the call's tracing and its tries. */
+function isMetadata(name: string): boolean {
+  if (name.startsWith('grpc-')) return PASSED.has(name);
+  return !OF_THE_REQUEST.has(name) && !name.startsWith('x-grpc-web');
+}
+
+function unsupported(publicMessage: string): GatewayFault {
+  return new GatewayFault('unsupported', { publicMessage });
+}
+
+/** Messages are protobuf; what else they could be nobody could look into. */
+const SUBTYPES: ReadonlySet<string> = new Set(['', 'proto']);
+const PASSED: ReadonlySet<string> = new Set(['grpc-previous-rpc-attempts', 'grpc-trace-bin', 'grpc-tags-bin']);
+/** Made anew for the target, or nothing to it. */
+const OF_THE_REQUEST: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-encoding',
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'range',
+]);
