@@ -258,7 +258,7 @@ describe('what is refused, and put on record all the same', () => {
 
   it('is a body that cannot be read', () => {
     const at = (fields: Record<string, string>, body: string) => ask(`POST ${pods}`, { fields, body }).refusal;
-    assert.equal(statusOf(at({ 'content-type': 'application/vnd.kubernetes.protobuf' }, 'k8s')!).status, 415);
+    assert.equal(at({ 'content-type': 'application/vnd.kubernetes.protobuf' }, 'k8s')?.code, 'unclassified');
     assert.equal(statusOf(at({ 'content-type': 'application/cbor' }, 'x')!).status, 415);
     assert.equal(statusOf(at({ ...json, 'content-encoding': 'gzip' }, '{}')!).status, 415);
     assert.equal(at(json, '{"spec":{},"spec":{}}')?.code, 'unclassified');

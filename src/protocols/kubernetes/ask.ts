@@ -3,6 +3,8 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { Act } from '../../core/operation.ts';
 import { maskProse } from '../../masking/text.ts';
 import type { AskedRequest, HeaderField, ReceivedRequest, TargetAnswer, TargetRead } from '../request.ts';
+import { exactRequest } from '../http/operation.ts';
+import { lengthPrefixed } from '../exact.ts';
 import { isDiscovery, pathAct, resourceActs } from './acts.ts';
 import { sentBody, type SentBody, type SentObject } from './body.ts';
 import type { KubernetesEnvironment } from './environment.ts';
@@ -33,7 +35,7 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
   const recorded = mapQuestion(meaning.question, shown);
   const isTheSame = JSON.stringify(recorded) === JSON.stringify(meaning.question);
   const passed = impersonatedFields(environment.target.impersonate, environment.principal);
-  const bound = boundRequest(request, info);
+  const bound = boundRequest(request);
   const form = answerForm(request, info, place);
   return {
     operation: (session) =>
@@ -42,8 +44,8 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
         pureRead: meaning.pureRead,
         dataClasses: [...new Set(masks.rulesOf(place).flatMap(({ rule }) => rule?.class ?? []))],
         text: () => recordedText(record, place, bound, body, shown(summaryOf(request, info))),
-        exactText: () => exactText(bound, summaryOf(request, info)),
-        bound,
+        exactText: () => exactText(bound, body, summaryOf(request, info)),
+        exact: () => (info?.kind === 'resource' && needsPod(info) ? exactStream(request, info, meaning, read) : exactRequest(bound)),
       }),
     unmasked: isTheSame ? undefined : meaning.question,
     refusal: meaning.refusal ?? (passed instanceof GatewayFault ? passed : undefined),
@@ -202,11 +204,34 @@ function withReason({ fields }: ReceivedRequest, question: Question): Question {
   return { ...question, facts: { ...question.facts, reason: escapeLine(stated.slice(0, mostReasonCharacters)) } };
 }
 
-/** What an approval binds: what the API server acts by. kubectl sends identifiers of one try besides, and streams by one of two upgrades. */
-function boundRequest(request: ReceivedRequest, info: RequestInfo | undefined): ReceivedRequest {
-  const forwardable = request.forwardable.filter(({ name }) => name === 'content-type');
-  const method = info?.kind === 'resource' && isStream(info) ? 'CONNECT' : request.method;
-  return { ...request, method, forwardable };
+/** What an approval binds: what the API server acts by. kubectl sends identifiers of one try besides. */
+function boundRequest(request: ReceivedRequest): ReceivedRequest {
+  return { ...request, forwardable: request.forwardable.filter(({ name }) => name === 'content-type') };
+}
+
+/**
+ * What an approval of something in a pod binds: the pod as it was found, and what is asked of it. Not by which of the two upgrades: kubectl tries the other one
+ * when the first is refused.
+ */
+function exactStream(
+  request: ReceivedRequest,
+  info: ResourceRequest,
+  { question, body }: Meaning,
+  read: readonly TargetAnswer[],
+): Uint8Array {
+  const pod = read[0]?.status === 200 ? (livePod(read[0].body) as { metadata?: { uid?: unknown } } | undefined) : undefined;
+  const options = execOptions(request.target.parameters);
+  const facts = Object.entries(question.facts).filter(([name]) => !OF_THE_METHOD.has(name));
+  return lengthPrefixed([
+    'kubernetes 1',
+    info.subresource,
+    info.namespace,
+    info.name,
+    JSON.stringify(pod?.metadata?.uid ?? ''),
+    JSON.stringify(options),
+    JSON.stringify(facts),
+    body.kind === 'none' || body.kind === 'unseen' ? '' : body.text,
+  ]);
 }
 
 /** What happens in a pod is said in words: the query is hard to read. */
@@ -270,6 +295,7 @@ function credential({ credential: own }: KubernetesEnvironment['target']): reado
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 const nowhere: ObjectPlace = { group: undefined, resource: '', namespace: undefined, name: undefined };
+const OF_THE_METHOD: ReadonlySet<string> = new Set(['method', 'verb', 'query_parameters', 'reason']);
 const READS: ReadonlySet<string> = new Set([
   'kubernetes:get',
   'kubernetes:list',

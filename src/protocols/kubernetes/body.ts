@@ -3,6 +3,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import { mediaTypeOf } from '../http/media.ts';
 import type { HeaderField, RequestBody } from '../request.ts';
 import { hasTwins, parseTree, type JsonNode } from './json-tree.ts';
+import { readProtobuf } from './protobuf.ts';
 import { groupResource, type ResourceRequest } from './request-info.ts';
 
 /** What is sent with a request, as far as it can be understood. */
@@ -22,11 +23,15 @@ export interface SentObject {
   readonly value: unknown;
   /** It came as YAML: the JSON that was judged is forwarded in its place, so that no other reading of the YAML counts. */
   readonly isRewritten: boolean;
+  /** It came as protobuf, and not all of it was read. */
+  readonly isPartial: boolean;
+  /** It describes pods that were not found in it. */
+  readonly hidesPods: boolean;
 }
 
 /**
  * Reads the body of a request about a resource. Faults: `unclassified` for what has two meanings or none (members given twice, malformed JSON), `unsupported`
- * for encodings in which it cannot be read here (protobuf, CBOR), `limit-exceeded` for one that is too long to be gathered.
+ * for encodings in which it cannot be read here (CBOR; protobuf of APIs that are not Kubernetes' own), `limit-exceeded` for one that is too long to be gathered.
  */
 export function sentBody(info: ResourceRequest, fields: readonly HeaderField[], body: RequestBody): SentBody | GatewayFault {
   if (body.kind === 'none' || (body.kind === 'whole' && body.bytes.length === 0)) return { kind: 'none' };
@@ -41,6 +46,7 @@ export function sentBody(info: ResourceRequest, fields: readonly HeaderField[], 
     return new GatewayFault('limit-exceeded', { publicMessage: 'the object is longer than what the gateway reads' });
   }
   if (needsNone && info.subresource === 'proxy') return { kind: 'unseen' };
+  if (form.isProtobuf) return isOwn(info.group) ? fromProtobuf(body.bytes) : unsupported(media.name);
   let text: string;
   try {
     text = decoder.decode(body.bytes);
@@ -52,7 +58,31 @@ export function sentBody(info: ResourceRequest, fields: readonly HeaderField[], 
   const tree = parseTree(json);
   if (tree === undefined) return unclassified('it is not JSON, or too deep');
   if (hasTwins(tree)) return unclassified('a member is given twice');
-  return { kind: form.kind, isApply: form.isApply, text: json, tree, value: JSON.parse(json), isRewritten: json !== text };
+  return {
+    kind: form.kind,
+    isApply: form.isApply,
+    text: json,
+    tree,
+    value: JSON.parse(json),
+    isRewritten: json !== text,
+    isPartial: false,
+    hidesPods: false,
+  };
+}
+
+/** The bytes are forwarded as they came. */
+function fromProtobuf(bytes: Uint8Array): SentObject | GatewayFault {
+  const read = readProtobuf(bytes);
+  if (read === undefined) return unclassified('it is not the protobuf that it says it is, or gives a field twice');
+  const { value, hidesPods } = read;
+  const text = JSON.stringify(value);
+  const isPartial = value['kind'] !== 'Secret' && value['kind'] !== 'ConfigMap';
+  return { kind: 'object', isApply: false, text, tree: parseTree(text)!, value, isRewritten: false, isPartial, hidesPods };
+}
+
+/** Groups of Kubernetes itself (Kubernetes API conventions): messages of others can have any form. */
+function isOwn(group: string): boolean {
+  return !group.includes('.') || group.endsWith('.k8s.io');
 }
 
 /** As Kubernetes reads it (sigs.k8s.io/yaml: YAML 1.1 made JSON), in one reading. */
@@ -103,20 +133,22 @@ interface Form {
   readonly kind: SentObject['kind'];
   readonly isYaml: boolean;
   readonly isApply: boolean;
+  readonly isProtobuf: boolean;
 }
 
 /** The `detail` by which `fault.ts` knows that 415 is meant. */
 export const MEDIA = 'unsupported media type';
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const OBJECTS: ReadonlyMap<string, Form> = new Map([
-  ['application/json', { kind: 'object', isYaml: false, isApply: false }],
-  ['application/yaml', { kind: 'object', isYaml: true, isApply: false }],
+  ['application/json', { kind: 'object', isYaml: false, isApply: false, isProtobuf: false }],
+  ['application/yaml', { kind: 'object', isYaml: true, isApply: false, isProtobuf: false }],
+  ['application/vnd.kubernetes.protobuf', { kind: 'object', isYaml: false, isApply: false, isProtobuf: true }],
 ]);
 const PATCHES: ReadonlyMap<string, Form> = new Map([
-  ['application/json-patch+json', { kind: 'operations', isYaml: false, isApply: false }],
-  ['application/merge-patch+json', { kind: 'merge', isYaml: false, isApply: false }],
-  ['application/strategic-merge-patch+json', { kind: 'merge', isYaml: false, isApply: false }],
-  ['application/apply-patch+yaml', { kind: 'object', isYaml: true, isApply: true }],
+  ['application/json-patch+json', { kind: 'operations', isYaml: false, isApply: false, isProtobuf: false }],
+  ['application/merge-patch+json', { kind: 'merge', isYaml: false, isApply: false, isProtobuf: false }],
+  ['application/strategic-merge-patch+json', { kind: 'merge', isYaml: false, isApply: false, isProtobuf: false }],
+  ['application/apply-patch+yaml', { kind: 'object', isYaml: true, isApply: true, isProtobuf: false }],
 ]);
 /** What controllers write all the time, in protobuf, and what runs nothing. */
 const UNSEEN: ReadonlySet<string> = new Set([

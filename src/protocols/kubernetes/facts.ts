@@ -21,7 +21,7 @@ export type LivePod = unknown;
 export function resourceFacts(info: ResourceRequest, method: string, target: CanonicalTarget, body: SentBody, pod: LivePod): Facts {
   const name = info.subresource === 'proxy' ? proxiedName(info.name) : { name: info.name, port: '' };
   const { parameters } = target;
-  const writes = info.verb !== 'get' && info.verb !== 'list' && info.verb !== 'watch';
+  const writes = !isStream(info) && info.verb !== 'get' && info.verb !== 'list' && info.verb !== 'watch';
   return known({
     method,
     path: target.decodedPath,
@@ -94,6 +94,7 @@ function podFacts(info: ResourceRequest, target: CanonicalTarget, body: SentBody
   if (info.subresource === 'ephemeralcontainers') {
     return body.kind === 'operations' || pod === undefined ? unknownPod : debugFacts(pod, body.value);
   }
+  if (body.hidesPods) return unknownPod;
   if (body.kind !== 'operations') return describedPodFacts(body.value, body.kind === 'merge');
   const operations = readPatch(body.value);
   return operations === undefined ? unknownPod : patchedPodFacts(operations);

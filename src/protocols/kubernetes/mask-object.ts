@@ -3,7 +3,7 @@ import { redaction, type MaskRule } from '../../masking/mask.ts';
 import { maskText, splice } from '../../masking/text.ts';
 import { LEFT_OUT, speaksOfCredential } from '../http/credentials.ts';
 import type { MaskedCounts } from '../http/mask-text.ts';
-import { fromBase64, toBase64 } from './base64.ts';
+import { fromBase64, toBase64 } from '../base64.ts';
 import { memberOf, parseTree, textOfMember, type JsonMember, type JsonNode } from './json-tree.ts';
 import { MaskWalk, type Leaf, type Visitor } from './mask-walk.ts';
 import type { KubernetesMasks, ObjectPlace, PlaceRule } from './masks.ts';
@@ -64,7 +64,7 @@ class Edits implements Visitor {
       if (node.text !== 'null') this.#put(node, 'null', rule);
       return;
     }
-    const bytes = isCoded ? fromBase64(node.value) : undefined;
+    const bytes = isCoded ? decoded(node.value) : undefined;
     const text = isCoded ? (bytes === undefined ? undefined : textOf(bytes)) : node.value;
     // What is no text cannot be shown in part.
     const value = rule === undefined ? LEFT_OUT : text === undefined ? redaction(rule.class) : this.#masks.classes.mask(rule, text);
@@ -111,11 +111,11 @@ class Edits implements Visitor {
   }
 
   #coded(node: JsonNode & { kind: 'string' }): void {
-    const bytes = fromBase64(node.value);
-    const text = bytes === undefined ? undefined : textOf(bytes);
+    const bytes = decoded(node.value);
+    const text = bytes === undefined ? node.value : textOf(bytes);
     if (text === undefined) return;
     const shown = this.#text(text, '');
-    if (shown !== text) this.#replace(node, JSON.stringify(toBase64(encoder.encode(shown))));
+    if (shown !== text) this.#replace(node, JSON.stringify(bytes === undefined ? shown : toBase64(encoder.encode(shown))));
   }
 
   #number(node: JsonNode & { kind: 'literal' }): void {
@@ -182,6 +182,11 @@ class Edits implements Visitor {
 /** Names of secrets are none: `secretName`, `tokenRef`. */
 function isCredential(name: string): boolean {
   return speaksOfCredential(name) && !/(?:name|names|ref|kind|type|path|seconds)$/i.test(name);
+}
+
+/** Go reads line breaks anywhere in it. */
+function decoded(text: string): Uint8Array | undefined {
+  return fromBase64(text.replaceAll(/[\r\n]/g, ''));
 }
 
 /** Undefined for what is no UTF-8. */

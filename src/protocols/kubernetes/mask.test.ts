@@ -5,7 +5,6 @@ import { everySplit } from '../../core/testing/every-split.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import type { AnswerHead } from '../request.ts';
 import { askKubernetes } from './ask.ts';
-import { fromBase64, toBase64 } from './base64.ts';
 import type { KubernetesEnvironment } from './environment.ts';
 import { request, testEnvironment } from './testing/requests.ts';
 
@@ -341,16 +340,5 @@ describe('a log', () => {
     );
     const strict = testEnvironment(nodeCrypto, ['secrets/*/*#$.data'], { masking: 'strict' });
     assert.equal(shown(line, 'x', strict, head), 'masking-refused');
-  });
-});
-
-describe('base64', () => {
-  it('goes both ways, as Node has it', () => {
-    for (const text of ['', 'a', 'ab', 'abc', 'abcd', '\u00e4\u20ac']) {
-      assert.equal(toBase64(Buffer.from(text)), Buffer.from(text).toString('base64'));
-      assert.deepEqual(Buffer.from(fromBase64(Buffer.from(text).toString('base64'))!), Buffer.from(text));
-    }
-    for (const text of ['a', 'ab=', 'a===', 'ab!=', '=aaa']) assert.equal(fromBase64(text), undefined, text);
-    assert.deepEqual(fromBase64('YW\nJj'), new Uint8Array([0x61, 0x62, 0x63]));
   });
 });

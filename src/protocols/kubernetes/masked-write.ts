@@ -1,7 +1,7 @@
 import { GatewayFault } from '../../core/fault.ts';
 import type { MaskRule } from '../../masking/mask.ts';
 import type { QueryParameter } from '../http/path.ts';
-import { fromBase64 } from './base64.ts';
+import { fromBase64 } from '../base64.ts';
 import type { SentBody } from './body.ts';
 import type { JsonNode } from './json-tree.ts';
 import { MaskWalk, type Leaf, type Visitor } from './mask-walk.ts';
@@ -40,6 +40,8 @@ export function refusedForMasks(
     }
     case 'object':
     case 'merge':
+      if (body.isPartial)
+        return refused('the gateway cannot read all that is written to an object with hidden values', 'Send JSON (kubectl apply does).');
       return writesMask(masks, place, body.tree) ? overwrites() : undefined;
     default:
       return body satisfies never;

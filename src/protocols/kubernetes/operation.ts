@@ -1,8 +1,6 @@
 import { cut } from '../../core/cut.ts';
 import type { OpenSession } from '../../core/effect.ts';
 import type { Act, Facts, Operation, UnmaskedOperation } from '../../core/operation.ts';
-import { exactRequest } from '../http/operation.ts';
-import type { ReceivedRequest } from '../request.ts';
 import type { Question } from './facts.ts';
 
 export interface OperationParts {
@@ -14,7 +12,7 @@ export interface OperationParts {
   /** With nothing masked, for the reviewer. */
   readonly exactText: () => string;
   /** What an approval binds. */
-  readonly bound: ReceivedRequest;
+  readonly exact: () => Uint8Array;
 }
 
 /** Makes the operation that policy decides on. `question`: with everything sensitive masked, as it goes on record. */
@@ -48,7 +46,7 @@ class KubernetesOperation implements Operation {
   }
 
   exact(): Uint8Array {
-    return exactRequest(this.#parts.bound);
+    return this.#parts.exact();
   }
 
   unmasked(): UnmaskedOperation {

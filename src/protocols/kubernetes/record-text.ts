@@ -20,8 +20,10 @@ export function recordedText(
 }
 
 /** The same with nothing masked, for the reviewer who decides on it. */
-export function exactText(request: ReceivedRequest, summary: string): string {
-  return [summary, exactOfHttp(request)].filter((part) => part !== '').join('\n\n');
+export function exactText(request: ReceivedRequest, body: SentBody, summary: string): string {
+  const head = exactOfHttp({ ...request, body: { kind: 'none' } });
+  const shown = body.kind === 'none' ? '' : body.kind === 'unseen' ? UNSEEN : `${body.text}${body.isPartial ? PARTIAL : ''}`;
+  return [summary, head, shown].filter((part) => part !== '').join('\n\n');
 }
 
 function recordedBody(masks: KubernetesMasks, place: ObjectPlace, body: SentBody): string {
@@ -29,12 +31,12 @@ function recordedBody(masks: KubernetesMasks, place: ObjectPlace, body: SentBody
     case 'none':
       return '';
     case 'unseen':
-      return '(a body that the gateway does not read)';
+      return UNSEEN;
     case 'object':
     case 'merge': {
       if (body.text.length > mostShownCharacters) return `(an object of ${body.text.length} characters, not shown)`;
       const counts: MaskedCounts = new Map();
-      return maskedObject(masks, place, body.text, counts) ?? '';
+      return `${maskedObject(masks, place, body.text, counts) ?? ''}${body.isPartial ? PARTIAL : ''}`;
     }
     case 'operations': {
       // Where a value stands, and so whether it is hidden, is said by a pointer, not by the value's own place.
@@ -47,4 +49,6 @@ function recordedBody(masks: KubernetesMasks, place: ObjectPlace, body: SentBody
   }
 }
 
+const UNSEEN = '(a body that the gateway does not read)';
+const PARTIAL = '\n(it came as protobuf: fields that the gateway does not know are not shown)';
 const mostShownCharacters = 64 * 1024;
