@@ -34,8 +34,8 @@ export interface FieldDescription {
 
 export interface EnumDescription {
   readonly name: string;
-  /** The number of its first value, which is its default. */
-  readonly first: number;
+  /** Names by number. The first is the default. */
+  readonly values: ReadonlyMap<number, string>;
 }
 
 export interface ServiceDescription {
@@ -127,8 +127,11 @@ function readField(bytes: Uint8Array, scope: string): FieldDescription {
 
 function readEnum(bytes: Uint8Array, scope: string): EnumDescription {
   const description = recordsOf(bytes);
-  const [first] = all(description, 2);
-  return { name: within(scope, text(description, 1)), first: first === undefined ? 0 : (number(recordsOf(first), 2) ?? 0) };
+  const values = all(description, 2).map((proto): [number, string] => {
+    const value = recordsOf(proto);
+    return [number(value, 2) ?? 0, text(value, 1)];
+  });
+  return { name: within(scope, text(description, 1)), values: new Map(values) };
 }
 
 function readService(bytes: Uint8Array, scope: string): ServiceDescription {

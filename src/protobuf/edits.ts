@@ -11,10 +11,15 @@ export class Edits {
   }
 
   replace(from: number, to: number, put: Uint8Array): void {
+    this.#growth += put.length - (to - from);
+    const last = this.#put.length - 1;
+    if (put.length === 0 && this.#put[last]?.length === 0 && this.#to[last] === from) {
+      this.#to[last] = to;
+      return;
+    }
     this.#from.push(from);
     this.#to.push(to);
     this.#put.push(put);
-    this.#growth += put.length - (to - from);
   }
 
   /** Keeps the place of a change, before the changes that come behind it, for `fill`. */

@@ -11,7 +11,7 @@ export interface Draft extends MessageType {
 /** The schema of these files. Throws `RangeError`. */
 export function linked(files: readonly FileDescription[], options: SchemaOptions): Schema {
   const types = new Map<string, Draft>();
-  const enums = new Map<string, number>();
+  const enums = new Map<string, ReadonlyMap<number, string>>();
   const own = files.flatMap((file) => file.messages);
   const names = new Set(own.map(({ name }) => name));
   const messages = [...own, ...statusTypes.messages.filter(({ name }) => !names.has(name))];
@@ -19,7 +19,7 @@ export function linked(files: readonly FileDescription[], options: SchemaOptions
     if (types.has(name)) throw new RangeError(`the type ${name} stands in the descriptors twice`);
     types.set(name, { name, shape: isMapEntry ? 'map-entry' : (SHAPES.get(name) ?? 'plain'), fields: new Map(), reachesAny: false });
   }
-  for (const file of files) for (const { name, first } of file.enums) enums.set(name, first);
+  for (const file of files) for (const { name, values } of file.enums) enums.set(name, values);
   const option = optionReader(files, options);
   const add = (type: Draft, description: FieldDescription): void => {
     if (type.fields.has(description.number))
@@ -66,7 +66,7 @@ export function assembled(services: readonly string[], methods: readonly Method[
 function fieldOf(
   description: FieldDescription,
   types: ReadonlyMap<string, MessageType>,
-  enums: ReadonlyMap<string, number>,
+  enums: ReadonlyMap<string, ReadonlyMap<number, string>>,
   option: (options: Uint8Array) => readonly string[],
 ): Field {
   const { name, jsonName, number, kind, isRepeated, typeName, oneof, options } = description;
@@ -81,7 +81,7 @@ function fieldOf(
     oneof,
     message,
     isMap: isRepeated && message?.shape === 'map-entry',
-    zero: kind === 'enum' ? enums.get(typeName)! : 0,
+    values: kind === 'enum' ? enums.get(typeName) : undefined,
     classes: readable(() => option(options)),
   };
 }

@@ -4,7 +4,7 @@ import { keepLastFourOfAscii, type MaskRule } from '../masking/mask.ts';
 import { maskText } from '../masking/text.ts';
 import { numberAt, wireTypeOf, type NumberKind } from './scalar.ts';
 import type { Field } from './schema.ts';
-import { Cursor, encodedVarint, FIXED32, FIXED64, VARINT } from './wire.ts';
+import { encodedVarint, FIXED32, FIXED64, VARINT } from './wire.ts';
 
 /** What masking of values needs to know. */
 export interface ValueMasks {
@@ -47,9 +47,13 @@ export function shownText(
 }
 
 /** What stands for a hidden number, bool or enum: zero, or an enum's first value. */
-export function zeroOf({ kind, zero }: Field): Uint8Array {
+export function zeroOf({ kind, values }: Field): Uint8Array {
   const wireType = wireTypeOf(kind as NumberKind);
-  return wireType === FIXED64 ? new Uint8Array(8) : wireType === FIXED32 ? new Uint8Array(4) : encodedVarint(zero);
+  return wireType === FIXED64
+    ? new Uint8Array(8)
+    : wireType === FIXED32
+      ? new Uint8Array(4)
+      : encodedVarint(values?.keys().next().value ?? 0);
 }
 
 /** The class that the detectors find in a number; a number of fewer than seven digits has none. */
@@ -66,23 +70,6 @@ export function classOfNumber(
   if (kind === 'double' && !Number.isInteger(value)) return undefined;
   const text = kind === 'double' ? BigInt(value).toString() : String(value);
   return detectors.scan(text, hint)[0]?.class;
-}
-
-/** Where each value of a packed field begins and ends. Throws `MalformedMessage`. */
-export function packedValues(
-  kind: NumberKind,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): readonly { readonly start: number; readonly end: number }[] {
-  const values: { start: number; end: number }[] = [];
-  const cursor = new Cursor(bytes, start, end);
-  while (cursor.at < end) {
-    const from = cursor.at;
-    cursor.skipValue(8 + wireTypeOf(kind));
-    values.push({ start: from, end: cursor.at });
-  }
-  return values;
 }
 
 /** Undefined where the bytes are no UTF-8. */

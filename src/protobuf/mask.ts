@@ -3,10 +3,10 @@ import type { MaskRule } from '../masking/mask.ts';
 import { encodedAny, readAny } from './any.ts';
 import { Edits } from './edits.ts';
 import { entryKey } from './map-key.ts';
-import { classOfNumber, hiddenText, nothing, packedValues, shownText, zeroOf, type ValueMasks } from './mask-value.ts';
+import { classOfNumber, hiddenText, nothing, shownText, zeroOf, type ValueMasks } from './mask-value.ts';
 import { mergedParts } from './merge.ts';
 import type { FieldPlan, MessagePlan } from './plan.ts';
-import { isWiredAs, type NumberKind } from './scalar.ts';
+import { eachPacked, isWiredAs, type NumberKind } from './scalar.ts';
 import type { Field, MessageType } from './schema.ts';
 import { Cursor, DEEPEST, encodedVarint, joined, LENGTH_DELIMITED, MalformedMessage, START_GROUP } from './wire.ts';
 
@@ -164,15 +164,16 @@ class Walk {
     const bytes = this.#bytes;
     const kind = field.kind as NumberKind;
     if (hidden === undefined && (this.#rules.numbers.isEmpty || kind === 'bool' || kind === 'enum')) return undefined;
-    let isChanged = false;
-    const values = packedValues(kind, bytes, start, end).map((value) => {
-      const name = hidden?.class ?? classOfNumber(this.#rules.numbers, kind, bytes, value.start, value.end, hint);
-      if (name === undefined) return bytes.subarray(value.start, value.end);
-      isChanged = true;
+    const edits = new Edits();
+    eachPacked(kind, bytes, start, end, (from, to) => {
+      const name = hidden?.class ?? classOfNumber(this.#rules.numbers, kind, bytes, from, to, hint);
+      if (name === undefined) return;
       this.#found(name);
-      return zeroOf(field);
+      edits.replace(from - start, to - start, zeroOf(field));
     });
-    return isChanged ? joined(values) : undefined;
+    const value = bytes.subarray(start, end);
+    const shown = edits.applied(value);
+    return shown === value ? undefined : shown;
   }
 
   #number({ type }: MessagePlan, { field, hidden }: FieldPlan, from: number, valueAt: number, hint: string): void {

@@ -1,6 +1,6 @@
 import { isWiredAs } from './scalar.ts';
 import type { Field, MessageType } from './schema.ts';
-import { Cursor, encodedTag, encodedVarint, END_GROUP, joined, LENGTH_DELIMITED, START_GROUP } from './wire.ts';
+import { Cursor, encodedTag, encodedVarint, END_GROUP, joined, LENGTH_DELIMITED, MalformedMessage, START_GROUP } from './wire.ts';
 
 /**
  * The message with each of its singular messages in one piece, where one that an Any is in came in several: decoders merge such parts, which is what
@@ -29,6 +29,7 @@ export function mergedParts(type: MessageType, bytes: Uint8Array, start: number,
     const parts = found.get(field.number);
     if (parts === undefined) found.set(field.number, [part]);
     else {
+      if (parts.length >= mostParts) throw new MalformedMessage(`one message of it comes in more than ${mostParts} parts`);
       parts.push(part);
       isSplit = true;
     }
@@ -86,3 +87,5 @@ function assembled(bytes: Uint8Array, start: number, end: number, found: Readonl
   pieces.push(bytes.subarray(from, end));
   return joined(pieces);
 }
+
+const mostParts = 10_000;

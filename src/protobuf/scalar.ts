@@ -1,4 +1,4 @@
-import { FIXED32, FIXED64, LENGTH_DELIMITED, START_GROUP, VARINT, varintAt } from './wire.ts';
+import { Cursor, FIXED32, FIXED64, LENGTH_DELIMITED, START_GROUP, VARINT, varintAt } from './wire.ts';
 
 /** Types of fields (descriptor.proto, `FieldDescriptorProto.Type`). `message`: groups too. */
 export type FieldKind = NumberKind | 'string' | 'bytes' | 'message';
@@ -81,6 +81,23 @@ export function numberAt(kind: NumberKind, bytes: Uint8Array, start: number, end
       return unfolded(varintAt(bytes, start, end));
     default:
       return kind satisfies never;
+  }
+}
+
+/** Calls back with where each value of a packed field begins and ends. Throws `MalformedMessage`. */
+export function eachPacked(
+  kind: NumberKind,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  take: (start: number, end: number) => void,
+): void {
+  const cursor = new Cursor(bytes, start, end);
+  const tag = 8 + wireTypeOf(kind);
+  while (cursor.at < end) {
+    const from = cursor.at;
+    cursor.skipValue(tag);
+    take(from, cursor.at);
   }
 }
 

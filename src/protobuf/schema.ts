@@ -59,8 +59,8 @@ export interface Field {
   readonly message: MessageType | undefined;
   /** Its messages are the entries of a map. */
   readonly isMap: boolean;
-  /** The value that stands for nothing: 0, but of an enum its first value. */
-  readonly zero: number;
+  /** Of kind `enum`: names by number, the default first. */
+  readonly values: ReadonlyMap<number, string> | undefined;
   /** Data classes that its options name. */
   readonly classes: readonly string[];
 }
