@@ -7,6 +7,7 @@ export const testPackages: readonly string[] = [
   'python3-psycopg',
   'python3-psycopg2',
   'python3-asyncpg',
+  'python3-protobuf',
   'libpostgresql-jdbc-java',
   'openjdk-17-jdk-headless',
   'nginx',

@@ -24,6 +24,8 @@ export interface FieldDescription {
   readonly number: number;
   readonly kind: FieldKind;
   readonly isRepeated: boolean;
+  /** `TYPE_GROUP`; of an edition, `features.message_encoding = DELIMITED`. */
+  readonly isGroup: boolean;
   readonly typeName: string;
   /** Of an extension: the message that it extends. */
   readonly extendee: string;
@@ -59,6 +61,8 @@ export function filesOfSet(set: Uint8Array): readonly Uint8Array[] {
 export function readFile(bytes: Uint8Array): FileDescription {
   const file = recordsOf(bytes);
   const scope = text(file, 2);
+  const encoding = messageEncoding(merged(file, 8), FILE_FEATURES);
+  const readFieldOf = (proto: Uint8Array, outer: string): FieldDescription => readField(proto, outer, encoding);
   const messages: MessageDescription[] = [];
   const enums: EnumDescription[] = [];
   const extensions: FieldDescription[] = [];
@@ -67,14 +71,14 @@ export function readFile(bytes: Uint8Array): FileDescription {
     const message = recordsOf(proto);
     const name = within(outer, text(message, 1));
     const options = recordsOf(merged(message, 7));
-    messages.push({ name, fields: all(message, 2).map((field) => readField(field, '')), isMapEntry: flag(options, 7) });
+    messages.push({ name, fields: all(message, 2).map((field) => readFieldOf(field, '')), isMapEntry: flag(options, 7) });
     for (const nested of all(message, 3)) readMessage(nested, name, depth + 1);
     for (const nested of all(message, 4)) enums.push(readEnum(nested, name));
-    for (const extension of all(message, 6)) extensions.push(readField(extension, name));
+    for (const extension of all(message, 6)) extensions.push(readFieldOf(extension, name));
   };
   for (const message of all(file, 4)) readMessage(message, scope, 0);
   for (const one of all(file, 5)) enums.push(readEnum(one, scope));
-  for (const extension of all(file, 7)) extensions.push(readField(extension, scope));
+  for (const extension of all(file, 7)) extensions.push(readFieldOf(extension, scope));
   return {
     name: text(file, 1),
     dependencies: all(file, 3).map((name) => utf8.decode(name)),
@@ -105,12 +109,13 @@ export function readable<T>(read: () => T): T {
   }
 }
 
-function readField(bytes: Uint8Array, scope: string): FieldDescription {
+function readField(bytes: Uint8Array, scope: string, encodingOfFile: number | undefined): FieldDescription {
   const field = recordsOf(bytes);
   const type = number(field, 5) ?? 0;
   const kind = KINDS[type];
   const name = text(field, 1);
   const extendee = bare(text(field, 2));
+  const options = merged(field, 8);
   if (kind === undefined) throw new MalformedMessage(`field ${name} has type ${type}, which does not exist`);
   return {
     name: extendee === '' ? name : within(scope, name),
@@ -118,11 +123,17 @@ function readField(bytes: Uint8Array, scope: string): FieldDescription {
     number: number(field, 3) ?? 0,
     kind,
     isRepeated: number(field, 4) === 3,
+    isGroup: type === GROUP || (messageEncoding(options, FIELD_FEATURES) ?? encodingOfFile) === DELIMITED,
     typeName: bare(text(field, 6)),
     extendee,
     oneof: number(field, 9),
-    options: merged(field, 8),
+    options,
   };
+}
+
+/** `FeatureSet.message_encoding` in options whose features have this number. */
+function messageEncoding(options: Uint8Array, features: number): number | undefined {
+  return options.length === 0 ? undefined : number(recordsOf(merged(recordsOf(options), features)), 5);
 }
 
 function readEnum(bytes: Uint8Array, scope: string): EnumDescription {
@@ -215,6 +226,10 @@ function camelCase(name: string): string {
 
 const utf8 = new TextDecoder();
 const DEEPEST_TYPES = 32;
+const FILE_FEATURES = 50;
+const FIELD_FEATURES = 21;
+const GROUP = 10;
+const DELIMITED = 2;
 /** By `FieldDescriptorProto.Type`. */
 const KINDS: readonly (FieldKind | undefined)[] = [
   undefined,

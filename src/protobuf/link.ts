@@ -24,7 +24,7 @@ export function linked(files: readonly FileDescription[], options: SchemaOptions
   const add = (type: Draft, description: FieldDescription): void => {
     if (type.fields.has(description.number))
       throw new RangeError(`the type ${type.name} has two fields of the number ${description.number}`);
-    type.fields.set(description.number, fieldOf(description, types, enums, option));
+    type.fields.set(description.number, fieldOf(description, types, enums, type.shape === 'map-entry', option));
   };
   for (const { name, fields } of messages) for (const field of fields) add(types.get(name)!, field);
   for (const file of files) {
@@ -67,9 +67,10 @@ function fieldOf(
   description: FieldDescription,
   types: ReadonlyMap<string, MessageType>,
   enums: ReadonlyMap<string, ReadonlyMap<number, string>>,
+  isInEntry: boolean,
   option: (options: Uint8Array) => readonly string[],
 ): Field {
-  const { name, jsonName, number, kind, isRepeated, typeName, oneof, options } = description;
+  const { name, jsonName, number, kind, isRepeated, isGroup, typeName, oneof, options } = description;
   const message = kind === 'message' ? typeNamed(types, typeName, name) : undefined;
   if (kind === 'enum' && !enums.has(typeName)) throw missing(typeName, name);
   return {
@@ -80,6 +81,8 @@ function fieldOf(
     isRepeated,
     oneof,
     message,
+    // Maps and their values are never delimited, whatever the file says.
+    isGroup: isGroup && message !== undefined && message.shape !== 'map-entry' && !isInEntry,
     isMap: isRepeated && message?.shape === 'map-entry',
     values: kind === 'enum' ? enums.get(typeName) : undefined,
     classes: readable(() => option(options)),
@@ -146,7 +149,7 @@ function typeLines({ name, fields }: MessageType): readonly string[] {
       const type = field.message?.name ?? field.kind;
       const repeated = field.isRepeated ? 'repeated ' : '';
       const marks = [field.oneof === undefined ? '' : ` oneof ${field.oneof}`, ...field.classes.map((one) => ` [${one}]`)].join('');
-      return `${name}.${field.number}: ${repeated}${type} ${field.names.join(' ')}${marks}`;
+      return `${name}.${field.number}: ${repeated}${field.isGroup ? 'group ' : ''}${type} ${field.names.join(' ')}${marks}`;
     }),
   ];
 }

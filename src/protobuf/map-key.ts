@@ -16,7 +16,8 @@ export interface EntryKey {
 
 /** Throws `MalformedMessage`. */
 export function entryKey(type: MessageType, bytes: Uint8Array, start: number, end: number): EntryKey {
-  const { kind } = type.fields.get(MAP_KEY)!;
+  const field = type.fields.get(MAP_KEY)!;
+  const { kind } = field;
   const earlier = new Edits();
   let last: { readonly from: number; readonly valueAt: number; readonly to: number } | undefined;
   let isSingle = true;
@@ -26,7 +27,7 @@ export function entryKey(type: MessageType, bytes: Uint8Array, start: number, en
     const tag = cursor.tag();
     const valueAt = cursor.at;
     cursor.skipValue(tag);
-    if (Math.floor(tag / 8) !== MAP_KEY || !isWiredAs(kind, false, tag % 8)) continue;
+    if (Math.floor(tag / 8) !== MAP_KEY || !isWiredAs(field, tag % 8)) continue;
     if (last !== undefined) {
       earlier.replace(last.from - start, last.to - start, nothing);
       isSingle = false;

@@ -95,9 +95,9 @@ class Walk {
     const tag = cursor.tag();
     const wireType = tag % 8;
     const field = plan.field(Math.floor(tag / 8));
-    if (field === undefined || !isWiredAs(field.field.kind, field.field.isRepeated, wireType)) {
+    if (field === undefined || !isWiredAs(field.field, wireType)) {
       cursor.skipValue(tag, depth);
-      this.#unknown(from);
+      this.#unknown(from, field !== undefined);
       return;
     }
     const words = field.isTransparent ? hint : field.field.name;
@@ -214,9 +214,10 @@ class Walk {
     this.#edits.replace(start, end, encodedAny(url, value));
   }
 
-  #unknown(from: number): void {
+  #unknown(from: number, isMiswired: boolean): void {
     const { unknownFields } = this.#rules;
-    if (unknownFields === 'keep') return;
+    // Some decoders read a field of another wire type as if it had its own.
+    if (unknownFields === 'keep' && !isMiswired) return;
     if (unknownFields === 'refuse') throw new UnknownField();
     this.#edits.replace(from, this.#cursor.at, nothing);
     this.#tally.dropped += 1;

@@ -18,7 +18,7 @@ export function mergedParts(type: MessageType, bytes: Uint8Array, start: number,
     const tag = cursor.tag();
     const field = type.fields.get(Math.floor(tag / 8));
     const content = contentOf(cursor, tag);
-    if (field === undefined || !isWiredAs(field.kind, field.isRepeated, tag % 8)) continue;
+    if (field === undefined || !isWiredAs(field, tag % 8)) continue;
     if (field.oneof !== undefined) {
       const before = standing.get(field.oneof);
       if (before !== undefined && before !== field.number) found.get(before)?.forEach((part) => (part.isOver = true));

@@ -18,11 +18,17 @@ export type NumberKind =
   | 'sint32'
   | 'sint64';
 
-/** Whether decoders take a record of this wire type for a field of this kind; any other is an unknown field to them. */
-export function isWiredAs(kind: FieldKind, isRepeated: boolean, wireType: number): boolean {
+/** Whether decoders take a record of this wire type for this field. Any other is an unknown field to most, and misread by some. */
+export function isWiredAs({ kind, isRepeated, isGroup }: WiredField, wireType: number): boolean {
   if (kind === 'string' || kind === 'bytes') return wireType === LENGTH_DELIMITED;
-  if (kind === 'message') return wireType === LENGTH_DELIMITED || wireType === START_GROUP;
+  if (kind === 'message') return wireType === (isGroup ? START_GROUP : LENGTH_DELIMITED);
   return wireType === wireTypeOf(kind) || (isRepeated && wireType === LENGTH_DELIMITED);
+}
+
+interface WiredField {
+  readonly kind: FieldKind;
+  readonly isRepeated: boolean;
+  readonly isGroup: boolean;
 }
 
 export function wireTypeOf(kind: NumberKind): typeof VARINT | typeof FIXED64 | typeof FIXED32 {

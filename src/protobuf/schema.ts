@@ -57,6 +57,8 @@ export interface Field {
   readonly oneof: number | undefined;
   /** Of kind `message`. */
   readonly message: MessageType | undefined;
+  /** Its messages stand between tags: a group of proto2, or what an edition calls delimited. */
+  readonly isGroup: boolean;
   /** Its messages are the entries of a map. */
   readonly isMap: boolean;
   /** Of kind `enum`: names by number, the default first. */

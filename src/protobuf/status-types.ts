@@ -50,6 +50,7 @@ function fieldOf(text: string, number: number): FieldDescription {
     number,
     kind,
     isRepeated: text.startsWith('*'),
+    isGroup: false,
     typeName: kind === 'message' ? type : '',
     extendee: '',
     oneof: undefined,

@@ -149,7 +149,7 @@ class Printer {
       const number = Math.floor(tag / 8);
       const wireType = tag % 8;
       const known = type.fields.get(number);
-      const field = known !== undefined && isWiredAs(known.kind, known.isRepeated, wireType) ? known : undefined;
+      const field = known !== undefined && isWiredAs(known, wireType) ? known : undefined;
       const values = valuesAt(cursor, tag, field, this.#options.maxCharacters);
       count += values.length;
       const last = members.at(-1);
