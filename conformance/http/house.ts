@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { stringify } from 'yaml';
 import { ApiClient } from '../../src/cli/client.ts';
-import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
+import { createDemoAuthority, type DemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
 import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../src/identity/development/issuer.ts';
@@ -46,8 +46,10 @@ export interface Seen {
 export type HouseConfig = Record<string, Record<string, unknown>>;
 
 export interface HouseOptions {
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => unknown;
   readonly policies?: string;
+  /** That everybody here trusts. Absent: one of this house. */
+  readonly authority?: DemoAuthority;
   readonly adjust?: (config: HouseConfig) => void;
   /** The API does not encrypt. */
   readonly plainUpstream?: boolean;
@@ -55,7 +57,7 @@ export interface HouseOptions {
 
 export async function startHouse(options: HouseOptions): Promise<House> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-http-'));
-  const authority = await createDemoAuthority();
+  const authority = options.authority ?? (await createDemoAuthority());
   const authorityFile = join(folder, 'ca.crt');
   writeFileSync(authorityFile, authority.certificate);
   // Of one house at a time: authorities of several have the same name.
@@ -65,7 +67,7 @@ export async function startHouse(options: HouseOptions): Promise<House> {
   const seen: Seen[] = [];
   const take = (request: IncomingMessage, response: ServerResponse): void => {
     seen.push({ method: request.method ?? '', url: request.url ?? '', rawHeaders: request.rawHeaders });
-    options.handle(request, response);
+    void options.handle(request, response);
   };
   const own = await authority.issue(['localhost']);
   const upstream = options.plainUpstream ? createServer(take) : createSecureServer({ cert: own.certificate, key: own.key }, take);

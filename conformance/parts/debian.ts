@@ -15,6 +15,8 @@ export const testPackages: readonly string[] = [
   'haproxy',
   'python3-grpcio',
   'python3-protobuf',
+  'openssl',
+  'python3-botocore',
 ];
 
 /** What `npm run bench` compares with. */

@@ -21,5 +21,5 @@ export const cosmosTargets: TargetKind<RawCosmosTarget, CosmosTargetConfig> = {
     return { ...common, protocol: 'cosmos', upstream: await readRequestUpstream(upstream, secret) };
   },
   unsafe: () => [],
-  certificates: ({ upstream }) => [upstream.ca],
+  certificates: ({ upstream }) => [upstream.ca, upstream.certificate],
 };

@@ -49,5 +49,5 @@ export const grpcTargets: TargetKind<RawGrpcTarget, GrpcTargetConfig> = {
     return { ...common, protocol: 'grpc', upstream: await readRequestUpstream(upstream, secret), reflection, unsafeAdmin, maxMessageBytes };
   },
   unsafe: ({ unsafe_admin: unsafeAdmin }) => (unsafeAdmin ? ['unsafe_admin'] : []),
-  certificates: ({ upstream }) => [upstream.ca],
+  certificates: ({ upstream }) => [upstream.ca, upstream.certificate],
 };

@@ -34,7 +34,7 @@ export const httpTargets: TargetKind<RawHttpTarget, HttpTargetConfig> = {
     return { ...common, protocol: 'http', upstream: await readRequestUpstream(upstream, secret), cookies, unmaskedMediaTypes };
   },
   unsafe: ({ unsafe_unmasked_media_types: types }) => (types.length === 0 ? [] : [`unsafe_unmasked_media_types: ${types.join(', ')}`]),
-  certificates: ({ upstream }) => [upstream.ca],
+  certificates: ({ upstream }) => [upstream.ca, upstream.certificate],
 };
 
 function mediaTypeExpected(): string {

@@ -100,7 +100,7 @@ describe('what is wrong with it is said at the very place', () => {
     [
       'two credentials',
       crm.replace('{ bearer:', '{ header: { name: X-Key, value: env:ORDERS_PASSWORD }, bearer:'),
-      'expected { bearer: … }, { basic:',
+      'expected one of bearer, basic, header, oauth, azure, aws',
     ],
     ['a secret as it is', crm.replace('bearer: env:ORDERS_PASSWORD', 'bearer: hunter2'), 'credential.bearer: expected where the secret is'],
     [

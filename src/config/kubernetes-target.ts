@@ -47,5 +47,5 @@ export const kubernetesTargets: TargetKind<RawKubernetesTarget, KubernetesTarget
     };
   },
   unsafe: () => [],
-  certificates: ({ upstream }) => [upstream.ca],
+  certificates: ({ upstream }) => [upstream.ca, upstream.certificate],
 };

@@ -118,7 +118,9 @@ function readTargets({ targets }: RawConfig, secrets: SecretReader, resolver: Re
         readOnly: target.read_only,
         listen: resolver.address([...at, 'listen'], target.listen),
       };
-      const secret = ((path: Path, reference: string | undefined) => secrets.readOptional([...at, ...path], reference)) as ReadSecret;
+      const secret = Object.assign((path: Path, reference: string | undefined) => secrets.readOptional([...at, ...path], reference), {
+        add: (path: Path, message: string) => secrets.add([...at, ...path], message),
+      }) as ReadSecret;
       return kindOf(target).read(target, common, secret);
     }),
   );

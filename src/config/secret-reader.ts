@@ -32,6 +32,10 @@ export class SecretReader {
     }
   }
 
+  add(path: Path, message: string): void {
+    this.problems.push(this.#source.problem(path, message));
+  }
+
   async readOptional(path: Path, reference: string | undefined): Promise<Secret | undefined> {
     return reference === undefined ? undefined : this.read(path, reference);
   }

@@ -26,6 +26,8 @@ export type AddProblem = (path: Path, message: string) => void;
 export interface ReadSecret {
   (path: Path, reference: string): Promise<Secret>;
   (path: Path, reference: string | undefined): Promise<Secret | undefined>;
+  /** Of what was read and is not what it should be. */
+  readonly add: AddProblem;
 }
 
 /** What every protocol's targets have. */

@@ -68,6 +68,8 @@ export interface FaultDetails {
   /** What to do next, in one sentence. */
   readonly hint?: string;
   readonly cause?: unknown;
+  /** Nothing of what it is about has left the gateway. */
+  readonly nothingSent?: boolean;
 }
 
 export class GatewayFault extends Error {
@@ -76,6 +78,7 @@ export class GatewayFault extends Error {
   readonly publicMessage: string;
   readonly detail: string;
   readonly hint: string | undefined;
+  readonly nothingSent: boolean;
 
   constructor(code: FaultCode, details: FaultDetails) {
     super(details.publicMessage, details.cause === undefined ? undefined : { cause: details.cause });
@@ -83,6 +86,7 @@ export class GatewayFault extends Error {
     this.publicMessage = details.publicMessage;
     this.detail = details.detail ?? details.publicMessage;
     this.hint = details.hint;
+    this.nothingSent = details.nothingSent === true;
   }
 }
 

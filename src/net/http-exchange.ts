@@ -352,7 +352,10 @@ function outcomeOf(relay: AnswerRelay | undefined, fault: GatewayFault | undefin
   if (relay?.isStream === true) return { outcome: cutOutcome(fault), errorCode: fault?.code };
   const status = relay?.status;
   // Where no connection came about, nothing can have happened; else nobody knows.
-  if (status === undefined) return { outcome: fault?.code === 'upstream-refused' ? 'failed' : 'unknown', errorCode: fault?.code };
+  if (status === undefined) {
+    const isCertain = fault?.nothingSent === true || fault?.code === 'upstream-refused';
+    return { outcome: isCertain ? 'failed' : 'unknown', errorCode: fault?.code };
+  }
   if (status >= 400) return { outcome: 'failed', errorCode: String(status) };
   return { outcome: fault?.code === 'limit-exceeded' ? 'failed' : 'succeeded', errorCode: fault?.code };
 }

@@ -49,6 +49,8 @@ export class HttpUpstream implements Upstream {
             ...(isIP(host) === 0 ? { servername: host } : {}),
             ...(tls.verifyName ? {} : { checkServerIdentity: () => undefined }),
             ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+            ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+            ...(tls.key === undefined ? {} : { key: tls.key }),
           });
   }
 
@@ -78,7 +80,10 @@ export class HttpUpstream implements Upstream {
       port,
       method: forwarded.method,
       path: forwarded.target,
-      headers: [...hostFields(this.#address), ...forwarded.fields, ...framing(forwarded)].flatMap(({ name, value }) => [name, value]),
+      headers: [{ name: 'host', value: hostOf(this.#address) }, ...forwarded.fields, ...framing(forwarded)].flatMap(({ name, value }) => [
+        name,
+        value,
+      ]),
       maxHeaderSize: maxHeaderBytes,
       insecureHTTPParser: false,
     });
@@ -120,13 +125,14 @@ function brokenOff(error: unknown): GatewayFault {
 }
 
 /** Only what changes nothing is ever sent twice. */
-function isRepeatable({ method, body }: Forwarded): boolean {
+export function isRepeatable({ method, body }: Forwarded): boolean {
   return body.kind !== 'streamed' && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'QUERY');
 }
 
-function hostFields({ host, port, tls }: UpstreamAddress): readonly HeaderField[] {
+/** What the Host field says. */
+export function hostOf({ host, port, tls }: UpstreamAddress): string {
   const name = host.includes(':') ? `[${host}]` : host;
-  return [{ name: 'host', value: port === (tls === undefined ? 80 : 443) ? name : `${name}:${port}` }];
+  return port === (tls === undefined ? 80 : 443) ? name : `${name}:${port}`;
 }
 
 /** Every request is framed anew. */

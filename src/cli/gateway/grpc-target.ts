@@ -1,16 +1,14 @@
 import type { GrpcTargetConfig } from '../../config/index.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
-import type { Upstream } from '../../net/http-upstream-answer.ts';
 import { inflate } from '../../net/message-inflate.ts';
 import { passesThrough, type GrpcTarget } from '../../protocols/grpc/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
 import type { InForce } from './in-force.ts';
-import { credentialField } from './request-credential.ts';
+import type { WayToTarget } from './request-targets.ts';
 
 /** A gRPC target, and what its calls need to know. */
-export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, upstream: Upstream): RequestTarget {
+export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, { upstream, credential }: WayToTarget): RequestTarget {
   const { name, masking, readOnly, reflection, unsafeAdmin, maxMessageBytes } = config;
-  const credential = credentialField(config.upstream);
   const target: GrpcTarget = {
     name,
     masking,
@@ -18,8 +16,7 @@ export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, upstream:
     reflection,
     unsafeAdmin,
     maxMessageBytes,
-    credential,
-    credentialNames: credential === undefined ? [] : [credential.name],
+    credentialNames: credential?.fieldNames ?? [],
   };
   const schema = undefined;
   return {

@@ -1,13 +1,12 @@
 import type { HttpTargetConfig } from '../../config/index.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
-import type { Upstream } from '../../net/http-upstream-answer.ts';
 import type { HttpTarget } from '../../protocols/http/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
 import type { InForce } from './in-force.ts';
-import { credentialField } from './request-credential.ts';
+import type { WayToTarget } from './request-targets.ts';
 
 /** An HTTP target, and what its requests need to know. */
-export function httpTarget(config: HttpTargetConfig, inForce: InForce, upstream: Upstream): RequestTarget {
+export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstream, credential }: WayToTarget): RequestTarget {
   const { name, masking, readOnly, cookies, unmaskedMediaTypes } = config;
   const { basePath } = config.upstream;
   const target: HttpTarget = {
@@ -17,7 +16,7 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, upstream:
     cookies,
     unmaskedMediaTypes,
     basePath,
-    credential: credentialField(config.upstream),
+    credentialNames: credential?.fieldNames ?? [],
   };
   return {
     dialect: requestProtocols.http,

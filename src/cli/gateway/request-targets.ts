@@ -1,18 +1,22 @@
 import type { RequestTargetConfig } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
+import { upstreamCredential, type UpstreamCredential } from '../../identity/upstream/index.ts';
+import { withCredential } from '../../net/http-credential.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
 import { HttpUpstream } from '../../net/http-upstream.ts';
 import type { Upstream } from '../../net/http-upstream-answer.ts';
 import { Http2Upstream } from '../../net/http2-upstream.ts';
+import type { UpstreamAddress } from '../../net/upstream.ts';
 import { grpcTarget } from './grpc-target.ts';
 import { httpTarget } from './http-target.ts';
 import type { InForce } from './in-force.ts';
+import { clock } from './own-log.ts';
 import { kubernetesTarget } from './kubernetes-target.ts';
 
 /** The targets of request protocols, with their connections. */
 export class RequestTargets {
   readonly #inForce: InForce;
-  readonly #made = new Map<string, { readonly of: RequestTargetConfig; readonly place: string; readonly target: RequestTarget }>();
+  readonly #made = new Map<string, MadeTarget>();
 
   constructor(inForce: InForce) {
     this.#inForce = inForce;
@@ -30,10 +34,12 @@ export class RequestTargets {
     if (known?.of === of) return known.target;
     const address = targets.requestAddress(of);
     const place = JSON.stringify([of.protocol, address]);
-    const upstream =
-      known?.place === place ? known.target.upstream : of.protocol === 'grpc' ? new Http2Upstream(address) : new HttpUpstream(address);
-    const target = requestTarget(of, this.#inForce, upstream);
-    this.#made.set(name, { of, place, target });
+    const connections = known?.place === place ? known.connections : connectionsTo(of, address);
+    const { credential: own } = of.upstream;
+    const credential = own === undefined ? undefined : upstreamCredential(own, { clock, env: process.env, fetch });
+    const upstream = credential === undefined ? connections : withCredential(connections, address, credential);
+    const target = requestTarget(of, this.#inForce, { upstream, credential });
+    this.#made.set(name, { of, place, connections, target });
     return target;
   }
 
@@ -42,15 +48,32 @@ export class RequestTargets {
   }
 }
 
+interface MadeTarget {
+  readonly of: RequestTargetConfig;
+  readonly place: string;
+  readonly connections: Upstream;
+  readonly target: RequestTarget;
+}
+
+/** The way to a target, and the gateway's own credential there, which is on every request that goes it. */
+export interface WayToTarget {
+  readonly upstream: Upstream;
+  readonly credential: UpstreamCredential | undefined;
+}
+
+function connectionsTo({ protocol }: RequestTargetConfig, address: UpstreamAddress): Upstream {
+  return protocol === 'grpc' ? new Http2Upstream(address) : new HttpUpstream(address);
+}
+
 /** One line for each protocol that is served. */
-function requestTarget(config: RequestTargetConfig, inForce: InForce, upstream: Upstream): RequestTarget {
+function requestTarget(config: RequestTargetConfig, inForce: InForce, way: WayToTarget): RequestTarget {
   switch (config.protocol) {
     case 'http':
-      return httpTarget(config, inForce, upstream);
+      return httpTarget(config, inForce, way);
     case 'grpc':
-      return grpcTarget(config, inForce, upstream);
+      return grpcTarget(config, inForce, way);
     case 'kubernetes':
-      return kubernetesTarget(config, inForce, upstream);
+      return kubernetesTarget(config, inForce, way);
     case 'cosmos':
       // No configuration that was accepted has one (`config/targets.ts`).
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: `${config.protocol} is not served` });

@@ -85,8 +85,9 @@ export class Targets {
     return { host, port, tls: tlsOf(tls, ca, certificate, key) };
   }
 
-  requestAddress({ upstream: { host, port, tls, ca } }: RequestTargetConfig): UpstreamAddress {
-    return { host, port, tls: tlsOf(tls, ca, undefined, undefined) };
+  requestAddress({ upstream }: RequestTargetConfig): UpstreamAddress {
+    const { host, port, tls, ca, certificate, key } = upstream;
+    return { host, port, tls: tlsOf(tls, ca, certificate, key) };
   }
 
   /** A target of a request protocol. */

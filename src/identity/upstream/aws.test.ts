@@ -32,7 +32,7 @@ it('what its client has signed, and what cannot be signed with certainty, does n
     [{ ...get, method: 'POST', body: 'streamed' }, 'execute-api', 'limit-exceeded', /covers the whole body/],
   ];
   for (const [request, service, code, text] of cases) {
-    await assert.rejects(
+    assert.throws(
       () => signer(service).fieldsFor(request),
       (error) => error instanceof GatewayFault && error.code === code && text.test(error.publicMessage),
     );

@@ -23,7 +23,7 @@ export function awsCredential(config: AwsCredentialConfig, now: () => number): U
       'x-amz-decoded-content-length',
       'x-amz-trailer',
     ],
-    async fieldsFor({ method, host, target, fields, body }) {
+    fieldsFor({ method, host, target, fields, body }) {
       if (/[?&]x-amz-(?:signature|credential|security-token)=/i.test(target)) throw signedAlready('its query has a signature');
       if (fields.some(({ name, value }) => name === 'content-encoding' && /aws-chunked/i.test(value))) {
         throw signedAlready('its body is made of signed chunks (aws-chunked)');

@@ -166,13 +166,16 @@ async function bearerOf(credential: UpstreamCredential): Promise<string> {
 }
 
 async function faultOf(credential: UpstreamCredential, code: GatewayFault['code'], text: RegExp): Promise<void> {
-  await assert.rejects(credential.fieldsFor(request), (error) => {
-    assert.ok(error instanceof GatewayFault);
-    assert.equal(error.code, code);
-    assert.match(error.publicMessage, text);
-    assert.doesNotMatch(`${error.publicMessage} ${error.detail} ${error.hint} ${String(error.cause)}`, /swordfish/);
-    return true;
-  });
+  await assert.rejects(
+    async () => credential.fieldsFor(request),
+    (error) => {
+      assert.ok(error instanceof GatewayFault);
+      assert.equal(error.code, code);
+      assert.match(error.publicMessage, text);
+      assert.doesNotMatch(`${error.publicMessage} ${error.detail} ${error.hint} ${String(error.cause)}`, /swordfish/);
+      return true;
+    },
+  );
 }
 
 function secret(text: string): Secret {

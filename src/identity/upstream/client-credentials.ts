@@ -1,7 +1,6 @@
 import { createPrivateKey, webcrypto } from 'node:crypto';
 import { GatewayFault } from '../../core/fault.ts';
 import {
-  ClientError,
   clientCredentialsGrant,
   ClientSecretBasic,
   ClientSecretPost,
@@ -9,12 +8,11 @@ import {
   customFetch,
   modifyAssertion,
   PrivateKeyJwt,
-  ResponseBodyError,
   type ClientAuth,
 } from 'openid-client';
 import type { OAuthCredentialConfig } from '../../config/upstream-credential.ts';
 import type { AccessToken } from './token-cache.ts';
-import { boundedFetch, codeOfStatus, errorCodeOf, isToken, tokenServiceFault } from './token-service.ts';
+import { boundedFetch, codeOfStatus, errorCodeOf, isToken, objectOf, tokenServiceFault } from './token-service.ts';
 
 export interface ClientCredentials {
   readonly tokenUrl: string;
@@ -30,10 +28,10 @@ export async function fetchClientToken({ tokenUrl, clientId, authenticate, param
   const what = `the token service ${url.host}`;
   const configuration = new Configuration({ issuer: url.origin, token_endpoint: url.href }, clientId, undefined, authenticate);
   const bounded = boundedFetch(fetch);
-  let status: number | undefined;
+  let answered: Response | undefined;
   configuration[customFetch] = async (to, options) => {
     const response = await bounded(to, options as RequestInit);
-    status = response.status;
+    answered = response.clone();
     return response;
   };
   try {
@@ -43,20 +41,21 @@ export async function fetchClientToken({ tokenUrl, clientId, authenticate, param
     }
     return { text: answer.access_token, lifetimeMs: (answer.expires_in ?? unstatedLifetimeSeconds) * 1000 };
   } catch (error) {
-    throw faultOf(error, what, status);
+    throw await faultOf(error, what, answered);
   }
 }
 
-function faultOf(error: unknown, what: string, status: number | undefined): GatewayFault {
+async function faultOf(error: unknown, what: string, answered: Response | undefined): Promise<GatewayFault> {
   if (error instanceof GatewayFault) return error;
-  if (error instanceof ResponseBodyError) {
-    return tokenServiceFault(codeOfStatus(error.status), what, `refuses the gateway: ${errorCodeOf({ ...error.cause }) ?? error.status}`);
-  }
-  if (status !== undefined && (status < 200 || status > 299))
-    return tokenServiceFault(codeOfStatus(status), what, `answers with status ${status}`);
-  if (error instanceof ClientError && status !== undefined)
-    return tokenServiceFault('upstream-refused', what, 'does not answer as OAuth 2.0 asks for');
-  return tokenServiceFault('upstream-unavailable', what, 'cannot be reached or does not answer properly', error);
+  if (answered === undefined)
+    return tokenServiceFault('upstream-unavailable', what, 'cannot be reached or does not answer properly', error);
+  if (answered.ok) return tokenServiceFault('upstream-refused', what, 'does not answer as OAuth 2.0 asks for');
+  const code = errorCodeOf(objectOf(await answered.text()));
+  return tokenServiceFault(
+    codeOfStatus(answered.status),
+    what,
+    code === undefined ? `answers with status ${answered.status}` : `refuses the gateway: ${code}`,
+  );
 }
 
 /** As the client of this configuration. Throws what Node throws for a key that is none. */

@@ -6,10 +6,10 @@ export interface UpstreamCredential {
   /** Lower case. A client's own field of one of these names never goes upstream. */
   readonly fieldNames: readonly string[];
   /**
-   * The fields for one request. Throws `upstream-unavailable` where they cannot be had now, `upstream-refused` where the gateway is not accepted by
+   * The fields for one request, at once where they need not be fetched. Throws or rejects with `upstream-unavailable` where they cannot be had now, `upstream-refused` where the gateway is not accepted by
    * whoever issues them, `unsupported` and `limit-exceeded` for a request that they cannot be made for.
    */
-  fieldsFor(request: OutgoingRequest): Promise<readonly OutgoingField[]>;
+  fieldsFor(request: OutgoingRequest): readonly OutgoingField[] | Promise<readonly OutgoingField[]>;
   /** The target has answered 401 to these fields. True: other ones may be accepted, and can be had. */
   refused(fields: readonly OutgoingField[]): boolean;
 }
@@ -34,6 +34,6 @@ export interface OutgoingField {
 
 /** A credential that is always the same field. */
 export function fixedCredential(field: OutgoingField): UpstreamCredential {
-  const fields = Promise.resolve([field]);
+  const fields = [field];
   return { fieldNames: [field.name], fieldsFor: () => fields, refused: () => false };
 }

@@ -3,7 +3,7 @@ import type { ClockPort } from '../../core/ports.ts';
 import { awsCredential } from './aws.ts';
 import { fetchAzureToken } from './azure.ts';
 import { authenticationOf, fetchClientToken } from './client-credentials.ts';
-import { fixedCredential, type UpstreamCredential } from './credential.ts';
+import { fixedCredential, type OutgoingField, type UpstreamCredential } from './credential.ts';
 import { TokenCache, type FetchToken } from './token-cache.ts';
 
 export type { UpstreamCredential } from './credential.ts';
@@ -53,7 +53,14 @@ function tokenCredential(fetch: FetchToken, clock: ClockPort): UpstreamCredentia
   const tokens = new TokenCache(fetch, clock);
   return {
     fieldNames: ['authorization'],
-    fieldsFor: async () => [{ name: 'authorization', value: `Bearer ${await tokens.current()}` }],
+    fieldsFor() {
+      const token = tokens.current();
+      return typeof token === 'string' ? bearer(token) : token.then(bearer);
+    },
     refused: (fields) => fields.some(({ value }) => tokens.refused(value.slice('Bearer '.length))),
   };
+}
+
+function bearer(token: string): readonly OutgoingField[] {
+  return [{ name: 'authorization', value: `Bearer ${token}` }];
 }

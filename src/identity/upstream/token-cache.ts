@@ -39,10 +39,11 @@ export class TokenCache {
     this.#clock = clock;
   }
 
-  async current(): Promise<string> {
+  /** At once where it is there. */
+  current(): string | Promise<string> {
     const now = this.#clock.monotonic();
     const held = this.#held;
-    if (held === undefined || now >= held.endsAtMs) return (await this.#next(now)).text;
+    if (held === undefined || now >= held.endsAtMs) return this.#next(now).then(({ text }) => text);
     // Whoever needs the next one hears of a failure when this one has ended.
     if (now >= held.refreshAtMs) this.#next(now).catch(() => {});
     return held.text;
@@ -90,6 +91,6 @@ export class TokenCache {
 
 const earliestMs = 5 * 60_000;
 const lastMs = 10_000;
-const newForMs = 10_000;
+const newForMs = 5_000;
 const firstBackOffMs = 1_000;
 const longestBackOffMs = 60_000;

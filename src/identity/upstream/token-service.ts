@@ -88,7 +88,8 @@ export function isToken(text: unknown): text is string {
   return typeof text === 'string' && text.length <= maxTokenCharacters && /^[\x21-\x7e]+$/.test(text);
 }
 
-function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
+/** Undefined for what is no JSON object. */
+export function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;

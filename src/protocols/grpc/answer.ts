@@ -37,7 +37,7 @@ function ended(contentType: HeaderField, { fields, outcome }: ShownStatus): Answ
 
 /** What answers in the target's place, or is in front of it, may speak HTTP only (`http-grpc-status-mapping.md`). */
 function whyNotGrpc({ status, fields }: AnswerHead, { environment }: Call): ShownStatus | undefined {
-  if (status === 401 && environment.target.credential !== undefined) {
+  if (status === 401 && environment.target.credentialNames.length > 0) {
     return failed('INTERNAL', 'the target does not accept the gateway’s own credential');
   }
   if (status !== 200) return failed(statusOfHttp(status), `the target answered with HTTP status ${status}`);

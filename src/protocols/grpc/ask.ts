@@ -105,15 +105,13 @@ function refusalOf(call: Call): GatewayFault | undefined {
 }
 
 /** Everything but what the application sent is made anew. */
-function upstreamFields({ head, environment }: Call): readonly HeaderField[] {
-  const { credential } = environment.target;
+function upstreamFields({ head }: Call): readonly HeaderField[] {
   return [
     { name: 'te', value: 'trailers' },
     { name: 'content-type', value: contentTypeOf('grpc', head.subtype) },
     ...(head.coding === undefined ? [] : [{ name: 'grpc-encoding', value: head.coding }]),
     { name: 'grpc-accept-encoding', value: ['identity', ...head.accepts].join(',') },
     ...head.metadata,
-    ...(credential === undefined ? [] : [credential]),
   ];
 }
 

@@ -3,7 +3,6 @@ import type { SessionLimits } from '../../core/limits.ts';
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import type { DetectorSet } from '../../masking/detect.ts';
-import type { HeaderField } from '../request.ts';
 
 /** What a call needs to know of its target and its principal. */
 export interface GrpcEnvironment {
@@ -22,10 +21,8 @@ export interface GrpcTarget {
   readonly name: string;
   readonly masking: MaskingMode;
   readonly readOnly: boolean;
-  /** Names of fields that carry the gateway's own credential, in lower case: a client's field of such a name never goes upstream. */
+  /** Names of fields that carry the gateway's own credential, in lower case, which the transport adds: a client's field of such a name never goes upstream. */
   readonly credentialNames: readonly string[];
-  /** Metadata that carries the gateway's own credential. Never in a record, never bound by an approval. */
-  readonly credential: HeaderField | undefined;
   /** Clients may ask the target for its schema (grpc.reflection). */
   readonly reflection: boolean;
   /** Clients may reach services that show or change the server itself (channelz, admin, xDS). */

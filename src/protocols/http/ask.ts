@@ -80,18 +80,14 @@ function upstreamTarget(basePath: string, { target: { path, query } }: ReceivedR
 
 /** What is hidden must come whole and in a coding that can be read; whether it changed is told by what is hidden, too. */
 function upstreamFields({ forwardable, method }: ReceivedRequest, { target }: HttpEnvironment, masks: HttpMasks): readonly HeaderField[] {
-  const { credential, cookies } = target;
+  const { credentialNames, cookies } = target;
   const passed = forwardable.filter(
     ({ name }) =>
       (cookies || name !== 'cookie') &&
-      spelledOut(name) !== spelledOut(credential?.name ?? '') &&
+      !credentialNames.some((own) => spelledOut(own) === spelledOut(name)) &&
       !(masks.hides && (PARTIAL.has(name) || (isPureRead(method) && CONDITIONAL.has(name)))),
   );
-  return [
-    ...passed,
-    ...(masks.hides ? [{ name: 'accept-encoding', value: 'identity' }] : []),
-    ...(credential === undefined ? [] : [credential]),
-  ];
+  return masks.hides ? [...passed, { name: 'accept-encoding', value: 'identity' }] : passed;
 }
 
 /** `Sallyport-Reason`, bounded, on one line. Stated, never believed. */

@@ -1,6 +1,5 @@
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
-import type { HeaderField } from '../request.ts';
 
 /** What an HTTP request needs to know of its target and its principal. */
 export interface HttpEnvironment {
@@ -16,8 +15,8 @@ export interface HttpTarget {
   readonly readOnly: boolean;
   /** In front of every path: empty, or begins with a slash and ends with none. */
   readonly basePath: string;
-  /** The gateway's own credential, as the target takes it. Never in a record, never bound by an approval. */
-  readonly credential: HeaderField | undefined;
+  /** Names, in lower case, of the fields that carry the gateway's own credential, which the transport adds. Clients' fields of these names do not go upstream. */
+  readonly credentialNames: readonly string[];
   /** Cookies pass both ways. */
   readonly cookies: boolean;
   /** Lower case, without parameters: they pass although nobody can look into them. */

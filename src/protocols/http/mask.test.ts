@@ -201,7 +201,7 @@ describe('the head', () => {
 });
 
 it('a target that does not accept the gateway’s own credential refuses the gateway, not its client', () => {
-  const withCredential = { ...hidden, target: { ...hidden.target, credential: { name: 'authorization', value: 'Bearer x' } } };
+  const withCredential = { ...hidden, target: { ...hidden.target, credentialNames: ['authorization'] } };
   const answer = plan('application/json', { status: 401 }, withCredential);
   assert.equal(answer.kind === 'refuse' && answer.fault.code, 'upstream-refused');
   assert.notEqual(plan('application/json', { status: 401 }).kind, 'refuse');

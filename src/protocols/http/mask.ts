@@ -22,7 +22,7 @@ import { mediaTypeOf, type MediaType } from './media.ts';
 export function answerPlan(head: AnswerHead, method: string, environment: HttpEnvironment, masks: HttpMasks): AnswerPlan {
   const { target } = environment;
   if (head.status < 200) return refusal('upstream-unavailable', 'the target switched protocols without being asked to');
-  if (head.status === 401 && target.credential !== undefined) {
+  if (head.status === 401 && target.credentialNames.length > 0) {
     return refusal('upstream-refused', 'the target does not accept the gateway’s own credential');
   }
   const counts: MaskedCounts = new Map();

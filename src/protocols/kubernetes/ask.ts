@@ -1,4 +1,5 @@
 import { escapeLine } from '../../core/escape.ts';
+import { spelledOut } from '../http/head-names.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { Act } from '../../core/operation.ts';
 import { maskProse } from '../../masking/text.ts';
@@ -24,7 +25,7 @@ export function readsKubernetes(request: ReceivedRequest, { target }: Kubernetes
   const info = requestInfo(request.method, request.target);
   if (info instanceof GatewayFault || info.kind !== 'resource' || !needsPod(info)) return [];
   const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
-  return [{ target: `${target.basePath}${path}`, fields: [{ name: 'accept', value: 'application/json' }, ...credential(target)] }];
+  return [{ target: `${target.basePath}${path}`, fields: [{ name: 'accept', value: 'application/json' }] }];
 }
 
 /** What a request to the API server asks for, and what becomes of its answer. Pure. */
@@ -53,9 +54,8 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
       method: request.method,
       target: upstreamTarget(environment.target.basePath, request),
       fields: [
-        ...upstreamFields(request, form, masks),
+        ...upstreamFields(request, form, masks, environment.target.credentialNames),
         ...(passed instanceof GatewayFault ? [] : passed),
-        ...credential(environment.target),
       ],
       ...(isRewritten(body) ? { body: encoder.encode(body.text) } : {}),
     },
@@ -275,10 +275,21 @@ function upstreamTarget(basePath: string, { target: { path, query } }: ReceivedR
 }
 
 /** Where something is hidden, objects are asked for in JSON, whole and in no coding. */
-function upstreamFields({ forwardable, fields }: ReceivedRequest, form: AnswerForm, masks: KubernetesMasks): readonly HeaderField[] {
+function upstreamFields(
+  { forwardable, fields }: ReceivedRequest,
+  form: AnswerForm,
+  masks: KubernetesMasks,
+  credentialNames: readonly string[],
+): readonly HeaderField[] {
   const hides = masks.hides && form.kind !== 'open';
   const negotiates = hides && form.kind === 'objects';
-  const passed = forwardable.filter(({ name }) => name !== 'cookie' && !(hides && PARTIAL.has(name)) && !(negotiates && name === 'accept'));
+  const passed = forwardable.filter(
+    ({ name }) =>
+      name !== 'cookie' &&
+      !credentialNames.some((own) => spelledOut(own) === spelledOut(name)) &&
+      !(hides && PARTIAL.has(name)) &&
+      !(negotiates && name === 'accept'),
+  );
   if (!hides) return passed;
   const json = acceptedTypes(fields).filter((type) => /^application\/json(?:\s*;|$)/i.test(type));
   return [
@@ -286,10 +297,6 @@ function upstreamFields({ forwardable, fields }: ReceivedRequest, form: AnswerFo
     { name: 'accept-encoding', value: 'identity' },
     ...(negotiates ? [{ name: 'accept', value: json.length === 0 ? 'application/json' : json.join(', ') }] : []),
   ];
-}
-
-function credential({ credential: own }: KubernetesEnvironment['target']): readonly HeaderField[] {
-  return own === undefined ? [] : [own];
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

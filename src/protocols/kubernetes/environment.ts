@@ -1,4 +1,3 @@
-import type { HeaderField } from '../request.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
@@ -18,8 +17,8 @@ export interface KubernetesTarget {
   readonly readOnly: boolean;
   /** In front of every path: empty, or begins with a slash and ends with none (a cluster behind Rancher, say). */
   readonly basePath: string;
-  /** The gateway's own credential, where it is a field of the head. Never in a record, never bound by an approval. */
-  readonly credential: HeaderField | undefined;
+  /** Names, in lower case, of the fields that carry the gateway's own credential, which the transport adds. Clients' fields of these names do not go upstream. */
+  readonly credentialNames: readonly string[];
   readonly impersonate: Impersonation | undefined;
 }
 

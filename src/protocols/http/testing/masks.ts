@@ -33,7 +33,7 @@ export function testEnvironment(
       masking: 'taint',
       readOnly: false,
       basePath: '',
-      credential: undefined,
+      credentialNames: [],
       cookies: false,
       unmaskedMediaTypes: [],
       ...more,

@@ -70,7 +70,7 @@ export function testEnvironment(
     new Uint8Array(32),
   );
   return {
-    target: { name: 'aks', masking: 'taint', readOnly: false, basePath: '', credential: undefined, impersonate: undefined, ...more },
+    target: { name: 'aks', masking: 'taint', readOnly: false, basePath: '', credentialNames: [], impersonate: undefined, ...more },
     classes,
     revealed: new Set(),
     principal,

@@ -1,0 +1,59 @@
+import { GatewayFault, toFault } from '../core/fault.ts';
+import type { UpstreamCredential } from '../identity/upstream/index.ts';
+import { hostOf, isRepeatable, type Forwarded } from './http-upstream.ts';
+import type { Upstream } from './http-upstream-answer.ts';
+import type { UpstreamAddress } from './upstream.ts';
+
+/**
+ * The way to a target with the gateway's own credential: it is put on each request when its grant exists, right before it goes out, so that a token which was fetched
+ * before people decided cannot be too old. Where the target no longer accepts it, a request that changes nothing goes out once more with a new one.
+ */
+export function withCredential(upstream: Upstream, address: UpstreamAddress, credential: UpstreamCredential): Upstream {
+  return {
+    async send(forwarded, grant, sessionId, signal) {
+      const added = await fieldsFor(credential, forwarded, address, signal);
+      const send = (fields: typeof added): ReturnType<Upstream['send']> =>
+        upstream.send({ ...forwarded, fields: [...forwarded.fields, ...fields] }, grant, sessionId, signal);
+      const answer = await send(added);
+      if (answer.status !== 401 || !isRepeatable(forwarded) || !credential.refused(added)) return answer;
+      answer.body.destroy();
+      return send(await fieldsFor(credential, forwarded, address, signal));
+    },
+    close: () => upstream.close(),
+  };
+}
+
+async function fieldsFor(
+  credential: UpstreamCredential,
+  { method, target, fields, body }: Forwarded,
+  address: UpstreamAddress,
+  signal: AbortSignal,
+) {
+  try {
+    const made = credential.fieldsFor({
+      method,
+      host: hostOf(address),
+      target,
+      fields,
+      body: body.kind === 'whole' ? body.bytes : body.kind,
+    });
+    return made instanceof Promise ? await untilAborted(made, signal) : made;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    const { code, publicMessage, detail, hint, cause } = toFault(error);
+    throw new GatewayFault(code, { publicMessage, detail, ...(hint === undefined ? {} : { hint }), cause, nothingSent: true });
+  }
+}
+
+/** Whoever waits may go away; what is fetched is fetched for the next one. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const gone = Promise.withResolvers<never>();
+  const abort = (): void => gone.reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([work, gone.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
