@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { RawHead } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
+import type { TunnelEnd } from './http-tunnel.ts';
+import type { UpgradingSocket } from './http-upgrading.ts';
 
 /** One request of a client and the way to answer it, the same for HTTP/1.1 and HTTP/2. */
 export class ClientExchange {
@@ -9,12 +11,18 @@ export class ClientExchange {
   readonly peer: string;
   readonly request: IncomingMessage | Http2ServerRequest;
   readonly #response: ServerResponse | Http2ServerResponse;
-  #closes = false;
+  readonly #upgrade: UpgradingSocket | undefined;
+  #closes: boolean;
+  readonly #answered: Promise<void>;
   #isClosed = false;
+  #hasSwitched = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse);
+  constructor(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradingSocket);
   constructor(request: Http2ServerRequest, response: Http2ServerResponse);
-  constructor(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) {
+  constructor(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse, upgrade?: UpgradingSocket) {
+    this.#upgrade = upgrade;
+    // Nothing reads requests from it any more.
+    this.#closes = upgrade !== undefined;
     this.request = request;
     this.#response = response;
     const { remoteAddress = 'unknown', remotePort = 0 } = request.socket;
@@ -24,8 +32,11 @@ export class ClientExchange {
     request.on('error', () => {});
     response.on('error', () => {});
     // A response of HTTP/2 does not say that its stream is over.
-    response.once('close', () => {
-      this.#isClosed = true;
+    this.#answered = new Promise((resolve) => {
+      response.once('close', () => {
+        this.#isClosed = true;
+        resolve();
+      });
     });
   }
 
@@ -38,7 +49,12 @@ export class ClientExchange {
   }
 
   get headSent(): boolean {
-    return this.#response.headersSent;
+    return this.#hasSwitched || this.#response.headersSent;
+  }
+
+  /** All of its request has come. */
+  get isWhole(): boolean {
+    return this.#upgrade !== undefined || this.request.readableEnded || this.request.complete;
   }
 
   /** This was the last request on its connection. */
@@ -48,6 +64,11 @@ export class ClientExchange {
 
   get isGone(): boolean {
     return this.#isClosed || this.#response.writableEnded;
+  }
+
+  /** Resolves when its answer is out, or nobody waits for it any more. */
+  get answered(): Promise<void> {
+    return this.#answered;
   }
 
   /** Calls back once if the client goes away before it has the whole answer. */
@@ -63,13 +84,12 @@ export class ClientExchange {
   }
 
   /**
-   * The answer takes time: 102 (Processing), RFC 2518 section 10.1. In HTTP/1.1 it is 100 (Continue), the only one that every client steps over: Python's http.client
-   * takes any other 1xx for the answer. HTTP/1.0 knows none.
+   * The answer takes time: 102 (Processing), RFC 2518 section 10.1, over HTTP/2 alone. No informational answer of HTTP/1.1 is one that every client steps over: Python's
+   * http.client takes all but 100 for the answer, and Node's fetch (undici) breaks the connection at a 100 that it did not ask for.
    */
   waiting(): void {
-    if (this.headSent || this.isGone) return;
-    if ('stream' in this.#response) this.#response.stream.additionalHeaders({ ':status': constants.HTTP_STATUS_PROCESSING });
-    else if (this.head.version === '1.1') this.#response.writeContinue();
+    if (this.headSent || this.isGone || !('stream' in this.#response)) return;
+    this.#response.stream.additionalHeaders({ ':status': constants.HTTP_STATUS_PROCESSING });
   }
 
   sendHead(status: number, fields: readonly HeaderField[]): void {
@@ -110,6 +130,13 @@ export class ClientExchange {
       this.#response.on('drain', done);
       this.#response.on('close', done);
     });
+  }
+
+  /** 101 (Switching Protocols): from here on the connection is what was agreed on. Only for a request that asked for it. */
+  switchProtocols(fields: readonly HeaderField[]): TunnelEnd {
+    if (this.#upgrade === undefined) throw new Error('no upgrade was asked for');
+    this.#hasSwitched = true;
+    return this.#upgrade.switch(fields);
   }
 
   /** Ends the answer. Trailers need a body whose length was not announced. */

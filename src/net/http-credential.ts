@@ -19,6 +19,13 @@ export function withCredential(upstream: Upstream, address: UpstreamAddress, cre
       answer.body.destroy();
       return send(await fieldsFor(credential, forwarded, address, signal));
     },
+    async upgrade(forwarded, protocol, grant, sessionId, signal) {
+      if (upstream.upgrade === undefined) throw new GatewayFault('unsupported', { publicMessage: `the target does not speak ${protocol}` });
+      const added = await fieldsFor(credential, forwarded, address, signal);
+      const answer = await upstream.upgrade({ ...forwarded, fields: [...forwarded.fields, ...added] }, protocol, grant, sessionId, signal);
+      if ('status' in answer && answer.status === 401) credential.refused(added);
+      return answer;
+    },
     close: () => upstream.close(),
   };
 }

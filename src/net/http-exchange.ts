@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Outcome } from '../core/effect.ts';
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Grant } from '../core/grant.ts';
@@ -16,17 +17,21 @@ import type {
   RequestDialect,
 } from '../protocols/request.ts';
 import { AnswerRelay } from './http-answer.ts';
+import type { AskedTunnel, UpgradeName } from '../protocols/tunnel.ts';
 import type { NotedApprovals } from './http-approvals.ts';
 import { bodyIdleMs, gather, rest, type Gathered } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
+import { deadlinePassed, notToBeShown, noUpgrade, tooLongToApprove, tooSlow } from './http-faults.ts';
 import { dialectOfPath, placeOf, type Place } from './http-place.ts';
 import { tellHeld } from './http-held.ts';
 import { readTarget } from './http-reads.ts';
 import { refuse } from './http-refusal.ts';
 import type { HttpSession, HttpSessions } from './http-sessions.ts';
 import type { RequestTarget } from './http-target.ts';
+import { runTunnel } from './http-tunnel.ts';
+import { switchingFields, type Upgraded } from './http-upgrade.ts';
 import type { Forwarded, ForwardedBody } from './http-upstream.ts';
-import type { Upstream, UpstreamAnswer } from './http-upstream-answer.ts';
+import { fieldsOf, type Upstream, type UpstreamAnswer } from './http-upstream-answer.ts';
 
 export interface ExchangeOptions {
   /** The first one words what no other recognises. */
@@ -37,6 +42,8 @@ export interface ExchangeOptions {
   readonly policy: PolicyPort;
   readonly audit: Pick<AuditPort, 'durableCount' | 'durable'>;
   readonly approvals: NotedApprovals;
+  /** Opens a connection to a target that is no one of these, as a client at `peer` would. */
+  readonly join?: (target: string, peer: string) => Duplex;
   readonly gatewayHost: () => string;
   /** Base of links for people, without a trailing slash. */
   readonly apiUrl: () => string;
@@ -63,9 +70,6 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
     words = place.dialect ?? recognised;
     const dialect = place.dialect ?? options.target(place.target)?.dialect ?? recognised;
     const { credential, head } = dialect.identify(checked);
-    if (head.upgrade !== undefined) {
-      throw new GatewayFault('unsupported', { publicMessage: `an upgrade to ${head.upgrade} is not spoken in this release` });
-    }
     if (credential === undefined) throw new GatewayFault('authentication-failed', { publicMessage: 'a token is needed' });
     const opened = await sessions.of(credential, dialect.name, place.target, client.peer);
     words = dialect;
@@ -110,7 +114,7 @@ class Exchange {
     const operation = asked.operation(this.#session);
     const deadline = asked.deadlineMs === undefined ? undefined : this.#startDeadline(asked.deadlineMs);
     try {
-      const outcome = await this.#decide(asked, operation, request.body);
+      const outcome = await this.#decide(asked, operation, request);
       if (outcome.kind === 'refused') {
         await this.#refuse(outcome.fault, operation);
         if (outcome.fault.code === 'recording-unavailable') this.#endUnrecorded(outcome.fault);
@@ -121,7 +125,7 @@ class Exchange {
         await this.#refuse(new GatewayFault('approval-cancelled', { publicMessage: changed }), operation);
         return;
       }
-      await this.#forward(target.upstream, asked, operation, outcome.grant, request.body);
+      await this.#forward(target.upstream, asked, operation, outcome.grant, request);
     } finally {
       clearTimeout(deadline);
     }
@@ -185,10 +189,11 @@ class Exchange {
 
   // ---- the second door
 
-  async #decide(asked: AskedRequest, operation: Operation, body: RequestBody): Promise<Outcome> {
+  async #decide(asked: AskedRequest, operation: Operation, { body, upgrade }: ReceivedRequest): Promise<Outcome> {
     const session = this.#session;
     const { signal } = this.#abort;
-    const refusal = asked.refusal ?? this.#refusedBefore(asked, operation, body);
+    const notSpoken = upgrade !== undefined && asked.tunnel === undefined ? noUpgrade(upgrade) : undefined;
+    const refusal = asked.refusal ?? notSpoken ?? this.#refusedBefore(asked, operation, body);
     if (refusal !== undefined) return session.refuse(operation, refusal);
     const cancel = (): void => void session.cancelHold(operation.id, (signal.reason as GatewayFault).publicMessage);
     signal.addEventListener('abort', cancel);
@@ -228,7 +233,13 @@ class Exchange {
 
   // ---- the target
 
-  async #forward(upstream: Upstream, asked: AskedRequest, operation: Operation, grant: Grant, body: RequestBody): Promise<void> {
+  async #forward(
+    upstream: Upstream,
+    asked: AskedRequest,
+    operation: Operation,
+    grant: Grant,
+    { body, upgrade }: ReceivedRequest,
+  ): Promise<void> {
     const { audit } = this.#options;
     const { target } = this.#session;
     const { signal } = this.#abort;
@@ -248,7 +259,16 @@ class Exchange {
         fields: this.#forwardedFields(asked),
         body: this.#forwardedBody(asked, body, hasTimer ? startTimer : () => {}),
       };
-      answer = await upstream.send(forwarded, grant, this.#session.id, signal);
+      const { tunnel } = asked;
+      if (upgrade !== undefined && tunnel !== undefined && upstream.upgrade !== undefined) {
+        const switched = await upstream.upgrade(forwarded, tunnel.upgrade, grant, this.#session.id, signal);
+        if ('unread' in switched) {
+          clearTimeout(timer);
+          await this.#tunnel(tunnel, switched, operation, grant, upgrade);
+          return;
+        }
+        answer = switched;
+      } else answer = await upstream.send(forwarded, grant, this.#session.id, signal);
       if (statementTimeoutMs === undefined) clearTimeout(timer);
       relay = new AnswerRelay(answer, asked, this.#session.limits);
       // Nothing of the answer before the record of what was asked: if it cannot be made durable, nobody sees it.
@@ -271,6 +291,42 @@ class Exchange {
   #forwardedFields({ upstream: { fields, timeLeft }, deadlineMs }: AskedRequest): readonly HeaderField[] {
     if (timeLeft === undefined || deadlineMs === undefined) return fields;
     return [...fields, timeLeft(Math.max(0, this.#arrivedAt + deadlineMs - performance.now()))];
+  }
+
+  /** The target has switched protocols: so does the client, and both streams run until the tunnel is over. */
+  async #tunnel(
+    tunnel: AskedTunnel,
+    { head, socket, unread }: Upgraded,
+    operation: Operation,
+    grant: Grant,
+    upgrade: UpgradeName,
+  ): Promise<void> {
+    const { audit, join } = this.#options;
+    const { signal } = this.#abort;
+    try {
+      if (audit.durableCount <= grant.sequence) await audit.durable(grant.sequence);
+      signal.throwIfAborted();
+      const opened = tunnel.open({ status: 101, fields: fieldsOf(head.rawHeaders) }, grant);
+      if (opened instanceof GatewayFault) throw opened;
+      const client = this.#client.switchProtocols([...switchingFields(this.#client.head.rawHeaders, upgrade), ...opened.fields]);
+      const { bytes, fault } = await runTunnel({
+        client,
+        upstream: { socket, unread },
+        tunnel: opened.session,
+        session: this.#session,
+        audit,
+        idleMs: tunnel.idleMs,
+        signal,
+        join: join === undefined ? undefined : (name) => join(name, this.#client.peer),
+        unrecorded: (error) => this.#endUnrecorded(error),
+      });
+      // What the tunnel itself did not put on record.
+      this.#session.complete({ operationId: operation.id, outcome: 'unknown', reason: fault?.publicMessage, rows: 0, bytes, masked: {} });
+      if (fault?.code === 'internal') this.#options.report('tunnel failed', fault, this.#session.id);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
   }
 
   /** `sent`: called when all of a body that passes as it comes was passed. */
@@ -364,29 +420,6 @@ function outcomeOf(relay: AnswerRelay | undefined, fault: GatewayFault | undefin
 function cutOutcome(fault: GatewayFault | undefined): Completion['outcome'] {
   if (fault?.code === 'approval-cancelled') return 'cancelled';
   return fault?.code === 'limit-exceeded' ? 'failed' : 'unknown';
-}
-
-function deadlinePassed(): GatewayFault {
-  return new GatewayFault('statement-timeout', { publicMessage: 'the deadline of the call has passed' });
-}
-
-function tooLongToApprove(maxBytes: number): GatewayFault {
-  return new GatewayFault('limit-exceeded', {
-    publicMessage: `this needs approval, and a body of more than ${maxBytes} bytes cannot be shown to a reviewer`,
-  });
-}
-
-function notToBeShown(): GatewayFault {
-  return new GatewayFault('policy-denied', {
-    publicMessage:
-      'this needs approval because of a sensitive value in its path or in the name of a parameter, which cannot be shown to a reviewer',
-    hint: 'Send the value in the body, or have the policy written without it.',
-  });
-}
-
-function tooSlow(target: string, timeoutMs: number | undefined): GatewayFault {
-  const limit = timeoutMs === undefined ? 'did not answer in time' : `did not answer within statement_timeout (${timeoutMs / 1000} s)`;
-  return new GatewayFault('statement-timeout', { publicMessage: `target ${target} ${limit}` });
 }
 
 const clientGone = 'the client went away';

@@ -2,7 +2,7 @@ import type { ClientExchange } from './http-client.ts';
 
 /**
  * Tells a client by informational answers that its request waits, so that neither it nor what stands between takes the connection for dead. Four of them in all, at
- * growing distances: Go's client gives up at the sixth (`max1xxResponses` in net/http before Go 1.24, golang.org/x/net/http2), where 100 (Continue) counts as well.
+ * growing distances: older clients of Go give up at the sixth (`max1xxResponses` of net/http), where 100 (Continue) counts as well.
  */
 export function tellHeld(client: ClientExchange): { stop(): void } {
   let told = 0;

@@ -14,7 +14,7 @@ export async function refuse(client: ClientExchange, dialect: RequestDialect, fa
   if (client.isGone) return;
   const contentType = client.request.headers['content-type'];
   const { status, fields, body } = dialect.fault(fault, { ...context, contentType });
-  const isWhole = client.request.readableEnded || client.request.complete;
+  const { isWhole } = client;
   if (body.length === 0 && (isWhole || client.isHttp2)) {
     if (fault.code === 'authentication-failed') client.closeConnection();
     client.endWithHead(status, fields);

@@ -7,7 +7,9 @@ import {
   type Http2Session,
 } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { ClientExchange } from './http-client.ts';
+import { UpgradingSocket } from './http-upgrading.ts';
 import type { Listener } from './listener.ts';
 
 export interface HttpListenerOptions {
@@ -50,6 +52,8 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   server.on('connection', (socket: Socket) => {
     // Of a TLS server Node does not do that by itself; each answer's last packet would wait for the acknowledgement of the one before, 40 ms.
     socket.setNoDelay(true);
+    // What stands between forgets a connection on which a request waits for people.
+    socket.setKeepAlive(true, keepAliveProbeMs);
     track(sockets, socket);
   });
   server.on('session', (session: Http2Session) => {
@@ -61,6 +65,10 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   // The body is asked for once the head was found good and its sender is known.
   server.on('checkContinue', take);
   server.on('clientError', answerMalformed);
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const upgrading = new UpgradingSocket(request, socket, head);
+    inOrder.take(request, upgrading.response, upgrading);
+  });
   // Without listeners these would be answered by Node, or not at all.
   server.on('checkExpectation', take as RequestListener);
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
@@ -142,22 +150,25 @@ function secureServer(tls: HttpCertificate): Http2SecureServer {
  */
 class InOrder {
   readonly #handle: (client: ClientExchange) => Promise<void>;
-  readonly #lines = new WeakMap<Socket, { last: Promise<void>; waiting: number; over: boolean }>();
+  readonly #lines = new WeakMap<Socket, { last: Promise<void>; waiting: number; over: boolean; answered: Promise<void> }>();
 
   constructor(handle: (client: ClientExchange) => Promise<void>) {
     this.#handle = handle;
   }
 
-  take(request: IncomingMessage, response: ServerResponse): void {
-    const line = this.#lines.get(request.socket) ?? { last: Promise.resolve(), waiting: 0, over: false };
+  take(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradingSocket): void {
+    const line = this.#lines.get(request.socket) ?? { last: Promise.resolve(), waiting: 0, over: false, answered: Promise.resolve() };
     this.#lines.set(request.socket, line);
     line.waiting += 1;
     if (line.waiting > maxPipelined) {
       request.socket.destroy();
       return;
     }
-    const client = new ClientExchange(request, response);
+    const client = new ClientExchange(request, response, upgrade);
+    const { answered } = line;
+    line.answered = client.answered;
     line.last = line.last
+      .then(() => upgrade?.begin(answered))
       .then(() => (line.over || client.isGone ? undefined : this.#handle(client)))
       .finally(() => {
         line.waiting -= 1;
@@ -188,4 +199,5 @@ const maxHeaders = 128;
 const maxPipelined = 32;
 const headersTimeoutMs = 20_000;
 const keepAliveMs = 75_000;
+const keepAliveProbeMs = 60_000;
 const closeGraceMs = 2_000;

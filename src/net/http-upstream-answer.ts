@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
+import type { UpgradeName } from '../protocols/tunnel.ts';
+import type { Upgraded } from './http-upgrade.ts';
 import type { Forwarded } from './http-upstream.ts';
 
 /** The way to a target, whichever version of HTTP it speaks. */
@@ -11,6 +13,16 @@ export interface Upstream {
    * `upstream-refused`, or the reason of `signal`.
    */
   send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<UpstreamAnswer>;
+  /**
+   * Asks for another protocol, on a connection of its own. An answer that is not 101 is one like any other. Absent: no other is spoken there.
+   */
+  upgrade?(
+    forwarded: Forwarded,
+    protocol: UpgradeName,
+    grant: Grant,
+    sessionId: string,
+    signal: AbortSignal,
+  ): Promise<Upgraded | UpstreamAnswer>;
   /** What runs goes on; nothing is sent any more. */
   close(): void;
 }

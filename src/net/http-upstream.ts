@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as requestPlain, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestTls } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,6 +7,8 @@ import { isGenuine, type Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
 import { sendPieces } from './http-pieces.ts';
 import { answerOfHttp1, type Upstream, type UpstreamAnswer } from './http-upstream-answer.ts';
+import type { UpgradeName } from '../protocols/tunnel.ts';
+import { upgradeOf, upgradeRequest, type Upgraded } from './http-upgrade.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
 /** What is forwarded. */
@@ -32,42 +34,69 @@ export type ForwardedBody =
 export class HttpUpstream implements Upstream {
   readonly #address: UpstreamAddress;
   readonly #agent: HttpAgent;
+  /** For connections that serve one request. */
+  readonly #single: HttpAgent;
 
   constructor(address: UpstreamAddress) {
     this.#address = address;
     // `timeout` closes idle connections only: no request of ours listens to it.
     const options = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo', timeout: idleTimeoutMs } as const;
     const { tls, host } = address;
-    this.#agent =
+    const single = { keepAlive: false, allowHalfOpen: true };
+    const secured =
       tls === undefined
-        ? new HttpAgent(options)
-        : new HttpsAgent({
-            ...options,
+        ? undefined
+        : {
             maxCachedSessions: 0,
-            minVersion: 'TLSv1.2',
+            minVersion: 'TLSv1.2' as const,
             rejectUnauthorized: tls.verifyChain,
             ...(isIP(host) === 0 ? { servername: host } : {}),
             ...(tls.verifyName ? {} : { checkServerIdentity: () => undefined }),
             ...(tls.ca === undefined ? {} : { ca: tls.ca }),
             ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
             ...(tls.key === undefined ? {} : { key: tls.key }),
-          });
+          };
+    this.#agent = secured === undefined ? new HttpAgent(options) : new HttpsAgent({ ...options, ...secured });
+    this.#single = secured === undefined ? new HttpAgent(single) : new HttpsAgent({ ...single, ...secured });
   }
 
   async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<UpstreamAnswer> {
-    const first = await this.#try(forwarded, grant, sessionId, signal);
+    const first = await this.#try(forwarded, [], grant, sessionId, signal, this.#agent, answerOf);
     if (first !== 'stale') return answerOfHttp1(first);
     // Closed by the target while it was idle, and nothing of the request can have been read.
-    const second = await this.#try(forwarded, grant, sessionId, signal);
+    const second = await this.#try(forwarded, [], grant, sessionId, signal, this.#agent, answerOf);
     if (second === 'stale') throw unavailable('the target closed the connection', 'closed again and again');
     return answerOfHttp1(second);
+  }
+
+  /** Asks for another protocol, on a connection of its own. An answer that is not 101 is one like any other. Throws as `send` does. */
+  async upgrade(
+    forwarded: Forwarded,
+    protocol: UpgradeName,
+    grant: Grant,
+    sessionId: string,
+    signal: AbortSignal,
+  ): Promise<Upgraded | UpstreamAnswer> {
+    const asked = upgradeRequest(protocol);
+    const answer = await this.#try(forwarded, asked.fields, grant, sessionId, signal, this.#single, (request) => upgradeOf(request, asked));
+    // Its connection was never used before.
+    if (answer === 'stale') throw unavailable('the target closed the connection', 'closed at once');
+    return 'unread' in answer ? answer : answerOfHttp1(answer);
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #try(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<IncomingMessage | 'stale'> {
+  #try<T>(
+    forwarded: Forwarded,
+    more: readonly HeaderField[],
+    grant: Grant,
+    sessionId: string,
+    signal: AbortSignal,
+    agent: HttpAgent,
+    answered: (request: ClientRequest) => Promise<T>,
+  ): Promise<T | 'stale'> {
     if (!isGenuine(grant, sessionId)) {
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
     }
@@ -75,22 +104,22 @@ export class HttpUpstream implements Upstream {
     const { host, port, tls } = this.#address;
     const { body } = forwarded;
     const request = (tls === undefined ? requestPlain : requestTls)({
-      agent: this.#agent,
+      agent,
       host,
       port,
       method: forwarded.method,
       path: forwarded.target,
-      headers: [{ name: 'host', value: hostOf(this.#address) }, ...forwarded.fields, ...framing(forwarded)].flatMap(({ name, value }) => [
-        name,
-        value,
-      ]),
+      headers: [{ name: 'host', value: hostOf(this.#address) }, ...forwarded.fields, ...more, ...framing(forwarded)].flatMap(
+        ({ name, value }) => [name, value],
+      ),
       maxHeaderSize: maxHeaderBytes,
       insecureHTTPParser: false,
     });
     return new Promise((resolve, reject) => {
       const abort = (): void => void request.destroy(signal.reason as Error);
       signal.addEventListener('abort', abort, { once: true });
-      request.once('close', () => signal.removeEventListener('abort', abort));
+      // What was switched to has a life of its own.
+      for (const event of ['close', 'upgrade']) request.once(event, () => signal.removeEventListener('abort', abort));
       const connecting = setTimeout(
         () => request.destroy(unavailable('connection timed out', `not connected within ${connectTimeoutMs} ms`)),
         connectTimeoutMs,
@@ -107,11 +136,7 @@ export class HttpUpstream implements Upstream {
         else if (request.reusedSocket && error.code === 'ECONNRESET' && isRepeatable(forwarded)) resolve('stale');
         else reject(faultOf(error));
       });
-      request.once('response', resolve);
-      request.once('upgrade', (_answer, socket: Duplex) => {
-        socket.destroy();
-        reject(unavailable('the target switched protocols without being asked to', 'unexpected 101'));
-      });
+      void answered(request).then(resolve, reject);
       if (body.kind === 'streamed') void sendPieces(request, body.pieces, (error) => request.destroy(brokenOff(error)));
       else if (body.kind === 'whole') request.end(body.bytes);
       else request.end();
@@ -122,6 +147,16 @@ export class HttpUpstream implements Upstream {
 /** Nothing more is forwarded of a body whose sender went away: the target sees that it is not whole. */
 function brokenOff(error: unknown): GatewayFault {
   return unavailable('the client went away in the middle of the body', String(error));
+}
+
+function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('upgrade', (_answer, socket: Duplex) => {
+      socket.destroy();
+      reject(unavailable('the target switched protocols without being asked to', 'unexpected 101'));
+    });
+  });
 }
 
 /** Only what changes nothing is ever sent twice. */

@@ -72,6 +72,11 @@ const here: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  // Of the upgrade that the gateway asks for itself (RFC 6455 section 4.1); no extension is spoken.
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-version',
   // Credentials: the target's own takes their place.
   'api-key',
   'authorization',

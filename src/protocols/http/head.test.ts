@@ -6,6 +6,8 @@ import { headBounds } from './head-fields.ts';
 
 const pseudo = { ':method': 'GET', ':scheme': 'https', ':authority': 'gateway', ':path': '/a' };
 
+const webSocket = ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13'] as const;
+
 describe('a head', () => {
   it('is a list of fields, in order, with small names', () => {
     const { fields } = accepted(http1('Host: Gateway:8443', 'X-One: a', 'Accept: b', 'accept: c', '__proto__: d', 'constructor: e'));
@@ -47,7 +49,13 @@ describe('a head', () => {
     assert.equal(accepted(http1('Host: a')).expectsContinue, false);
     assert.equal(accepted(http2('te: trailers')).takesTrailers, true);
     assert.equal(accepted(http1('Host: a', 'Connection: TE', 'TE: trailers')).takesTrailers, true);
-    assert.equal(accepted(http1('Host: a', 'Connection: keep-alive, Upgrade', 'Upgrade: WebSocket')).upgrade, 'websocket');
+    assert.equal(accepted(http1('Host: a', 'Connection: keep-alive, Upgrade', 'Upgrade: WebSocket', ...webSocket)).upgrade, 'websocket');
+    for (const method of ['GET', 'POST']) {
+      for (const more of [[], ['Content-Length: 0']]) {
+        const head = { ...http1('Host: a', 'Connection: Upgrade', 'Upgrade: SPDY/3.1', ...more), method };
+        assert.equal(accepted(head).upgrade, 'spdy/3.1');
+      }
+    }
   });
 
   it('of HTTP/2 has its cookie in one piece, where the first piece was', () => {
@@ -100,7 +108,10 @@ describe('upstream go', () => {
     ];
     assert.deepEqual(upstreamOf('Host: a', 'Content-Length: 4', 'Expect: 100-continue', 'Proxy-Connection: close', ...named), []);
     assert.deepEqual(upstreamOf('Host: a', 'Transfer-Encoding: chunked'), []);
-    assert.deepEqual(upstreamOf('Host: a', 'Connection: upgrade', 'Upgrade: websocket'), []);
+    assert.deepEqual(
+      upstreamOf('Host: a', 'Connection: upgrade', 'Upgrade: websocket', ...webSocket, 'Sec-WebSocket-Extensions: permessage-deflate'),
+      [],
+    );
   });
 
   // oauth2-proxy CVE-2025-64484 and Traefik CVE-2026-33433: X_Auth_User outlived the stripping of X-Auth-User.
@@ -238,13 +249,24 @@ describe('a head is refused', () => {
       ],
     ],
     [/TE is not/, [http1('Host: a', 'TE: gzip'), http1('Host: a', 'TE: trailers, deflate'), http2('te: chunked')]],
+    [
+      /no Sec-WebSocket-Key/,
+      [
+        http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket'),
+        http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: short', 'Sec-WebSocket-Version: 13'),
+        http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket', webSocket[0], 'Sec-WebSocket-Version: 8'),
+      ],
+    ],
     [/Upgrade and Connection/, [http1('Host: a', 'Upgrade: websocket'), http1('Host: a', 'Connection: upgrade')]],
     [
       /GET of HTTP\/1.1 without a body/,
       [
-        { ...http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket'), method: 'POST' },
-        { ...http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket'), version: '1.0' },
-        http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket', 'Content-Length: 1'),
+        { ...http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket', ...webSocket), method: 'POST' },
+        { ...http1('Host: a', 'Connection: upgrade', 'Upgrade: SPDY/3.1'), method: 'PUT' },
+        http1('Host: a', 'Connection: upgrade', 'Upgrade: SPDY/3.1', 'Content-Length: 1'),
+        http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket', ...webSocket, 'Content-Length: 0'),
+        { ...http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket', ...webSocket), version: '1.0' },
+        http1('Host: a', 'Connection: upgrade', 'Upgrade: websocket', ...webSocket, 'Content-Length: 1'),
       ],
     ],
     [/member of Connection is not a token/, [http1('Host: a', 'Connection: close, a b'), http1('Host: a', 'Connection: "close"')]],

@@ -181,6 +181,8 @@ function upgradeOf(
   const isEmpty = body.kind === 'none' || (spdy && body.kind === 'length' && body.octets === 0);
   if (version !== '1.1' || !isEmpty || !(method === 'GET' || (spdy && method === 'POST')))
     throw violation('Upgrade is for a GET of HTTP/1.1 without a body');
+  if (!spdy && !(keyForm.test(valueOf(fields, 'sec-websocket-key') ?? '') && valueOf(fields, 'sec-websocket-version') === '13'))
+    throw violation('it has no Sec-WebSocket-Key of 16 octets, or a Sec-WebSocket-Version that is not 13');
   return name;
 }
 
@@ -208,6 +210,8 @@ function unsupported(what: string, why: string): GatewayFault {
   return new GatewayFault('unsupported', { publicMessage: `${what} is not spoken here: ${why}` });
 }
 
+/** 16 octets in base64 (RFC 6455 section 4.1). */
+const keyForm = /^[A-Za-z0-9+/]{22}==$/;
 const pseudoHeaders: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path']);
 const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
