@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parse } from 'yaml';
 import { startApi } from '../api/server.ts';
 import type { ApiServer } from '../api/server.ts';
 import { TestContext } from '../api/testing/context.ts';
@@ -46,6 +50,59 @@ it('gives HTTP clients an address and a token', async () => {
   } finally {
     context.connectionOf = postgres;
   }
+});
+
+describe('a cluster', () => {
+  const script =
+    'const { readFileSync, statSync } = require("node:fs"); const file = process.env.KUBECONFIG; const config = readFileSync(file, "utf8");' +
+    'const token = /tokenFile: (\\S+)/.exec(config)[1];' +
+    'console.log(JSON.stringify({ file, config, token: readFileSync(token, "utf8"), modes: [file, token].map((one) => (statSync(one).mode & 0o777).toString(8)) }))';
+  let postgres: typeof context.connectionOf;
+  let authority: string;
+
+  before(() => {
+    postgres = context.connectionOf;
+    context.connectionOf = { protocol: 'kubernetes', host: 'gw.example', port: 8443, name: 'orders', path: '/k8s/orders' };
+    authority = join(mkdtempSync(join(tmpdir(), 'sallyport-connect-')), 'ca.pem');
+    writeFileSync(authority, 'PEM');
+  });
+  after(() => void (context.connectionOf = postgres));
+
+  it('is given to clients by a kubeconfig that nobody else can read and that is gone afterwards', async () => {
+    const { code, stdout, stderr } = await run(['connect', 'orders', '--ca', authority, ...node(script)], variables);
+    assert.deepEqual([code, stderr], [0, '']);
+    const seen = JSON.parse(stdout) as { file: string; config: string; token: string; modes: string[] };
+    assert.equal(seen.token, 'spt_secret-handle');
+    assert.deepEqual(seen.modes, ['600', '600']);
+    assert.ok(!existsSync(seen.file) && !existsSync(dirname(seen.file)));
+    const config = parse(seen.config) as { clusters: { cluster: Record<string, string> }[] };
+    assert.deepEqual(config.clusters[0]!.cluster, {
+      server: 'https://gw.example:8443/k8s/orders',
+      'certificate-authority-data': Buffer.from('PEM').toString('base64'),
+    });
+  });
+
+  it('is gone too when the client fails', async () => {
+    const { code, stdout } = await run(['connect', 'orders', ...node('console.log(process.env.KUBECONFIG); process.exit(3)')], variables);
+    assert.equal(code, 3);
+    assert.ok(!existsSync(stdout.trim()));
+  });
+
+  it('without a command: a kubeconfig that asks for tokens, and holds none', async () => {
+    const { code, stdout } = await run(['connect', 'orders', '--ca', authority], variables);
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /spt_/);
+    const { users } = parse(stdout) as { users: { user: { exec: { args: string[]; command: string; apiVersion: string } } }[] };
+    const { exec } = users[0]!.user;
+    assert.deepEqual([exec.command, exec.args], ['sallyport', ['token', '--kube', '--target', 'orders']]);
+    for (const apiVersion of ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1']) {
+      const info = { KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion, kind: 'ExecCredential', spec: { interactive: false } }) };
+      const credential = JSON.parse((await run(exec.args, { ...variables, ...info })).stdout) as Record<string, Record<string, string>>;
+      assert.deepEqual([credential['apiVersion'], credential['kind']], [apiVersion, 'ExecCredential']);
+      assert.equal(credential['status']!['token'], 'spt_secret-handle');
+      assert.ok(Date.parse(credential['status']!['expirationTimestamp']!) > Date.now());
+    }
+  });
 });
 
 it('passes everything after -- to the client, and its exit code back', async () => {

@@ -66,6 +66,7 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
     const checked = checkedHead(client.head);
     if (checked instanceof GatewayFault) throw checked;
     const recognised = dialects.find((dialect) => dialect.recognises(checked)) ?? dialects[0];
+    if (words === dialects[0]) words = recognised;
     const place = arrival(checked, client.head.target, options, fixedTarget);
     words = place.dialect ?? recognised;
     const dialect = place.dialect ?? options.target(place.target)?.dialect ?? recognised;

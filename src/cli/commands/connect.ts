@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { IssuedToken } from '../../api/schema.ts';
 import { Failure } from '../failure.ts';
 import { example, withGateway } from '../options.ts';
+import { connectKubernetes } from '../connect-kubernetes.ts';
 import { runClient } from '../run-client.ts';
 import { targetToken } from '../target-token.ts';
 import type { TargetTokenOptions } from '../target-token.ts';
@@ -19,6 +20,8 @@ export function configure(command: Command): void {
     'sallyport connect orders -- psql -c "select count(*) from customers"',
     'sallyport connect orders -- ./migrate.sh',
     `sallyport connect crm -- sh -c 'curl -H "Authorization: Bearer $SALLYPORT_TARGET_TOKEN" "$SALLYPORT_TARGET_URL/customers/7"'`,
+    'sallyport connect aks -- kubectl get pods',
+    'sallyport connect aks > aks.kubeconfig',
   )
     .argument('<target>', 'name of the target')
     .argument('[command...]', 'what to run, after -- (default: the target’s own client)')
@@ -27,7 +30,12 @@ export function configure(command: Command): void {
     .option('--ca <file>', 'PEM file of the authority that signed the gateway’s certificate')
     .option('--user <name>', 'user name to give; it is recorded and grants nothing')
     .action(async (target: string, words: string[], options: ConnectOptions) => {
-      const { variables, client } = clientOf(await targetToken(target, options), target, options);
+      const issued = await targetToken(target, options);
+      if (issued.connection?.protocol === 'kubernetes') {
+        process.exitCode = await connectKubernetes(issued, target, words, options);
+        return;
+      }
+      const { variables, client } = clientOf(issued, target, options);
       process.exitCode = await runClient(words.length === 0 ? client : words, variables);
     });
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { execCredential } from '../kubeconfig.ts';
 import { example, withGateway, withJson } from '../options.ts';
 import type { JsonOption } from '../options.ts';
 import { targetToken } from '../target-token.ts';
@@ -12,11 +13,13 @@ export function configure(command: Command): void {
     'sallyport token --target orders --token-file /var/run/secrets/sallyport/token',
   )
     .requiredOption('--target <name>', 'what the token is for')
+    .option('--kube', 'print an ExecCredential, as a credential plugin of a kubeconfig does')
     .option('--token-file <file>', 'a file that holds the job’s OIDC token')
     .option('--audience <audience>', 'the audience to ask the job’s issuer for (default: what the gateway says)')
-    .action(async (options: TargetTokenOptions & JsonOption & { target: string }) => {
+    .action(async (options: TargetTokenOptions & JsonOption & { target: string; kube?: boolean }) => {
       const issued = await targetToken(options.target, options);
-      if (options.json === true) printJson(issued);
+      if (options.kube === true) printJson(execCredential(issued, Date.now()));
+      else if (options.json === true) printJson(issued);
       else print(issued.access_token);
     });
 }
