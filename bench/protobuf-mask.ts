@@ -1,4 +1,4 @@
-import { fromBinary, fromJson, toBinary, type DescMessage } from '@bufbuild/protobuf';
+import { fromBinary, fromJson, toBinary } from '@bufbuild/protobuf';
 import { reflect, type ReflectMessage } from '@bufbuild/protobuf/reflect';
 import { GatewayFault } from '../src/core/fault.ts';
 import { nodeCrypto } from '../src/net/crypto.ts';
@@ -82,8 +82,8 @@ function masks(masker: MessageMasker): () => number {
 function encodedAnew(): number {
   const decoded = reflect(type, fromBinary(type, message));
   for (const one of decoded.get(type.field['customers']!) as Iterable<ReflectMessage>) {
-    const ssn = (one.desc as DescMessage).field['ssn']!;
-    one.set(ssn, `***-**-${String(one.get(ssn)).slice(-4)}`);
+    const ssn = one.desc.field['ssn']!;
+    one.set(ssn, `***-**-${(one.get(ssn) as string).slice(-4)}`);
   }
   return toBinary(type, decoded.message).length;
 }

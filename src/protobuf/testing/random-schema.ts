@@ -52,10 +52,8 @@ function fieldLine(choose: Choose, number: number, names: readonly string[], syn
 /** With tags of one byte and of more, up to the last number there is. */
 const NUMBERS = [1, 2, 3, 4, 15, 16, 100, 2047, 2048, 536_870_911];
 const KEYS = ['string', 'string', 'int32', 'uint64', 'sint32', 'fixed32', 'sfixed64', 'bool'];
-const SCALARS = [
-  ...['string', 'string', 'string', 'bytes', 'Level', 'bool', 'double', 'float'],
-  ...['int32', 'int64', 'uint32', 'uint64', 'sint32', 'sint64', 'fixed32', 'fixed64', 'sfixed32', 'sfixed64'],
-];
+const SCALARS =
+  'string string string bytes Level bool double float int32 int64 uint32 uint64 sint32 sint64 fixed32 fixed64 sfixed32 sfixed64'.split(' ');
 const WELL_KNOWN = [
   'google.protobuf.StringValue',
   'google.protobuf.Int64Value',

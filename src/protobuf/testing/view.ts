@@ -1,4 +1,5 @@
 import { ScalarType, type DescField, type DescMessage, type Registry } from '@bufbuild/protobuf';
+import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import { Cursor, FIXED32, FIXED64, LENGTH_DELIMITED, START_GROUP, VARINT } from '../wire.ts';
 import type { RandomSchema } from './random-schema.ts';
 
@@ -36,7 +37,7 @@ export function maskedView(schema: RandomSchema, view: View): View {
     const field = type.fields.find((one) => one.number === Number(number))!;
     const isHidden = schema.hidden.has(`${view.type} ${number}`);
     const masked = values.map((value) => (isHidden ? hiddenValue(field, value) : insideOf(schema, value)));
-    const isImplicit = field.presence === IMPLICIT;
+    const isImplicit = field.presence === FeatureSet_FieldPresence.IMPLICIT;
     const isNothing = masked.length === 1 && typeof masked[0] === 'string' && /^(00)*$/.test(masked[0]);
     if (isImplicit && isNothing && field.fieldKind !== 'list' && field.fieldKind !== 'map') continue;
     fields[Number(number)] = masked;
@@ -184,6 +185,4 @@ function unhex(text: string): string {
   return String.fromCharCode(...(text.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16)));
 }
 
-/** `FeatureSet.FieldPresence.IMPLICIT` */
-const IMPLICIT = 2;
 const REDACTED = hex(new TextEncoder().encode('[redacted:x]'));
