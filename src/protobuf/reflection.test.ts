@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { createReflectionReader } from './reflection.ts';
+import { createReflectionReader, reflectionPaths } from './reflection.ts';
 import { filesOfSet, readFile } from './descriptor.ts';
 import { schemaOfFiles } from './schema.ts';
 import { described, schema } from './testing/accounts.ts';
@@ -38,6 +38,13 @@ it('services, then their files, then what those import, each once', () => {
   assert.equal(questions, 1 + 2 + files.length - 1);
   assert.deepEqual(reader.undescribed, ['acme.v1.Secret']);
   assert.deepEqual(schemaOfFiles(reader.files, { fieldOption }).lines, schema.lines);
+});
+
+it('the call has the same name in both versions', () => {
+  assert.deepEqual(
+    reflectionPaths.map((path) => path.replace(/v1(alpha)?/, 'v')),
+    Array(2).fill('/grpc.reflection.v.ServerReflection/ServerReflectionInfo'),
+  );
 });
 
 it('an answer that is none, or to something else, is an error', () => {
