@@ -1,7 +1,7 @@
 export type { Secret } from './secret.ts';
 export { ConfigError } from './problem.ts';
 export { loadConfig } from './load.ts';
-export type { GrpcTargetConfig } from './grpc-target.ts';
+export type { GrpcSchemaConfig, GrpcTargetConfig } from './grpc-target.ts';
 export type { HttpTargetConfig } from './http-target.ts';
 export type { KubernetesTargetConfig } from './kubernetes-target.ts';
 export type { PostgresTargetConfig } from './postgres-target.ts';

@@ -121,7 +121,7 @@ function readTargets({ targets }: RawConfig, secrets: SecretReader, resolver: Re
       const secret = Object.assign((path: Path, reference: string | undefined) => secrets.readOptional([...at, ...path], reference), {
         add: (path: Path, message: string) => secrets.add([...at, ...path], message),
       }) as ReadSecret;
-      return kindOf(target).read(target, common, secret);
+      return kindOf(target).read(target, common, secret, (path, reference) => secrets.readBytes([...at, ...path], reference));
     }),
   );
 }

@@ -18,12 +18,21 @@ export class SecretReader {
     this.#sources = sources;
   }
 
-  async read(path: Path, reference: string): Promise<Secret> {
+  read(path: Path, reference: string): Promise<Secret> {
+    return this.#read(path, reference, true);
+  }
+
+  /** What need not be text. */
+  readBytes(path: Path, reference: string): Promise<Secret> {
+    return this.#read(path, reference, false);
+  }
+
+  async #read(path: Path, reference: string, isText: boolean): Promise<Secret> {
     const parsed = parseReference(reference);
     if (parsed?.kind === 'file') this.files.push(resolve(this.#sources.folder, parsed.path));
     try {
-      const secret = await readSecret(reference, this.#sources);
-      secret.text();
+      const secret = await readSecret(reference, this.#sources, isText ? undefined : mostBytes);
+      if (isText) secret.text();
       return secret;
     } catch (error) {
       const message = error instanceof SecretProblem ? error.message : 'expected text in UTF-8';
@@ -40,3 +49,6 @@ export class SecretReader {
     return reference === undefined ? undefined : this.read(path, reference);
   }
 }
+
+/** Of a file that is no secret: what describes a large API has megabytes. */
+const mostBytes = 16 * 1024 * 1024;

@@ -7,7 +7,7 @@ import type { ListenAddress } from './types.ts';
 /** The targets of one protocol: what is checked besides their shape, and what is made of them. Paths are those below the target. */
 export interface TargetKind<Raw, Read extends AnyTargetConfig> {
   check(raw: Raw, context: CheckContext): void;
-  read(raw: Raw, common: AnyTargetConfig, secret: ReadSecret): Promise<Read>;
+  read(raw: Raw, common: AnyTargetConfig, secret: ReadSecret, bytes: ReadBytes): Promise<Read>;
   /** Every `unsafe_…` of it besides `masking` and `upstream.tls`, by its path. */
   unsafe(raw: Raw): readonly string[];
   /** What is referred to but no secret. It counts in the digest. */
@@ -29,6 +29,9 @@ export interface ReadSecret {
   /** Of what was read and is not what it should be. */
   readonly add: AddProblem;
 }
+
+/** The same of a file that holds no text. */
+export type ReadBytes = (path: Path, reference: string) => Promise<Secret>;
 
 /** What every protocol's targets have. */
 export interface AnyTargetConfig {

@@ -107,6 +107,7 @@ class Exchange {
   }
 
   async run(head: CheckedHead, place: Place): Promise<void> {
+    await this.#options.target(this.#session.target.name)?.ready?.(this.#session);
     const request = await this.#received(head, place);
     this.#abort.signal.throwIfAborted();
     const target = this.#options.target(this.#session.target.name);

@@ -5,6 +5,8 @@ import type { Upstream } from './http-upstream-answer.ts';
 /** A target of a request protocol as the transport serves it: its protocol, given what it needs to know, and the way there. */
 export interface RequestTarget {
   readonly dialect: RequestDialect;
+  /** Resolves when what its requests are read with is known; absent: it always is. Rejects with `upstream-unavailable`. */
+  ready?(session: PipelineSession): Promise<void>;
   /** What the target must be asked before `ask` can tell. */
   reads(request: ReceivedRequest, session: PipelineSession): readonly TargetRead[];
   ask(request: ReceivedRequest, session: PipelineSession, read: readonly TargetAnswer[]): AskedRequest;

@@ -1,8 +1,10 @@
 import type { GrpcTargetConfig } from '../../config/index.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
+import type { Upstream } from '../../net/http-upstream-answer.ts';
 import { inflate } from '../../net/message-inflate.ts';
 import { passesThrough, type GrpcTarget } from '../../protocols/grpc/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
+import { fixedSchema, SelfDescribed, type SchemaSource } from './grpc-schema.ts';
 import type { InForce } from './in-force.ts';
 import type { WayToTarget } from './request-targets.ts';
 
@@ -18,16 +20,28 @@ export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, { upstrea
     maxMessageBytes,
     credentialNames: credential?.fieldNames ?? [],
   };
-  const schema = undefined;
+  const source = schemaSource(config, inForce, upstream);
   return {
     dialect: requestProtocols.grpc,
     upstream,
-    passes: ({ path }) => passesThrough(path, schema),
+    passes: ({ path }) => passesThrough(path, source.current()),
+    ready: (session) => source.known(session),
     reads: () => [],
     ask(request, { principal, target: asked, limits }) {
       const { classes } = inForce.targets;
       const revealed = inForce.policy.reveals(principal, asked, classes.names);
-      return requestProtocols.grpc.ask(request, { target, classes, revealed, schema, inflate, limits }, []);
+      return requestProtocols.grpc.ask(
+        request,
+        { target, classes, revealed, schema: source.current(), closed: source.closed(), inflate, limits },
+        [],
+      );
     },
   };
+}
+
+function schemaSource(config: GrpcTargetConfig, inForce: InForce, upstream: Upstream): SchemaSource {
+  const { name, schema } = config;
+  if (schema?.reflectionMs === undefined) return fixedSchema(inForce.targets.grpcSchema(name));
+  const report = (what: string, error: unknown): void => inForce.report(what, error);
+  return new SelfDescribed({ name, schema, places: inForce.targets.documentPlaces(name), upstream, report });
 }

@@ -24,7 +24,8 @@ export class InForce {
   readonly #analyser = createAnalyser({ maxShapes: 10_000 });
   readonly #maskingKey: Uint8Array;
   readonly definitions: DefinitionBook;
-  readonly #report: (what: string, error: unknown) => void;
+  /** For operators. */
+  readonly report: (what: string, error: unknown) => void;
   #config: Config;
   #targets: Targets;
   #tls: SecureContext | undefined;
@@ -38,7 +39,7 @@ export class InForce {
   ) {
     this.definitions = definitions;
     this.#maskingKey = maskingKey;
-    this.#report = report;
+    this.report = report;
     this.#config = config;
     this.#targets = this.#newTargets(config);
     this.policy = createPolicyEngine(policySet(config), { now: Date.now });
@@ -83,7 +84,7 @@ export class InForce {
 
   #newTargets(config: Config): Targets {
     const analyse = (sql: string): Analysis => this.analyse(sql);
-    return new Targets(config, { maskingKey: this.#maskingKey, analyse, report: this.#report, definitions: this.definitions });
+    return new Targets(config, { maskingKey: this.#maskingKey, analyse, report: this.report, definitions: this.definitions });
   }
 }
 

@@ -8,6 +8,8 @@ import { CatalogueReader } from '../../net/postgres-catalogue.ts';
 import type { UpstreamAddress, UpstreamTls } from '../../net/upstream.ts';
 import type { Definitions, PostgresTarget } from '../../protocols/postgres/index.ts';
 import type { Analysis } from '../../sql/statement.ts';
+import type { GrpcSchema } from '../../protocols/grpc/index.ts';
+import { configuredSchema } from './grpc-schema.ts';
 import { abandon, overOrLate, type DefinitionBook } from './definition-book.ts';
 
 export interface TargetsOptions {
@@ -24,6 +26,7 @@ export class Targets {
   readonly #byName: ReadonlyMap<string, TargetConfig>;
   readonly #catalogues = new Map<string, CatalogueReader>();
   readonly #dataClasses: Config['dataClasses'];
+  readonly #grpcSchemas: ReadonlyMap<string, GrpcSchema | undefined>;
   readonly #checked = new WeakSet<CatalogueReader>();
 
   constructor(config: Config, options: TargetsOptions) {
@@ -31,6 +34,11 @@ export class Targets {
     this.#byName = new Map(config.targets.map((target) => [target.name, target]));
     this.#dataClasses = config.dataClasses;
     this.classes = compileDataClasses(config.dataClasses, nodeCrypto, options.maskingKey);
+    this.#grpcSchemas = new Map(
+      config.targets.flatMap((target) =>
+        target.protocol === 'grpc' ? [[target.name, configuredSchema(target, this.documentPlaces(target.name))]] : [],
+      ),
+    );
   }
 
   find(name: string): Target | undefined {
@@ -94,6 +102,16 @@ export class Targets {
   request(name: string): RequestTargetConfig | undefined {
     const target = this.#byName.get(name);
     return target?.protocol === 'postgres' ? undefined : target;
+  }
+
+  /** Of a gRPC target, where the configuration has its descriptors. */
+  grpcSchema(name: string): GrpcSchema | undefined {
+    return this.#grpcSchemas.get(name);
+  }
+
+  /** Places in documents and messages of this target that data classes name. */
+  documentPlaces(name: string): Config['dataClasses'][number]['documents'] {
+    return this.#dataClasses.flatMap(({ documents }) => documents.filter(({ target }) => target === name));
   }
 
   #postgres(name: string): PostgresTargetConfig {

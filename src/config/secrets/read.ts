@@ -7,15 +7,15 @@ import { parseReference } from './reference.ts';
 import { readEnvironment, SecretProblem, type SecretSources } from './sources.ts';
 import { readVaultSecret } from './vault.ts';
 
-/** Reads one secret. Throws `SecretProblem`. */
-export async function readSecret(reference: string, sources: SecretSources): Promise<Secret> {
+/** Reads one secret. `maxFileBytes`: of a file. Throws `SecretProblem`. */
+export async function readSecret(reference: string, sources: SecretSources, maxFileBytes = maximumFileBytes): Promise<Secret> {
   const parsed = parseReference(reference);
   if (parsed === undefined) throw new SecretProblem('expected a secret reference');
   switch (parsed.kind) {
     case 'env':
       return new Secret(reference, encode(readEnvironment(parsed.name, sources)));
     case 'file':
-      return new Secret(reference, await readFileLimited(resolve(sources.folder, parsed.path)));
+      return new Secret(reference, await readFileLimited(resolve(sources.folder, parsed.path), maxFileBytes));
     case 'azure-keyvault':
       return new Secret(reference, encode(await readKeyVaultSecret(parsed, sources)));
     case 'vault':
@@ -27,12 +27,12 @@ export async function readSecret(reference: string, sources: SecretSources): Pro
   }
 }
 
-async function readFileLimited(path: string): Promise<Uint8Array> {
+async function readFileLimited(path: string, maxBytes: number): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     await using file = await open(path, 'r');
     const { size } = await file.stat();
-    if (size > maximumFileBytes) throw new SecretProblem(`expected at most ${maximumFileBytes} bytes in ${path}`);
+    if (size > maxBytes) throw new SecretProblem(`expected at most ${maxBytes} bytes in ${path}`);
     bytes = await file.readFile();
   } catch (error) {
     if (error instanceof SecretProblem) throw error;

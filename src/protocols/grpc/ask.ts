@@ -82,7 +82,7 @@ function messagesOf(call: Call, { body }: ReceivedRequest): readonly Frame[] | G
 function refusalOf(call: Call): GatewayFault | undefined {
   const { name, kind, described, masks, recordMasks, environment } = call;
   const { target, schema } = environment;
-  const closed = closedService(kind, target);
+  const closed = environment.closed ?? closedService(kind, target);
   if (closed !== undefined) return closed;
   if (maskProse(recordMasks.classes, recordMasks.detectors, name.full) !== name.full) {
     return new GatewayFault('unsupported', { publicMessage: 'the name of the method looks like a sensitive value' });

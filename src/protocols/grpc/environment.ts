@@ -12,6 +12,8 @@ export interface GrpcEnvironment {
   readonly revealed: ReadonlySet<string>;
   /** What the methods of this target take and answer. Undefined: nobody knows, so nothing can be looked into. */
   readonly schema: GrpcSchema | undefined;
+  /** Why no call is let through now. */
+  readonly closed: GatewayFault | undefined;
   readonly inflate: Inflate;
   /** Of the session: messages of an answer count as rows. */
   readonly limits: SessionLimits;
@@ -35,6 +37,8 @@ export interface GrpcTarget {
 export interface GrpcSchema {
   /** By exact name, `package.Service/Method`. */
   method(name: string): GrpcMethod | undefined;
+  /** Data classes that field options name. */
+  readonly classes: readonly string[];
 }
 
 export interface GrpcMethod {
@@ -69,8 +73,9 @@ export interface GrpcMasks {
   readonly classes: DataClasses;
   readonly detectors: DetectorSet;
   readonly revealed: ReadonlySet<string>;
-  /** What cannot be looked into is not shown. */
-  readonly isStrict: boolean;
+  readonly mode: MaskingMode;
+  /** What stands under a name that speaks of a credential is left out of texts. */
+  readonly leavesOutCredentials: boolean;
   /** Places in some message of this target are hidden. */
   readonly holdsPlaces: boolean;
   /** Anything is hidden. */

@@ -8,7 +8,8 @@ import { carriageOf, valueOf } from './head.ts';
 import { methodOf } from './method-name.ts';
 
 export { passesThrough } from './ask.ts';
-export type { GrpcEnvironment, GrpcTarget, Inflate } from './environment.ts';
+export { describedBy } from './described.ts';
+export type { GrpcEnvironment, GrpcSchema, GrpcTarget, Inflate } from './environment.ts';
 
 export const grpcProtocol: RequestProtocol<GrpcEnvironment> = {
   name: 'grpc',

@@ -36,7 +36,7 @@ function shownText(field: HeaderField, masks: GrpcMasks, counts: MaskedCounts): 
 }
 
 function shownBinary({ name, value }: HeaderField, masks: GrpcMasks, counts: MaskedCounts): readonly HeaderField[] {
-  if (masks.isStrict || masks.holdsPlaces) return [];
+  if (masks.mode === 'strict' || masks.holdsPlaces) return [];
   const shown: string[] = [];
   for (const part of value.split(',')) {
     const octets = binaryValue(part);

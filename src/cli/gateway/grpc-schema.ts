@@ -1,0 +1,117 @@
+import type { GrpcSchemaConfig, GrpcTargetConfig } from '../../config/index.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import type { OpenSession } from '../../core/effect.ts';
+import { readBySelfDescription } from '../../net/grpc-reflection.ts';
+import type { Upstream } from '../../net/http-upstream-answer.ts';
+import { changesBetween, schemaWithHistory } from '../../protobuf/history.ts';
+import { placesOfNothing } from '../../protobuf/places.ts';
+import { schemaOf, schemaOfFiles, type Schema } from '../../protobuf/schema.ts';
+import { describedBy, type GrpcSchema } from '../../protocols/grpc/index.ts';
+
+/** What a target's methods take and answer, wherever it is known from. */
+export interface SchemaSource {
+  current(): GrpcSchema | undefined;
+  /** Why no call is let through, where what is in force does not describe what the target serves now. */
+  closed(): GatewayFault | undefined;
+  /** Waits until it is known. Throws `upstream-unavailable`. */
+  known(session: Pick<OpenSession, 'grant' | 'id'>): Promise<void>;
+}
+
+type Places = Parameters<typeof placesOfNothing>[1];
+
+/** The schema that the configuration gives; undefined where it gives none. Throws `RangeError` for descriptors that are none, and for places in none of their messages. */
+export function configuredSchema({ name, schema }: GrpcTargetConfig, places: Places): GrpcSchema | undefined {
+  if (schema?.descriptorSets === undefined) return undefined;
+  let read: Schema;
+  try {
+    read = schemaOf(
+      schema.descriptorSets.map((set) => set.reveal()),
+      schema,
+    );
+  } catch (error) {
+    throw new RangeError(`targets.${name}.schema.descriptor_sets: ${(error as Error).message}`, { cause: error });
+  }
+  const [misspelled] = placesOfNothing(read, places);
+  if (misspelled !== undefined) {
+    throw new RangeError(`data_classes: ${name}/${misspelled.segments.join('/')}#${misspelled.path} names nothing in the target’s schema`);
+  }
+  return describedBy(read, schema.unknownFields);
+}
+
+export function fixedSchema(schema: GrpcSchema | undefined): SchemaSource {
+  return { current: () => schema, closed: () => undefined, known: () => Promise.resolve() };
+}
+
+export interface SelfDescribedOptions {
+  readonly name: string;
+  readonly schema: GrpcSchemaConfig;
+  readonly places: Places;
+  readonly upstream: Upstream;
+  readonly report: (what: string, error: unknown) => void;
+}
+
+/**
+ * The schema by the target's own reflection, read when it is first needed and again when it is older than configured. What a later reading changes is reported, and
+ * whatever was hidden by an earlier one stays hidden. Places that name nothing any more close the target's methods: what they hid may have another name now.
+ */
+export class SelfDescribed implements SchemaSource {
+  readonly #options: SelfDescribedOptions;
+  #raw: Schema | undefined;
+  #inForce: { readonly schema: Schema; readonly described: GrpcSchema; readonly lost: Places } | undefined;
+  #readAt = 0;
+  #reading: Promise<void> | undefined;
+
+  constructor(options: SelfDescribedOptions) {
+    this.#options = options;
+  }
+
+  current(): GrpcSchema | undefined {
+    return this.#inForce?.described;
+  }
+
+  closed(): GatewayFault | undefined {
+    const [lost] = this.#inForce?.lost ?? [];
+    if (lost === undefined) return undefined;
+    return new GatewayFault('masking-refused', {
+      publicMessage: `${lost.segments.join('/')}#${lost.path}, which is to be hidden, names nothing in the schema that the target has now`,
+      hint: 'Tell the platform team.',
+    });
+  }
+
+  async known(session: Pick<OpenSession, 'grant' | 'id'>): Promise<void> {
+    const isStale = Date.now() - this.#readAt >= (this.#options.schema.reflectionMs ?? 0);
+    if (this.#inForce !== undefined && !isStale) return;
+    this.#reading ??= this.#read(session).finally(() => {
+      this.#reading = undefined;
+    });
+    // What is in force serves on while it is read again.
+    if (this.#inForce === undefined) await this.#reading;
+    else this.#reading.catch((error: unknown) => this.#options.report(`schema of target ${this.#options.name} not read again`, error));
+  }
+
+  async #read(session: Pick<OpenSession, 'grant' | 'id'>): Promise<void> {
+    const { name, upstream, schema: settings, places, report } = this.#options;
+    this.#readAt = Date.now();
+    let next: Schema;
+    try {
+      const { files, undescribed } = await readBySelfDescription(upstream, session);
+      if (undescribed.length > 0) report(`target ${name} does not describe ${undescribed.join(', ')}`, undefined);
+      next = schemaOfFiles(files, settings);
+    } catch (error) {
+      if (error instanceof GatewayFault) throw error;
+      throw new GatewayFault('upstream-unavailable', {
+        publicMessage: 'the schema of the target cannot be read: its answers are none of reflection’s',
+        detail: String(error),
+        cause: error,
+      });
+    }
+    const changes = this.#raw === undefined ? [] : changesBetween(this.#raw, next);
+    if (changes.length > 0) report(`schema of target ${name} has changed: ${changes.slice(0, mostChanges).join('; ')}`, undefined);
+    if (this.#inForce !== undefined && changes.length === 0) return;
+    const schema = this.#inForce === undefined ? next : schemaWithHistory(this.#inForce.schema, next);
+    this.#raw = next;
+    this.#inForce = { schema, described: describedBy(schema, settings.unknownFields), lost: placesOfNothing(schema, places) };
+  }
+}
+
+const mostChanges = 8;
