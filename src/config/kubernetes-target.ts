@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { checkRequestTarget, readRequestUpstream, requestTarget, type RequestUpstream } from './request-target.ts';
-import { list, strict, text } from './schema-parts.ts';
+import { list, name, port, strict, text } from './schema-parts.ts';
 import type { AnyTargetConfig, TargetKind } from './target-kind.ts';
 
 const principal = z.literal('principal', { error: 'expected principal, or names' });
@@ -19,6 +19,15 @@ export const kubernetesTarget = strict({
   })
     .optional()
     .describe('As whom the cluster takes requests (Impersonate-User, Impersonate-Group). Absent: as the gateway’s own credential.'),
+  forwards: list(
+    strict({
+      port: port.describe('As the client names it.'),
+      target: name.describe('A PostgreSQL target of this gateway.'),
+    }),
+    'ports and targets',
+  )
+    .default([])
+    .describe('Forwarded connections to these ports go to a session of another target, not to the pod. Any other port is opaque.'),
 });
 
 type RawKubernetesTarget = z.output<typeof kubernetesTarget>;
@@ -28,15 +37,24 @@ export interface KubernetesTargetConfig extends AnyTargetConfig {
   readonly upstream: RequestUpstream;
   /** Templates: `{issuer}`, `{subject}` in `user`, `{group}` in `groups`. */
   readonly impersonate: { readonly user: string; readonly groups: readonly string[] } | undefined;
+  readonly forwards: readonly { readonly port: number; readonly target: string }[];
 }
 
 export const kubernetesTargets: TargetKind<RawKubernetesTarget, KubernetesTargetConfig> = {
-  check: checkRequestTarget,
-  async read({ upstream, impersonate }, common, secret) {
+  check(raw, context) {
+    checkRequestTarget(raw, context);
+    for (const [index, { port: number, target }] of raw.forwards.entries()) {
+      if (context.protocolOf(target) !== 'postgres') context.add(['forwards', index, 'target'], 'expected the name of a PostgreSQL target');
+      if (raw.forwards.findIndex((other) => other.port === number) < index)
+        context.add(['forwards', index, 'port'], 'this port is given twice');
+    }
+  },
+  async read({ upstream, impersonate, forwards }, common, secret) {
     return {
       ...common,
       protocol: 'kubernetes',
       upstream: await readRequestUpstream(upstream, secret),
+      forwards,
       impersonate:
         impersonate === undefined
           ? undefined

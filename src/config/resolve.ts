@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js';
 import { parseColumnPath, parseDocumentPath, parseDocumentPlace, parseObjectPlace, PathProblem, targetOf } from './columns.ts';
+import type { Protocol } from '../core/target.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { RawConfig, RawDataClass, RawIssuer } from './schema.ts';
 import type { Path, Source } from './source.ts';
@@ -127,7 +128,9 @@ export class Resolver {
       this.#add([...path, 'upstream', 'ca'], 'expected no ca: with this tls it would not be used');
     }
     const add = (below: Path, message: string): void => this.#add([...path, ...below], message);
-    kindOf(target).check(target, { add, hasHttps: this.#raw.listeners.https !== undefined });
+    const { listeners, targets } = this.#raw;
+    const protocolOf = (other: string): Protocol | undefined => new Map(Object.entries(targets)).get(other)?.protocol;
+    kindOf(target).check(target, { add, protocolOf, hasHttps: listeners.https !== undefined });
   }
 
   /** Its places are those of documents, by paths of requests; it has no columns. */

@@ -1,5 +1,5 @@
 import type { Limits } from '../core/limits.ts';
-import type { HoldMode, MaskingMode } from '../core/target.ts';
+import type { HoldMode, MaskingMode, Protocol } from '../core/target.ts';
 import type { Secret } from './secret.ts';
 import type { Path } from './source.ts';
 import type { ListenAddress } from './types.ts';
@@ -16,6 +16,8 @@ export interface TargetKind<Raw, Read extends AnyTargetConfig> {
 
 export interface CheckContext {
   readonly add: AddProblem;
+  /** The protocol of another target of the file. */
+  readonly protocolOf: (name: string) => Protocol | undefined;
   /** `listeners.https` is on. */
   readonly hasHttps: boolean;
 }

@@ -15,10 +15,15 @@ export interface AskedTunnel {
   /** Without a byte either way for so long, the tunnel ends; milliseconds. */
   readonly idleMs: number;
   /**
-   * Called once, with the target's 101. `grant`: of the operation that was asked; the session puts its `complete` on record when it is over. A fault is told
-   * to the client instead of its 101.
+   * What the target is asked for, once more and under the same grant, where it does not answer the first request with a 101. If that is refused too, the client has
+   * the first answer. Its own upgrade is the one that it asked for, whatever the target speaks.
    */
-  open(head: AnswerHead, grant: Grant): OpenedTunnel | GatewayFault;
+  readonly otherwise?: { readonly upgrade: UpgradeName; readonly method: string; readonly fields: readonly HeaderField[] } | undefined;
+  /**
+   * Called once, with the target's 101 and what it speaks. `grant`: of the operation that was asked; the session puts its `complete` on record when it is over. A
+   * fault is told to the client instead of its 101.
+   */
+  open(head: AnswerHead, grant: Grant, upgrade: UpgradeName): OpenedTunnel | GatewayFault;
 }
 
 /** In lower case (RFC 6455; SPDY/3.1 as Kubernetes speaks it). */

@@ -1,6 +1,8 @@
 import type { KubernetesTargetConfig } from '../../config/index.ts';
 import type { PipelineSession } from '../../core/pipeline-session.ts';
+import { nodeCrypto } from '../../net/crypto.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
+import { nodeInflate } from '../../net/inflate.ts';
 import type { KubernetesEnvironment, KubernetesTarget } from '../../protocols/kubernetes/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
 import type { InForce } from './in-force.ts';
@@ -11,9 +13,12 @@ export function kubernetesTarget(config: KubernetesTargetConfig, inForce: InForc
   const { name, masking, readOnly, impersonate } = config;
   const { basePath } = config.upstream;
   const target: KubernetesTarget = { name, masking, readOnly, basePath, credentialNames: credential?.fieldNames ?? [], impersonate };
-  const environment = ({ principal, target: asked }: PipelineSession): KubernetesEnvironment => {
+  const forwards = new Map(config.forwards.map((forward) => [forward.port, forward.target]));
+  const environment = (session: PipelineSession): KubernetesEnvironment => {
+    const { principal, target: asked } = session;
     const { classes } = inForce.targets;
-    return { target, classes, revealed: inForce.policy.reveals(principal, asked, classes.names), principal };
+    const streams = { session, inflate: nodeInflate, maskKey: () => nodeCrypto.randomBytes(4), forwards };
+    return { target, classes, revealed: inForce.policy.reveals(principal, asked, classes.names), principal, streams };
   };
   return {
     dialect: requestProtocols.kubernetes,

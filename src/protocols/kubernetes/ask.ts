@@ -19,6 +19,7 @@ import { kubernetesOperation } from './operation.ts';
 import { exactText, recordedText } from './record-text.ts';
 import { requestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 import { sampleOf } from './sample.ts';
+import { askedStream } from './streams/index.ts';
 
 /** What has to be read of the cluster before it can be told what a request means: the pod that it goes into. */
 export function readsKubernetes(request: ReceivedRequest, { target }: KubernetesEnvironment): readonly TargetRead[] {
@@ -38,6 +39,8 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
   const passed = impersonatedFields(environment.target.impersonate, environment.principal);
   const bound = boundRequest(request);
   const form = answerForm(request, info, place);
+  const stream = streamOf(request, meaning, environment);
+  const streamed = stream === undefined || stream instanceof GatewayFault ? undefined : stream;
   return {
     operation: (session) =>
       kubernetesOperation(session, {
@@ -49,12 +52,17 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
         exact: () => (info?.kind === 'resource' && needsPod(info) ? exactStream(request, info, meaning, read) : exactRequest(bound)),
       }),
     unmasked: isTheSame ? undefined : meaning.question,
-    refusal: meaning.refusal ?? (passed instanceof GatewayFault ? passed : undefined),
+    refusal:
+      meaning.refusal ?? (passed instanceof GatewayFault ? passed : undefined) ?? (stream instanceof GatewayFault ? stream : undefined),
+    tunnel: streamed?.tunnel,
     upstream: {
       method: request.method,
       target: upstreamTarget(environment.target.basePath, request),
       fields: [
-        ...upstreamFields(request, form, masks, environment.target.credentialNames),
+        ...upstreamFields(request, form, masks, environment.target.credentialNames).filter(
+          ({ name }) => streamed === undefined || !OFFERS.has(name),
+        ),
+        ...(streamed?.fields ?? []),
         ...(passed instanceof GatewayFault ? [] : passed),
       ],
       ...(isRewritten(body) ? { body: encoder.encode(body.text) } : {}),
@@ -62,6 +70,12 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
     answer: (head) => answerPlan(head, request.method, form, environment, masks),
     sample: (head, window) => sampleOf(head, window, form, record),
   };
+}
+
+/** What happens in a pod, asked with an upgrade. Without one the API server refuses it itself. */
+function streamOf(request: ReceivedRequest, { info, question, masks, record }: Meaning, { streams }: KubernetesEnvironment) {
+  if (info?.kind !== 'resource' || !isStream(info) || request.upgrade === undefined) return undefined;
+  return askedStream(info, question.acts[0]!.object, request, { shown: masks, record }, streams);
 }
 
 interface Meaning {
@@ -303,6 +317,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 const nowhere: ObjectPlace = { group: undefined, resource: '', namespace: undefined, name: undefined };
 const OF_THE_METHOD: ReadonlySet<string> = new Set(['method', 'verb', 'query_parameters', 'reason']);
+/** Sub-protocols: what the gateway offers takes their place. */
+const OFFERS: ReadonlySet<string> = new Set(['x-stream-protocol-version', 'sec-websocket-protocol']);
 const READS: ReadonlySet<string> = new Set([
   'kubernetes:get',
   'kubernetes:list',

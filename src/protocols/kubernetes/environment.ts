@@ -1,6 +1,7 @@
 import type { Principal } from '../../core/principal.ts';
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
+import type { StreamSettings } from './streams/index.ts';
 
 /** What a request to a Kubernetes API server needs to know of its target and its principal. */
 export interface KubernetesEnvironment {
@@ -9,6 +10,7 @@ export interface KubernetesEnvironment {
   /** Data classes that the principal may see on this target, under the policy in force now. */
   readonly revealed: ReadonlySet<string>;
   readonly principal: Principal;
+  readonly streams: StreamSettings;
 }
 
 export interface KubernetesTarget {

@@ -1,4 +1,5 @@
 import type { Crypto } from '../../../core/crypto.ts';
+import type { OpenSession } from '../../../core/effect.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import type { Principal } from '../../../core/principal.ts';
 import { compileDataClasses } from '../../../masking/classes.ts';
@@ -74,5 +75,6 @@ export function testEnvironment(
     classes,
     revealed: new Set(),
     principal,
+    streams: { session: {} as OpenSession, inflate: () => new Uint8Array(0), maskKey: () => new Uint8Array(4), forwards: new Map() },
   };
 }
