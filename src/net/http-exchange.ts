@@ -29,7 +29,7 @@ import { refuse } from './http-refusal.ts';
 import type { HttpSession, HttpSessions } from './http-sessions.ts';
 import type { RequestTarget } from './http-target.ts';
 import { runTunnel } from './http-tunnel.ts';
-import { switchingFields, type Upgraded } from './http-upgrade.ts';
+import { switchingFields, switchProtocols, type Upgraded } from './http-upgrade.ts';
 import type { Forwarded, ForwardedBody } from './http-upstream.ts';
 import { fieldsOf, type Upstream, type UpstreamAnswer } from './http-upstream-answer.ts';
 
@@ -263,10 +263,12 @@ class Exchange {
       };
       const { tunnel } = asked;
       if (upgrade !== undefined && tunnel !== undefined && upstream.upgrade !== undefined) {
-        const switched = await upstream.upgrade(forwarded, tunnel.upgrade, grant, this.#session.id, signal);
+        const { switched, spoken } = await switchProtocols(tunnel, forwarded, (request, protocol) =>
+          upstream.upgrade!(request, protocol, grant, this.#session.id, signal),
+        );
         if ('unread' in switched) {
           clearTimeout(timer);
-          await this.#tunnel(tunnel, switched, operation, grant, upgrade);
+          await this.#tunnel(tunnel, switched, spoken, operation, grant, upgrade);
           return;
         }
         answer = switched;
@@ -299,6 +301,7 @@ class Exchange {
   async #tunnel(
     tunnel: AskedTunnel,
     { head, socket, unread }: Upgraded,
+    spoken: UpgradeName,
     operation: Operation,
     grant: Grant,
     upgrade: UpgradeName,
@@ -308,7 +311,7 @@ class Exchange {
     try {
       if (audit.durableCount <= grant.sequence) await audit.durable(grant.sequence);
       signal.throwIfAborted();
-      const opened = tunnel.open({ status: 101, fields: fieldsOf(head.rawHeaders) }, grant);
+      const opened = tunnel.open({ status: 101, fields: fieldsOf(head.rawHeaders) }, grant, spoken);
       if (opened instanceof GatewayFault) throw opened;
       const client = this.#client.switchProtocols([...switchingFields(this.#client.head.rawHeaders, upgrade), ...opened.fields]);
       const { bytes, fault } = await runTunnel({

@@ -3,7 +3,9 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayFault } from '../core/fault.ts';
 import type { HeaderField } from '../protocols/request.ts';
-import type { UpgradeName } from '../protocols/tunnel.ts';
+import type { AskedTunnel, UpgradeName } from '../protocols/tunnel.ts';
+import type { UpstreamAnswer } from './http-upstream-answer.ts';
+import type { Forwarded } from './http-upstream.ts';
 
 /** What the target switched to, after its 101 was verified. */
 export interface Upgraded {
@@ -18,6 +20,30 @@ export interface UpgradeRequest {
   readonly fields: readonly HeaderField[];
   /** Throws `upstream-unavailable` where the 101 does not answer this very request. */
   readonly verify: (head: IncomingMessage) => void;
+}
+
+/**
+ * Asks a target to switch, and where it does not, in the other way that the protocol knows. Of two refusals the first one is its answer.
+ */
+export async function switchProtocols(
+  { upgrade, otherwise }: Pick<AskedTunnel, 'upgrade' | 'otherwise'>,
+  forwarded: Forwarded,
+  ask: (forwarded: Forwarded, protocol: UpgradeName) => Promise<Upgraded | UpstreamAnswer>,
+): Promise<{ readonly switched: Upgraded | UpstreamAnswer; readonly spoken: UpgradeName }> {
+  const first = await ask(forwarded, upgrade);
+  if ('unread' in first || otherwise === undefined) return { switched: first, spoken: upgrade };
+  try {
+    const second = await ask({ ...forwarded, method: otherwise.method, fields: otherwise.fields }, otherwise.upgrade);
+    if (!('unread' in second)) {
+      second.body.destroy();
+      return { switched: first, spoken: upgrade };
+    }
+    first.body.destroy();
+    return { switched: second, spoken: otherwise.upgrade };
+  } catch (error) {
+    first.body.destroy();
+    throw error;
+  }
 }
 
 /** The fields that ask for it; the key of WebSocket is the gateway's own (RFC 6455 section 4.1). */

@@ -16,7 +16,7 @@ export interface AskedTunnel {
   readonly idleMs: number;
   /**
    * What the target is asked for, once more and under the same grant, where it does not answer the first request with a 101. If that is refused too, the client has
-   * the first answer. Its own upgrade is the one that it asked for, whatever the target speaks.
+   * the first answer. Its own upgrade is the one that it asked for, whatever the target speaks. `fields`: in place of `upstream.fields`.
    */
   readonly otherwise?: { readonly upgrade: UpgradeName; readonly method: string; readonly fields: readonly HeaderField[] } | undefined;
   /**

@@ -19,7 +19,7 @@ import { kubernetesOperation } from './operation.ts';
 import { exactText, recordedText } from './record-text.ts';
 import { requestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 import { sampleOf } from './sample.ts';
-import { askedStream } from './streams/index.ts';
+import { askedStream, type AskedStream } from './streams/index.ts';
 
 /** What has to be read of the cluster before it can be told what a request means: the pod that it goes into. */
 export function readsKubernetes(request: ReceivedRequest, { target }: KubernetesEnvironment): readonly TargetRead[] {
@@ -39,7 +39,11 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
   const passed = impersonatedFields(environment.target.impersonate, environment.principal);
   const bound = boundRequest(request);
   const form = answerForm(request, info, place);
-  const stream = streamOf(request, meaning, environment);
+  const fields = [
+    ...upstreamFields(request, form, masks, environment.target.credentialNames),
+    ...(passed instanceof GatewayFault ? [] : passed),
+  ];
+  const stream = streamOf(request, meaning, environment, fields);
   const streamed = stream === undefined || stream instanceof GatewayFault ? undefined : stream;
   return {
     operation: (session) =>
@@ -58,13 +62,7 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
     upstream: {
       method: request.method,
       target: upstreamTarget(environment.target.basePath, request),
-      fields: [
-        ...upstreamFields(request, form, masks, environment.target.credentialNames).filter(
-          ({ name }) => streamed === undefined || !OFFERS.has(name),
-        ),
-        ...(streamed?.fields ?? []),
-        ...(passed instanceof GatewayFault ? [] : passed),
-      ],
+      fields: streamed?.fields ?? fields,
       ...(isRewritten(body) ? { body: encoder.encode(body.text) } : {}),
     },
     answer: (head) => answerPlan(head, request.method, form, environment, masks),
@@ -73,9 +71,14 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
 }
 
 /** What happens in a pod, asked with an upgrade. Without one the API server refuses it itself. */
-function streamOf(request: ReceivedRequest, { info, question, masks, record }: Meaning, { streams }: KubernetesEnvironment) {
+function streamOf(
+  request: ReceivedRequest,
+  { info, question, masks, record }: Meaning,
+  { streams }: KubernetesEnvironment,
+  fields: readonly HeaderField[],
+): AskedStream | GatewayFault | undefined {
   if (info?.kind !== 'resource' || !isStream(info) || request.upgrade === undefined) return undefined;
-  return askedStream(info, question.acts[0]!.object, request, { shown: masks, record }, streams);
+  return askedStream(info, question.acts[0]!.object, request, fields, { shown: masks, record }, streams);
 }
 
 interface Meaning {
@@ -317,8 +320,6 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 const nowhere: ObjectPlace = { group: undefined, resource: '', namespace: undefined, name: undefined };
 const OF_THE_METHOD: ReadonlySet<string> = new Set(['method', 'verb', 'query_parameters', 'reason']);
-/** Sub-protocols: what the gateway offers takes their place. */
-const OFFERS: ReadonlySet<string> = new Set(['x-stream-protocol-version', 'sec-websocket-protocol']);
 const READS: ReadonlySet<string> = new Set([
   'kubernetes:get',
   'kubernetes:list',

@@ -17,6 +17,7 @@ import { SpdyEnd } from './spdy-end.ts';
 import {
   chosen,
   chosenFields,
+  isOffer,
   offeredForwarding,
   offeredVersions,
   offerFields,
@@ -37,18 +38,19 @@ export interface StreamSettings {
 
 export interface AskedStream {
   readonly tunnel: AskedTunnel;
-  /** What the target is offered, in place of what the client has offered. */
+  /** What goes to the target. */
   readonly fields: readonly HeaderField[];
 }
 
 /**
  * Exec, attach or port-forward of a pod, asked with an upgrade. The target is offered what the client has offered. Where it does not take a WebSocket, it is asked once more for
- * SPDY: so its client need not fall back, which would be another request, to be decided and approved anew.
+ * SPDY: so its client need not fall back, which would be another request, to be decided and approved anew. `passed`: the fields that go to the target besides.
  */
 export function askedStream(
   info: ResourceRequest,
   object: ObjectRef,
   request: ReceivedRequest,
+  passed: readonly HeaderField[],
   masks: { readonly shown: KubernetesMasks; readonly record: KubernetesMasks },
   settings: StreamSettings,
 ): AskedStream | GatewayFault {
@@ -63,12 +65,13 @@ export function askedStream(
     inflate: settings.inflate,
     maskKey: settings.maskKey,
   };
+  const fieldsWith = (one: Offered): readonly HeaderField[] => [...passed.filter(({ name }) => !isOffer(name)), ...offerFields(one)];
   return {
-    fields: offerFields(offer),
+    fields: fieldsWith(offer),
     tunnel: {
       upgrade: offer.upgrade,
       idleMs,
-      otherwise: otherwise === undefined ? undefined : { upgrade: otherwise.upgrade, method: 'POST', fields: offerFields(otherwise) },
+      otherwise: otherwise === undefined ? undefined : { upgrade: otherwise.upgrade, method: 'POST', fields: fieldsWith(otherwise) },
       open(head, grant, upgrade): OpenedTunnel | GatewayFault {
         const isOther = otherwise !== undefined && upgrade !== offer.upgrade;
         const target = chosen(head, isOther ? otherwise : offer);

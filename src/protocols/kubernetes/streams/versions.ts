@@ -42,6 +42,11 @@ export function offerFields({ upgrade, versions }: Offered): readonly HeaderFiel
   return versions.map((value) => ({ name: 'X-Stream-Protocol-Version', value }));
 }
 
+/** Whether a field, by its lower-case name, makes an offer: what the gateway offers takes its place. */
+export function isOffer(name: string): boolean {
+  return name === 'x-stream-protocol-version' || name === 'sec-websocket-protocol';
+}
+
 /** What the target has chosen of what it was offered; a fault where it is anything else. */
 export function chosen(head: AnswerHead, { upgrade, versions }: Offered): Agreed | GatewayFault {
   const named = head.fields.filter(({ name }) => name === fieldName(upgrade)).map(({ value }) => value.trim());
@@ -64,6 +69,6 @@ function fieldName(upgrade: UpgradeName): string {
 }
 
 const webSocketVersions = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'];
-export const spdyVersions = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'];
+const spdyVersions = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'];
 const forwarding = 'portforward.k8s.io';
 const tunnelledForwarding = 'SPDY/3.1+portforward.k8s.io';
