@@ -1,7 +1,10 @@
 import type { FieldKind } from './scalar.ts';
 import { Cursor, LENGTH_DELIMITED, MalformedMessage, VARINT, joined } from './wire.ts';
 
-/** What is read of a `FileDescriptorProto` (google/protobuf/descriptor.proto). Names of types are full, without the leading dot. */
+/**
+ * What is read of a `FileDescriptorProto` (google/protobuf/descriptor.proto). References are as they stand: full with a leading dot, as protoc writes
+ * them, or relative to their scope.
+ */
 export interface FileDescription {
   readonly name: string;
   readonly dependencies: readonly string[];
@@ -22,11 +25,14 @@ export interface FieldDescription {
   readonly name: string;
   readonly jsonName: string;
   readonly number: number;
-  readonly kind: FieldKind;
+  /** Undefined: what the type's name says, a message or an enum. */
+  readonly kind: FieldKind | undefined;
   readonly isRepeated: boolean;
   /** `TYPE_GROUP`; of an edition, `features.message_encoding = DELIMITED`. */
   readonly isGroup: boolean;
   readonly typeName: string;
+  /** Where its references are looked up first: the message that it stands in, or the package. */
+  readonly scope: string;
   /** Of an extension: the message that it extends. */
   readonly extendee: string;
   readonly oneof: number | undefined;
@@ -71,7 +77,7 @@ export function readFile(bytes: Uint8Array): FileDescription {
     const message = recordsOf(proto);
     const name = within(outer, text(message, 1));
     const options = recordsOf(merged(message, 7));
-    messages.push({ name, fields: all(message, 2).map((field) => readFieldOf(field, '')), isMapEntry: flag(options, 7) });
+    messages.push({ name, fields: all(message, 2).map((field) => readFieldOf(field, name)), isMapEntry: flag(options, 7) });
     for (const nested of all(message, 3)) readMessage(nested, name, depth + 1);
     for (const nested of all(message, 4)) enums.push(readEnum(nested, name));
     for (const extension of all(message, 6)) extensions.push(readFieldOf(extension, name));
@@ -114,9 +120,11 @@ function readField(bytes: Uint8Array, scope: string, encodingOfFile: number | un
   const type = number(field, 5) ?? 0;
   const kind = KINDS[type];
   const name = text(field, 1);
-  const extendee = bare(text(field, 2));
+  const extendee = text(field, 2);
   const options = merged(field, 8);
-  if (kind === undefined) throw new MalformedMessage(`field ${name} has type ${type}, which does not exist`);
+  const typeName = text(field, 6);
+  if (kind === undefined && (type !== 0 || typeName === ''))
+    throw new MalformedMessage(`field ${name} has type ${type}, which does not exist`);
   return {
     name: extendee === '' ? name : within(scope, name),
     jsonName: text(field, 10) || camelCase(name),
@@ -124,7 +132,8 @@ function readField(bytes: Uint8Array, scope: string, encodingOfFile: number | un
     kind,
     isRepeated: number(field, 4) === 3,
     isGroup: type === GROUP || (messageEncoding(options, FIELD_FEATURES) ?? encodingOfFile) === DELIMITED,
-    typeName: bare(text(field, 6)),
+    typeName,
+    scope,
     extendee,
     oneof: number(field, 9),
     options,
@@ -153,8 +162,8 @@ function readService(bytes: Uint8Array, scope: string): ServiceDescription {
       const method = recordsOf(proto);
       return {
         name: text(method, 1),
-        input: bare(text(method, 2)),
-        output: bare(text(method, 3)),
+        input: text(method, 2),
+        output: text(method, 3),
         clientStreaming: flag(method, 5),
         serverStreaming: flag(method, 6),
         // MethodOptions.idempotency_level = NO_SIDE_EFFECTS
@@ -213,10 +222,6 @@ function flag(records: readonly RawRecord[], field: number): boolean {
 
 function within(scope: string, name: string): string {
   return scope === '' ? name : `${scope}.${name}`;
-}
-
-function bare(typeName: string): string {
-  return typeName.startsWith('.') ? typeName.slice(1) : typeName;
 }
 
 /** As protoc derives `json_name`. */

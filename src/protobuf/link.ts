@@ -20,16 +20,17 @@ export function linked(files: readonly FileDescription[], options: SchemaOptions
     types.set(name, { name, shape: isMapEntry ? 'map-entry' : (SHAPES.get(name) ?? 'plain'), fields: new Map(), reachesAny: false });
   }
   for (const file of files) for (const { name, values } of file.enums) enums.set(name, values);
-  const option = optionReader(files, options);
+  const fullName = referenceReader([...types.keys(), ...enums.keys()]);
+  const option = optionReader(files, options, fullName);
   const add = (type: Draft, description: FieldDescription): void => {
     if (type.fields.has(description.number))
       throw new RangeError(`the type ${type.name} has two fields of the number ${description.number}`);
-    type.fields.set(description.number, fieldOf(description, types, enums, type.shape === 'map-entry', option));
+    type.fields.set(description.number, fieldOf(description, { types, enums, fullName, option }, type.shape === 'map-entry'));
   };
   for (const { name, fields } of messages) for (const field of fields) add(types.get(name)!, field);
   for (const file of files) {
     for (const extension of file.extensions) {
-      const extended = types.get(extension.extendee);
+      const extended = types.get(fullName(extension.extendee, extension.scope));
       if (extended !== undefined) add(extended, extension);
     }
   }
@@ -38,8 +39,8 @@ export function linked(files: readonly FileDescription[], options: SchemaOptions
   const services = files.flatMap((file) => file.services);
   const methods = services.flatMap(({ name: service, methods }) =>
     methods.map(({ name, input, output, ...rest }): Method => {
-      const request = typeNamed(types, input, `${service}/${name}`);
-      const response = typeNamed(types, output, `${service}/${name}`);
+      const request = typeNamed(types, fullName(input, service), `${service}/${name}`);
+      const response = typeNamed(types, fullName(output, service), `${service}/${name}`);
       return { path: `/${service}/${name}`, service, name, request, response, ...rest };
     }),
   );
@@ -63,14 +64,18 @@ export function assembled(services: readonly string[], methods: readonly Method[
   };
 }
 
-function fieldOf(
-  description: FieldDescription,
-  types: ReadonlyMap<string, MessageType>,
-  enums: ReadonlyMap<string, ReadonlyMap<number, string>>,
-  isInEntry: boolean,
-  option: (options: Uint8Array) => readonly string[],
-): Field {
-  const { name, jsonName, number, kind, isRepeated, isGroup, typeName, oneof, options } = description;
+interface Definitions {
+  readonly types: ReadonlyMap<string, MessageType>;
+  readonly enums: ReadonlyMap<string, ReadonlyMap<number, string>>;
+  readonly fullName: FullName;
+  /** Reads the data classes off a `FieldOptions`. */
+  readonly option: (options: Uint8Array) => readonly string[];
+}
+
+function fieldOf(description: FieldDescription, { types, enums, fullName, option }: Definitions, isInEntry: boolean): Field {
+  const { name, jsonName, number, isRepeated, isGroup, scope, oneof, options } = description;
+  const typeName = fullName(description.typeName, scope);
+  const kind = description.kind ?? (enums.has(typeName) ? 'enum' : 'message');
   const message = kind === 'message' ? typeNamed(types, typeName, name) : undefined;
   if (kind === 'enum' && !enums.has(typeName)) throw missing(typeName, name);
   return {
@@ -89,13 +94,13 @@ function fieldOf(
   };
 }
 
-/** Reads the data classes off a `FieldOptions`. */
 function optionReader(
   files: readonly FileDescription[],
   { fieldOption, redactClass }: SchemaOptions,
-): (options: Uint8Array) => readonly string[] {
+  fullName: FullName,
+): Definitions['option'] {
   const all = files.flatMap((file) => file.extensions);
-  const extension = all.find(({ name, extendee }) => name === fieldOption && extendee === 'google.protobuf.FieldOptions');
+  const extension = all.find(({ name, extendee, scope }) => name === fieldOption && fullName(extendee, scope) === FIELD_OPTIONS);
   if (fieldOption !== undefined && extension === undefined) {
     throw new RangeError(`the descriptors have no extension ${fieldOption} of google.protobuf.FieldOptions`);
   }
@@ -154,6 +159,20 @@ function typeLines({ name, fields }: MessageType): readonly string[] {
   ];
 }
 
+type FullName = (reference: string, scope: string) => string;
+
+/** What a reference means: from a leading dot, or in the innermost scope that has such a type (descriptor.proto, `type_name`). */
+function referenceReader(names: readonly string[]): FullName {
+  const known = new Set([...names, FIELD_OPTIONS]);
+  return (reference, scope) => {
+    if (reference.startsWith('.')) return reference.slice(1);
+    for (let outer = scope; outer !== ''; outer = outer.slice(0, Math.max(0, outer.lastIndexOf('.')))) {
+      if (known.has(`${outer}.${reference}`)) return `${outer}.${reference}`;
+    }
+    return reference;
+  };
+}
+
 function typeNamed<T extends MessageType>(types: ReadonlyMap<string, T>, name: string, by: string): T {
   const found = types.get(name);
   if (found === undefined) throw missing(name, by);
@@ -164,6 +183,7 @@ function missing(name: string, by: string): RangeError {
   return new RangeError(`${by} refers to ${name}, which is not in the descriptors: protoc writes it with --include_imports`);
 }
 
+const FIELD_OPTIONS = 'google.protobuf.FieldOptions';
 /** `FieldOptions.debug_redact` */
 const DEBUG_REDACT = 16;
 const SHAPES: ReadonlyMap<string, MessageShape> = new Map([
