@@ -51,6 +51,8 @@ export interface HouseOptions {
   /** That everybody here trusts. Absent: one of this house. */
   readonly authority?: DemoAuthority;
   readonly adjust?: (config: HouseConfig) => void;
+  /** Beside the configuration, by name. */
+  readonly files?: Readonly<Record<string, string>>;
   /** The API does not encrypt. */
   readonly plainUpstream?: boolean;
 }
@@ -81,6 +83,7 @@ export async function startHouse(options: HouseOptions): Promise<House> {
   writeFileSync(join(folder, 'gateway.crt'), tls.certificate);
   writeFileSync(join(folder, 'gateway.key'), tls.key, { mode: 0o600 });
   writeFileSync(join(folder, 'crm.token'), upstreamToken, { mode: 0o600 });
+  for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text);
   mkdirSync(join(folder, 'policies'));
   writeFileSync(join(folder, 'policies', 'all.cedar'), options.policies ?? policies);
   const [httpsPort, apiPort] = [await freePort(), await freePort()];

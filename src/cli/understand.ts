@@ -8,6 +8,7 @@ import type { CatalogueRelation } from '../protocols/postgres/catalogue.ts';
 import { explainPostgres } from '../protocols/postgres/explain.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
 import { usage } from './failure.ts';
+import { operationsOf } from './http-listing.ts';
 import type { QualifiedName } from '../sql/statement.ts';
 import { createAnalyser, loadParser } from '../sql/postgres/index.ts';
 
@@ -26,7 +27,14 @@ export async function offlineUnderstanding(
   return (statement, { name, masking, readOnly }) => {
     const configured = config.targets.find((target) => target.name === name);
     if (configured?.protocol === 'http') {
-      const meaning = explainHttp({ line: statement, target: name, readOnly, classes, revealed: new Set() });
+      const meaning = explainHttp({
+        line: statement,
+        target: name,
+        readOnly,
+        classes,
+        revealed: new Set(),
+        operations: operationsOf(configured),
+      });
       if (meaning.refusal !== undefined) throw meaning.refusal;
       return meaning;
     }

@@ -1,12 +1,22 @@
 import { z } from 'zod';
 import { checkRequestTarget, readRequestUpstream, requestTarget, type RequestUpstream } from './request-target.ts';
-import { flag, list, strict } from './schema-parts.ts';
-import type { AnyTargetConfig, TargetKind } from './target-kind.ts';
+import { readOpenApi, type OpenApiOperation } from './openapi.ts';
+import { choice, flag, list, strict } from './schema-parts.ts';
+import type { Secret } from './secret.ts';
+import type { AddProblem, AnyTargetConfig, TargetKind } from './target-kind.ts';
 
 export const httpTarget = strict({
   protocol: z.literal('http'),
   ...requestTarget,
   cookies: flag.default(false).describe('Cookies pass both ways. Otherwise clients and target never see each other’s.'),
+  openapi: z
+    .string({ error: fileExpected() })
+    .regex(/^file:[^\n]+$/, { error: fileExpected() })
+    .optional()
+    .describe('OpenAPI document, 3.0 or 3.1: its operationIds are what policy is asked about, as Method::"target/operationId".'),
+  openapi_unlisted: choice(['path', 'deny'])
+    .default('path')
+    .describe('Requests that the document does not list: path: policy is asked about their path. deny: they are refused.'),
   unsafe_unmasked_media_types: list(
     z
       .string({ error: mediaTypeExpected() })
@@ -24,18 +34,50 @@ export interface HttpTargetConfig extends AnyTargetConfig {
   readonly upstream: RequestUpstream;
   /** Cookies pass both ways. */
   readonly cookies: boolean;
+  /** Undefined: there is no document. */
+  readonly openapi: OpenApiConfig | undefined;
   /** Lower case, without parameters: they pass although nobody can look into them. */
   readonly unmaskedMediaTypes: readonly string[];
 }
 
+interface OpenApiConfig {
+  readonly document: Secret;
+  readonly operations: readonly OpenApiOperation[];
+  readonly unlisted: 'path' | 'deny';
+}
+
 export const httpTargets: TargetKind<RawHttpTarget, HttpTargetConfig> = {
-  check: checkRequestTarget,
-  async read({ upstream, cookies, unsafe_unmasked_media_types: unmaskedMediaTypes }, common, secret) {
-    return { ...common, protocol: 'http', upstream: await readRequestUpstream(upstream, secret), cookies, unmaskedMediaTypes };
+  check(raw, context) {
+    checkRequestTarget(raw, context);
+    if (raw.openapi === undefined && raw.openapi_unlisted !== 'path') {
+      context.add(['openapi_unlisted'], 'expected openapi, the document that lists them');
+    }
+  },
+  async read(raw, common, secret) {
+    const [upstream, document] = await Promise.all([readRequestUpstream(raw.upstream, secret), secret(['openapi'], raw.openapi)]);
+    const { cookies, unsafe_unmasked_media_types: unmaskedMediaTypes } = raw;
+    return { ...common, protocol: 'http', upstream, cookies, openapi: openApiOf(raw, document, secret.add), unmaskedMediaTypes };
   },
   unsafe: ({ unsafe_unmasked_media_types: types }) => (types.length === 0 ? [] : [`unsafe_unmasked_media_types: ${types.join(', ')}`]),
-  certificates: ({ upstream }) => [upstream.ca, upstream.certificate],
+  certificates: ({ upstream, openapi }) => [upstream.ca, upstream.certificate, openapi?.document],
 };
+
+function openApiOf(
+  { openapi_unlisted: unlisted }: RawHttpTarget,
+  document: Secret | undefined,
+  add: AddProblem,
+): OpenApiConfig | undefined {
+  // What could not be read at all is told already.
+  if (document === undefined || document.reveal().length === 0) return undefined;
+  const operations = readOpenApi(document.text());
+  if (typeof operations !== 'string') return { document, operations, unlisted };
+  add(['openapi'], operations);
+  return undefined;
+}
+
+function fileExpected(): string {
+  return 'expected file: and the path of an OpenAPI document, relative to this file';
+}
 
 function mediaTypeExpected(): string {
   return 'expected a media type in lower case without parameters, such as application/zip';

@@ -96,6 +96,33 @@ describe('what is wrong with it is said at the very place', () => {
       `${crm}    client_auth: password\n`,
       'targets.crm.client_auth: unknown key; expected protocol, upstream, listen, labels',
     ],
+    ['a document that is none', `${crm}    openapi: file:tls/gw.crt\n`, 'targets.crm.openapi: expected '],
+    ['what a document does not list, without one', `${crm}    openapi_unlisted: deny\n`, 'targets.crm.openapi_unlisted: expected openapi'],
+    [
+      'a secret and a key for a token',
+      crm.replace('bearer: env:ORDERS_PASSWORD', 'oauth: { token_url: https://x/token, client_id: gw }'),
+      'credential.oauth: expected client_secret or private_key, and not both',
+    ],
+    [
+      'a token without TLS',
+      crm.replace('bearer: env:ORDERS_PASSWORD', 'oauth: { token_url: http://x/token, client_id: gw, client_secret: env:ORDERS_PASSWORD }'),
+      'credential.oauth.token_url: expected an https:// URL',
+    ],
+    [
+      'a key that is none',
+      crm.replace('bearer: env:ORDERS_PASSWORD', 'oauth: { token_url: https://x/token, client_id: gw, private_key: env:ORDERS_PASSWORD }'),
+      'credential.oauth.private_key: expected a PEM private key',
+    ],
+    [
+      'an application of Entra ID without its secret',
+      crm.replace('bearer: env:ORDERS_PASSWORD', 'azure: { resource: api://x, identity: client-secret, tenant: t, client_id: c }'),
+      'credential.azure: required with identity: client-secret: client_secret',
+    ],
+    [
+      'a client certificate without its key',
+      crm.replace('ca:', 'certificate: file:tls/gw.crt, ca:'),
+      'upstream.certificate: expected both certificate and key',
+    ],
     ['a misspelt key', `${crm}    cookie: true\n`, 'targets.crm.cookie: unknown key; did you mean cookies?'],
     [
       'two credentials',

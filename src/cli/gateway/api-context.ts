@@ -8,6 +8,7 @@ import type { Target } from '../../core/target.ts';
 import type { Identity } from '../../identity/index.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { explain, type PolicyEngine } from '../../policy/index.ts';
+import { operationsOf } from '../http-listing.ts';
 import { explainHttp, type HttpMeaning } from '../../protocols/http/index.ts';
 import { requestDialects } from '../../protocols/registry.ts';
 import { explainPostgres, type Meaning } from '../../protocols/postgres/explain.ts';
@@ -157,7 +158,10 @@ async function meaningOf(
   const targets = sources.targets();
   const { classes } = targets;
   const revealed = sources.policy.reveals(principal, target, classes.names);
-  if (target.protocol === 'http') return explainHttp({ line: statement, target: name, readOnly, classes, revealed });
+  const configured = targets.request(name);
+  if (configured?.protocol === 'http') {
+    return explainHttp({ line: statement, target: name, readOnly, classes, revealed, operations: operationsOf(configured) });
+  }
   if (target.protocol !== 'postgres') throw notExplained(target);
   const postgres = targets.postgres(name);
   await targets.prepare(name, undefined);

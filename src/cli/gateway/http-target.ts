@@ -2,6 +2,7 @@ import type { HttpTargetConfig } from '../../config/index.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
 import type { HttpTarget } from '../../protocols/http/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
+import { operationsOf } from '../http-listing.ts';
 import type { InForce } from './in-force.ts';
 import type { WayToTarget } from './request-targets.ts';
 
@@ -16,6 +17,7 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstrea
     cookies,
     unmaskedMediaTypes,
     basePath,
+    operations: operationsOf(config),
     credentialNames: credential?.fieldNames ?? [],
   };
   return {

@@ -18,13 +18,18 @@ export interface AskedParts {
   readonly parameterNames: readonly string[];
   readonly fields: readonly HeaderField[];
   readonly reason: string | undefined;
+  /** The name of the operation in the target's API document. */
+  readonly operationId: string | undefined;
 }
 
-/** One act: the method, on the path `target/a/b/c`, which stands in `target/a/b` and `target/a`. A slash at the end names a path in the one without. */
-export function questionOf({ target, method, host, decodedPath, parameterNames, fields, reason }: AskedParts): Question {
+/**
+ * One act: the method, on the path `target/a/b/c`, which stands in `target/a/b` and `target/a`. A slash at the end names a path in the one without. An operation that has a
+ * name is the object itself, and stands in its path.
+ */
+export function questionOf({ target, method, host, decodedPath, parameterNames, fields, reason, operationId }: AskedParts): Question {
   const media = mediaTypeOf(fields).name;
   return {
-    acts: [{ action: actionOf(method), object: pathObject(target, decodedPath) }],
+    acts: [{ action: actionOf(method), object: objectOf(target, decodedPath, operationId) }],
     facts: {
       method,
       path: decodedPath,
@@ -52,6 +57,11 @@ export function namesOf(target: CanonicalTarget): readonly string[] {
 
 function actionOf(method: string): ActionName {
   return KNOWN.has(method) ? `http:${method.toLowerCase()}` : 'http:other';
+}
+
+function objectOf(target: string, decodedPath: string, operationId: string | undefined): ObjectRef {
+  const path = pathObject(target, decodedPath);
+  return operationId === undefined ? path : { type: 'Method', id: `${target}/${operationId}`, parents: [path] };
 }
 
 function pathObject(target: string, decodedPath: string): ObjectRef {

@@ -20,6 +20,7 @@ export function askHttp(request: ReceivedRequest, environment: HttpEnvironment):
   const record = recordMasksOf(environment, segments);
   const shown = (text: string): string => maskProse(record.classes, record.detectors, text);
   const stated = statedReason(request.fields);
+  const listing = target.operations?.find(request.method, segments);
   const exact = {
     target: target.name,
     method: request.method,
@@ -28,6 +29,7 @@ export function askHttp(request: ReceivedRequest, environment: HttpEnvironment):
     parameterNames: namesOf(request.target),
     fields: request.fields,
     reason: stated === undefined ? undefined : shown(stated),
+    operationId: listing?.id,
   };
   const recorded = { ...exact, decodedPath: shown(exact.decodedPath), parameterNames: exact.parameterNames.map(shown) };
   const isTheSame =
@@ -35,7 +37,7 @@ export function askHttp(request: ReceivedRequest, environment: HttpEnvironment):
   return {
     operation: (session) => httpOperation(session, request, questionOf(recorded), masks, record),
     unmasked: isTheSame ? undefined : questionOf(exact),
-    refusal: refusalOf(request, target.readOnly),
+    refusal: refusalOf(request, target.readOnly) ?? listing?.refusal,
     upstream: {
       method: request.method,
       target: upstreamTarget(target.basePath, request),

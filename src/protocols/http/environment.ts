@@ -1,5 +1,6 @@
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
+import type { ListedOperations } from './listed.ts';
 
 /** What an HTTP request needs to know of its target and its principal. */
 export interface HttpEnvironment {
@@ -17,6 +18,8 @@ export interface HttpTarget {
   readonly basePath: string;
   /** Names, in lower case, of the fields that carry the gateway's own credential, which the transport adds. Clients' fields of these names do not go upstream. */
   readonly credentialNames: readonly string[];
+  /** What its API document lists; undefined: there is none. */
+  readonly operations?: ListedOperations | undefined;
   /** Cookies pass both ways. */
   readonly cookies: boolean;
   /** Lower case, without parameters: they pass although nobody can look into them. */

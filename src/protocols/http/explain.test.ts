@@ -6,7 +6,7 @@ import { testEnvironment } from './testing/masks.ts';
 
 const { classes } = testEnvironment(nodeCrypto, ['customers/*#$.ssn']);
 const explain = (line: string | undefined, more: { readOnly?: boolean; revealed?: ReadonlySet<string> } = {}) =>
-  explainHttp({ line, target: 'crm', readOnly: more.readOnly, classes, revealed: more.revealed ?? new Set() });
+  explainHttp({ line, target: 'crm', readOnly: more.readOnly, operations: undefined, classes, revealed: more.revealed ?? new Set() });
 
 it('a request’s first line says what it would mean, and what would be masked', () => {
   const { acts, facts, classes: masked, refusal } = explain('GET /customers/7?expand=orders');

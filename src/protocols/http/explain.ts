@@ -2,6 +2,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { Act, Facts } from '../../core/operation.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import { isPureRead, questionOf, segmentsOf } from './acts.ts';
+import type { ListedOperations } from './listed.ts';
 import { canonicalTarget } from './path.ts';
 
 export interface HttpMeaning {
@@ -17,6 +18,7 @@ export function explainHttp(options: {
   readonly line: string | undefined;
   readonly target: string;
   readonly readOnly: boolean | undefined;
+  readonly operations: ListedOperations | undefined;
   readonly classes: DataClasses;
   readonly revealed: ReadonlySet<string>;
 }): HttpMeaning {
@@ -32,10 +34,13 @@ export function explainHttp(options: {
     return refused(new GatewayFault('read-only', { publicMessage: `this target is for reading only: ${method} may write` }));
   }
   const { decodedPath, parameters } = canonical;
+  const segments = segmentsOf(decodedPath);
+  const listing = options.operations?.find(method, segments);
+  if (listing?.refusal !== undefined) return refused(listing.refusal);
   const parameterNames = parameters.map(({ name }) => name);
-  const rules = classes.documentRules(target, segmentsOf(decodedPath)).filter((rule) => !revealed.has(rule.class));
+  const rules = classes.documentRules(target, segments).filter((rule) => !revealed.has(rule.class));
   return {
-    ...questionOf({ target, method, host: '', decodedPath, parameterNames, fields: [], reason: undefined }),
+    ...questionOf({ target, method, host: '', decodedPath, parameterNames, fields: [], reason: undefined, operationId: listing?.id }),
     classes: [...new Set(rules.map((rule) => rule.class))],
     refusal: undefined,
   };

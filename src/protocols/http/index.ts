@@ -7,6 +7,7 @@ import { canonicalTarget } from './path.ts';
 
 export type { HttpEnvironment, HttpTarget } from './environment.ts';
 export { explainHttp, type HttpMeaning } from './explain.ts';
+export { listedOperations } from './listed.ts';
 export { checkedHead, type CheckedHead, type RawHead } from './head.ts';
 
 export const httpProtocol: RequestProtocol<HttpEnvironment> = {
