@@ -21,7 +21,7 @@ export type TargetConfig = PostgresTargetConfig | RequestTargetConfig;
 export type RequestTargetConfig = HttpTargetConfig | GrpcTargetConfig | KubernetesTargetConfig | CosmosTargetConfig;
 
 /** Protocols that this release serves. A target of another one is refused when the configuration is loaded. */
-export const served: ReadonlySet<Protocol> = new Set<Protocol>(['postgres', 'http', 'grpc', 'kubernetes']);
+export const served: ReadonlySet<Protocol> = new Set<Protocol>(['postgres', 'http', 'grpc', 'kubernetes', 'cosmos']);
 
 export function protocolExpected(): string {
   const names = [...served];

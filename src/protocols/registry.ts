@@ -1,4 +1,5 @@
 import type { WireSession } from '../core/effect.ts';
+import { cosmosProtocol } from './cosmos/index.ts';
 import { grpcProtocol } from './grpc/index.ts';
 import { httpProtocol } from './http/index.ts';
 import { kubernetesProtocol } from './kubernetes/index.ts';
@@ -18,10 +19,11 @@ export const wireProtocols = {
 };
 
 /** Every request protocol, served by `net/http-server.ts`: one line each. The first one words what no other recognises. */
-export const requestProtocols = { http: httpProtocol, grpc: grpcProtocol, kubernetes: kubernetesProtocol };
+export const requestProtocols = { http: httpProtocol, grpc: grpcProtocol, kubernetes: kubernetesProtocol, cosmos: cosmosProtocol };
 
 export const requestDialects: readonly [RequestDialect, ...RequestDialect[]] = [
   requestProtocols.http,
   requestProtocols.grpc,
   requestProtocols.kubernetes,
+  requestProtocols.cosmos,
 ];

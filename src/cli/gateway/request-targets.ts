@@ -1,5 +1,4 @@
 import type { RequestTargetConfig } from '../../config/index.ts';
-import { GatewayFault } from '../../core/fault.ts';
 import { upstreamCredential, type UpstreamCredential } from '../../identity/upstream/index.ts';
 import { withCredential } from '../../net/http-credential.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
@@ -7,6 +6,7 @@ import { HttpUpstream } from '../../net/http-upstream.ts';
 import type { Upstream } from '../../net/http-upstream-answer.ts';
 import { Http2Upstream } from '../../net/http2-upstream.ts';
 import type { UpstreamAddress } from '../../net/upstream.ts';
+import { cosmosCredential, cosmosTarget } from './cosmos-target.ts';
 import { grpcTarget } from './grpc-target.ts';
 import { httpTarget } from './http-target.ts';
 import type { InForce } from './in-force.ts';
@@ -35,8 +35,7 @@ export class RequestTargets {
     const address = targets.requestAddress(of);
     const place = JSON.stringify([of.protocol, address]);
     const connections = known?.place === place ? known.connections : connectionsTo(of, address);
-    const { credential: own } = of.upstream;
-    const credential = own === undefined ? undefined : upstreamCredential(own, { clock, env: process.env, fetch });
+    const credential = credentialOf(of);
     const upstream = credential === undefined ? connections : withCredential(connections, address, credential);
     const target = requestTarget(of, this.#inForce, { upstream, credential });
     this.#made.set(name, { of, place, connections, target });
@@ -61,6 +60,12 @@ export interface WayToTarget {
   readonly credential: UpstreamCredential | undefined;
 }
 
+function credentialOf(of: RequestTargetConfig): UpstreamCredential | undefined {
+  const { credential: own } = of.upstream;
+  const made = own === undefined ? undefined : upstreamCredential(own, { clock, env: process.env, fetch });
+  return of.protocol === 'cosmos' ? cosmosCredential(of.upstream, made, clock) : made;
+}
+
 function connectionsTo({ protocol }: RequestTargetConfig, address: UpstreamAddress): Upstream {
   return protocol === 'grpc' ? new Http2Upstream(address) : new HttpUpstream(address);
 }
@@ -75,8 +80,7 @@ function requestTarget(config: RequestTargetConfig, inForce: InForce, way: WayTo
     case 'kubernetes':
       return kubernetesTarget(config, inForce, way);
     case 'cosmos':
-      // No configuration that was accepted has one (`config/targets.ts`).
-      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: `${config.protocol} is not served` });
+      return cosmosTarget(config, inForce, way);
     default:
       return config satisfies never;
   }

@@ -63,7 +63,7 @@ export function exactRequest({ method, target, forwardable, body }: ReceivedRequ
 }
 
 /** All parts with their lengths in front, so that no two lists are the same bytes. */
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((total, part) => total + 4 + part.length, 0));
   const view = new DataView(all.buffer);
   let at = 0;
