@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cosmosConformance } from './cosmos/index.ts';
 import { postgresConformance, postgresParts } from './postgres/index.ts';
 
 /**
@@ -7,6 +8,7 @@ import { postgresConformance, postgresParts } from './postgres/index.ts';
  * where something is different and the tables of exceptions do not say why. See docs/reference/transparency.md.
  */
 const usage = `usage: npm run conformance -- postgres [part …] [options]
+       npm run conformance -- cosmos
 
 ${postgresParts.map(({ name, about }) => `  ${name.padEnd(14)}  ${about}`).join('\n')}
 
@@ -27,6 +29,7 @@ async function main(): Promise<number> {
     },
   });
   const [protocol, ...names] = positionals;
+  if (protocol === 'cosmos' && names.length === 0 && !values.help) return (await cosmosConformance((close) => started.push(close))) ? 0 : 1;
   const parts = postgresParts.filter(({ name }) => names.length === 0 || names.includes(name));
   if (values.help || protocol !== 'postgres' || parts.length < names.length) {
     (values.help ? process.stdout : process.stderr).write(usage);
