@@ -1,22 +1,36 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cosmosConformance } from './cosmos/index.ts';
-import { postgresConformance, postgresParts } from './postgres/index.ts';
+import { kubernetesParts } from './kubernetes/index.ts';
+import type { Part } from './part.ts';
+import { postgresParts } from './postgres/index.ts';
+import { runParts } from './report.ts';
+
+/** Parts that are compared and printed in one way, or a run of its own. */
+type Protocol =
+  | { readonly parts: readonly Part[] }
+  | { readonly about: string; readonly run: (onInterrupt: (close: () => Promise<void>) => void) => Promise<boolean> };
 
 /**
  * `npm run conformance -- postgres`: the same clients, tools and test suites directly and through the gateway, as a table. Ends with 1
  * where something is different and the tables of exceptions do not say why. See docs/reference/transparency.md.
  */
-const usage = `usage: npm run conformance -- postgres [part …] [options]
-       npm run conformance -- cosmos
+const protocols: ReadonlyMap<string, Protocol> = new Map<string, Protocol>([
+  ['postgres', { parts: postgresParts }],
+  ['kubernetes', { parts: kubernetesParts }],
+  ['cosmos', { about: 'everything that @azure/cosmos can do, in front of two emulators', run: cosmosConformance }],
+]);
 
-${postgresParts.map(({ name, about }) => `  ${name.padEnd(14)}  ${about}`).join('\n')}
+const usage = `usage: npm run conformance -- PROTOCOL [part …] [options]
+
+${[...protocols].map(([name, protocol]) => `${name}\n${aboutOf(protocol)}`).join('\n\n')}
 
   --only TEST     only this test of the parts (again for more of them)
   --keep DIR      outputs and differences stay in this folder
 
 Installs the Debian packages that are missing when run as root. PostgreSQL's regression suite is downloaded from Debian's archive and
-compiled the first time, below ~/.cache/sallyport. Everything takes long: an hour where two cores have other work.
+compiled the first time, kubectl is downloaded, both below ~/.cache/sallyport. Everything of PostgreSQL takes long: an hour where two cores
+have other work.
 `;
 
 async function main(): Promise<number> {
@@ -28,19 +42,23 @@ async function main(): Promise<number> {
       help: { type: 'boolean', default: false },
     },
   });
-  const [protocol, ...names] = positionals;
-  if (protocol === 'cosmos' && names.length === 0 && !values.help) return (await cosmosConformance((close) => started.push(close))) ? 0 : 1;
-  const parts = postgresParts.filter(({ name }) => names.length === 0 || names.includes(name));
-  if (values.help || protocol !== 'postgres' || parts.length < names.length) {
+  const [name = '', ...names] = positionals;
+  const protocol = protocols.get(name);
+  const onInterrupt = (close: () => Promise<void>): void => void started.push(close);
+  if (protocol !== undefined && 'run' in protocol && names.length === 0 && !values.help) return (await protocol.run(onInterrupt)) ? 0 : 1;
+  const all = protocol !== undefined && 'parts' in protocol ? protocol.parts : [];
+  const parts = all.filter((part) => (names.length === 0 ? part.isOptional !== true : names.includes(part.name)));
+  if (values.help || parts.length === 0 || parts.length < names.length) {
     (values.help ? process.stdout : process.stderr).write(usage);
     return values.help ? 0 : 2;
   }
-  const options = {
-    only: values.only,
-    keep: values.keep === undefined ? undefined : resolve(values.keep),
-    onInterrupt: (close: () => Promise<void>) => started.push(close),
-  };
-  return (await postgresConformance(parts, options)) ? 0 : 1;
+  const keep = values.keep === undefined ? undefined : resolve(values.keep);
+  return (await runParts(parts, { only: values.only, keep, onInterrupt })) ? 0 : 1;
+}
+
+function aboutOf(protocol: Protocol): string {
+  if ('about' in protocol) return `  ${protocol.about}`;
+  return protocol.parts.map((part) => `  ${part.name.padEnd(14)}  ${part.about}`).join('\n');
 }
 
 const started: (() => Promise<void>)[] = [];

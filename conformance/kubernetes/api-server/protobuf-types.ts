@@ -98,7 +98,18 @@ const container = message({
   8: ['resources', message({ 1: ['limits', map('quantity')], 2: ['requests', map('quantity')] })],
   13: ['terminationMessagePath', 'string'],
   14: ['imagePullPolicy', 'string'],
-  15: ['securityContext', message({ 2: ['privileged', 'boolean'], 4: ['runAsUser', 'integer'], 5: ['runAsNonRoot', 'boolean'] })],
+  15: [
+    'securityContext',
+    message({
+      1: ['capabilities', message({ 1: ['add', strings], 2: ['drop', strings] })],
+      2: ['privileged', 'boolean'],
+      4: ['runAsUser', 'integer'],
+      5: ['runAsNonRoot', 'boolean'],
+      6: ['readOnlyRootFilesystem', 'boolean'],
+      7: ['allowPrivilegeEscalation', 'boolean'],
+      8: ['runAsGroup', 'integer'],
+    }),
+  ],
   16: ['stdin', 'boolean'],
   17: ['stdinOnce', 'boolean'],
   18: ['tty', 'boolean'],
@@ -123,7 +134,11 @@ const podSpec = message({
   16: ['hostname', 'string'],
   19: ['schedulerName', 'string'],
   20: ['initContainers', list(container)],
+  24: ['priorityClassName', 'string'],
+  25: ['priority', 'integer'],
+  27: ['shareProcessNamespace', 'boolean'],
   30: ['enableServiceLinks', 'boolean'],
+  31: ['preemptionPolicy', 'string'],
   34: ['ephemeralContainers', list(ephemeralContainer)],
 });
 

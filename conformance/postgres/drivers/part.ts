@@ -1,6 +1,6 @@
 import { progress } from '../../../bench/parts/report.ts';
 import { ensureDebian, testPackages } from '../../parts/debian.ts';
-import type { Part, PartOptions, PartReport, PartRow } from '../part.ts';
+import type { Part, PartOptions, PartReport, PartRow } from '../../part.ts';
 import { startTwoBanks } from './bank.ts';
 import { driverClients, runClient, type Given } from './clients.ts';
 import { assertSame } from './compare.ts';

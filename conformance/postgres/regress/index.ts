@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { progress } from '../../../bench/parts/report.ts';
 import { ensureDebian } from '../../parts/debian.ts';
-import type { Part, PartOptions, PartReport, PartRow } from '../part.ts';
+import type { Part, PartOptions, PartReport, PartRow } from '../../part.ts';
 import { exceptions } from './exceptions.ts';
 import { provideSuite, suitePackages, type Suite } from './suite.ts';
 import { startControl, startThroughGateway, type Way } from './way.ts';

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { progress } from '../../../bench/parts/report.ts';
 import { ensureDebian, testPackages } from '../../parts/debian.ts';
-import type { Part, PartOptions, PartReport, PartRow } from '../part.ts';
+import type { Part, PartOptions, PartReport, PartRow } from '../../part.ts';
 import { folderFor, type Shown, type ToolCase, type Workplace } from './case.ts';
 import { dumpCases } from './dump.ts';
 import { npmCases } from './npm.ts';

@@ -1,8 +1,10 @@
-/** One part of `npm run conformance -- postgres`: the same things done directly and through the gateway. */
+/** One part of `npm run conformance`: the same things done directly and through the gateway. */
 export interface Part {
   readonly name: string;
   /** One line for `--help`. */
   readonly about: string;
+  /** Only where it is asked for by name. */
+  readonly isOptional?: true;
   run(options: PartOptions): Promise<PartReport>;
 }
 

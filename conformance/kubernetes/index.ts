@@ -1,0 +1,5 @@
+import type { Part } from '../part.ts';
+import { kubectlParts } from './matrix/part.ts';
+
+/** The parts of `npm run conformance -- kubernetes`, in the order in which they run. */
+export const kubernetesParts: readonly Part[] = kubectlParts;
