@@ -17,6 +17,7 @@ export const testPackages: readonly string[] = [
   'python3-protobuf',
   'openssl',
   'python3-botocore',
+  'python3-websockets',
 ];
 
 /** What `npm run bench` compares with. */

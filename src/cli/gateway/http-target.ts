@@ -1,4 +1,5 @@
 import type { HttpTargetConfig } from '../../config/index.ts';
+import { nodeCrypto } from '../../net/crypto.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
 import type { HttpTarget } from '../../protocols/http/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
@@ -27,7 +28,7 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstrea
     ask(request, { principal, target: asked }) {
       const { classes } = inForce.targets;
       const revealed = inForce.policy.reveals(principal, asked, classes.names);
-      return requestProtocols.http.ask(request, { target, classes, revealed }, []);
+      return requestProtocols.http.ask(request, { target, classes, revealed, randomBytes: (length) => nodeCrypto.randomBytes(length) }, []);
     },
   };
 }

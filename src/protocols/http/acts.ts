@@ -13,6 +13,7 @@ export interface AskedParts {
   readonly target: string;
   /** Upper case. */
   readonly method: string;
+  readonly isWebSocket: boolean;
   readonly host: string;
   readonly decodedPath: string;
   readonly parameterNames: readonly string[];
@@ -23,13 +24,23 @@ export interface AskedParts {
 }
 
 /**
- * One act: the method, on the path `target/a/b/c`, which stands in `target/a/b` and `target/a`. A slash at the end names a path in the one without. An operation that has a
+ * One act: the method, or opening a WebSocket, on the path `target/a/b/c`, which stands in `target/a/b` and `target/a`. A slash at the end names a path in the one without. An operation that has a
  * name is the object itself, and stands in its path.
  */
-export function questionOf({ target, method, host, decodedPath, parameterNames, fields, reason, operationId }: AskedParts): Question {
+export function questionOf({
+  target,
+  method,
+  isWebSocket,
+  host,
+  decodedPath,
+  parameterNames,
+  fields,
+  reason,
+  operationId,
+}: AskedParts): Question {
   const media = mediaTypeOf(fields).name;
   return {
-    acts: [{ action: actionOf(method), object: objectOf(target, decodedPath, operationId) }],
+    acts: [{ action: isWebSocket ? 'http:websocket' : actionOf(method), object: objectOf(target, decodedPath, operationId) }],
     facts: {
       method,
       path: decodedPath,

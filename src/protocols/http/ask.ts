@@ -3,7 +3,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
 import type { AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
 import { isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
-import type { HttpEnvironment } from './environment.ts';
+import type { AskEnvironment, HttpEnvironment } from './environment.ts';
 import { spelledOut } from './head-names.ts';
 import { answerPlan, textOf } from './mask.ts';
 import { masksOf, recordMasksOf, type HttpMasks } from './masks.ts';
@@ -11,9 +11,10 @@ import { mediaTypeOf } from './media.ts';
 import { namesAnotherMethod } from './path.ts';
 import { httpOperation } from './operation.ts';
 import { sampleOf } from './sample.ts';
+import { webSocketTunnel } from './web-socket.ts';
 
 /** What a request asks for, and what becomes of its answer. Pure. */
-export function askHttp(request: ReceivedRequest, environment: HttpEnvironment): AskedRequest {
+export function askHttp(request: ReceivedRequest, environment: AskEnvironment): AskedRequest {
   const { target } = environment;
   const segments = segmentsOf(request.target.decodedPath);
   const masks = masksOf(environment, segments);
@@ -24,6 +25,7 @@ export function askHttp(request: ReceivedRequest, environment: HttpEnvironment):
   const exact = {
     target: target.name,
     method: request.method,
+    isWebSocket: request.upgrade === 'websocket',
     host: request.host,
     decodedPath: request.target.decodedPath,
     parameterNames: namesOf(request.target),
@@ -43,6 +45,7 @@ export function askHttp(request: ReceivedRequest, environment: HttpEnvironment):
       target: upstreamTarget(target.basePath, request),
       fields: upstreamFields(request, environment, masks),
     },
+    tunnel: request.upgrade === 'websocket' ? webSocketTunnel(request, environment, masks, record) : undefined,
     answer: (head) => answerPlan(head, request.method, environment, masks),
     sample: (head, window) => sampleOf(head, window, record),
   };
@@ -51,6 +54,9 @@ export function askHttp(request: ReceivedRequest, environment: HttpEnvironment):
 function refusalOf(request: ReceivedRequest, readOnly: boolean): GatewayFault | undefined {
   if (readOnly && !isPureRead(request.method)) {
     return new GatewayFault('read-only', { publicMessage: `this target is for reading only: ${request.method} may write` });
+  }
+  if (readOnly && request.upgrade !== undefined) {
+    return new GatewayFault('read-only', { publicMessage: 'this target is for reading only: a WebSocket may write' });
   }
   if (!formNames(request).some(namesAnotherMethod)) return undefined;
   return new GatewayFault('unsupported', {

@@ -10,6 +10,11 @@ export interface HttpEnvironment {
   readonly revealed: ReadonlySet<string>;
 }
 
+/** What opening a WebSocket needs besides: frames to the target are masked with what nobody can foresee. */
+export interface AskEnvironment extends HttpEnvironment {
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
 export interface HttpTarget {
   readonly name: string;
   readonly masking: MaskingMode;

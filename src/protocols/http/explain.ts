@@ -13,7 +13,7 @@ export interface HttpMeaning {
   readonly refusal: GatewayFault | undefined;
 }
 
-/** What a request would mean, told from its first line alone (`GET /customers/7?expand=orders`); without one, what connecting means. Sends nothing. */
+/** What a request would mean, told from its first line alone (`GET /customers/7?expand=orders`, and `WEBSOCKET /feed` for one that opens a WebSocket); without one, what connecting means. Sends nothing. */
 export function explainHttp(options: {
   readonly line: string | undefined;
   readonly target: string;
@@ -25,13 +25,19 @@ export function explainHttp(options: {
   const { line, target, classes, revealed } = options;
   if (line === undefined)
     return { acts: [{ action: 'connect', object: { type: 'Target', id: target } }], facts: {}, classes: [], refusal: undefined };
-  const [, method = '', place = ''] = /^([A-Z]+) (\S+)$/.exec(line.trim()) ?? [];
+  const [, word = '', place = ''] = /^([A-Z]+) (\S+)$/.exec(line.trim()) ?? [];
+  const isWebSocket = word === 'WEBSOCKET';
+  const method = isWebSocket ? 'GET' : word;
   if (method === '')
     return refused(new GatewayFault('unclassified', { publicMessage: 'expected a method and a path, such as GET /customers/7' }));
   const canonical = canonicalTarget(place);
   if (canonical instanceof GatewayFault) return refused(canonical);
-  if (options.readOnly === true && !isPureRead(method)) {
-    return refused(new GatewayFault('read-only', { publicMessage: `this target is for reading only: ${method} may write` }));
+  if (options.readOnly === true && (isWebSocket || !isPureRead(method))) {
+    return refused(
+      new GatewayFault('read-only', {
+        publicMessage: `this target is for reading only: ${isWebSocket ? 'a WebSocket' : method} may write`,
+      }),
+    );
   }
   const { decodedPath, parameters } = canonical;
   const segments = segmentsOf(decodedPath);
@@ -40,7 +46,17 @@ export function explainHttp(options: {
   const parameterNames = parameters.map(({ name }) => name);
   const rules = classes.documentRules(target, segments).filter((rule) => !revealed.has(rule.class));
   return {
-    ...questionOf({ target, method, host: '', decodedPath, parameterNames, fields: [], reason: undefined, operationId: listing?.id }),
+    ...questionOf({
+      target,
+      method,
+      isWebSocket,
+      host: '',
+      decodedPath,
+      parameterNames,
+      fields: [],
+      reason: undefined,
+      operationId: listing?.id,
+    }),
     classes: [...new Set(rules.map((rule) => rule.class))],
     refusal: undefined,
   };

@@ -1,6 +1,6 @@
 import type { RequestProtocol } from '../request.ts';
 import { askHttp } from './ask.ts';
-import type { HttpEnvironment } from './environment.ts';
+import type { AskEnvironment } from './environment.ts';
 import { problemOf } from './fault.ts';
 import { bearerOf } from './identify.ts';
 import { canonicalTarget } from './path.ts';
@@ -10,7 +10,7 @@ export { explainHttp, type HttpMeaning } from './explain.ts';
 export { listedOperations } from './listed.ts';
 export { checkedHead, type CheckedHead, type RawHead } from './head.ts';
 
-export const httpProtocol: RequestProtocol<HttpEnvironment> = {
+export const httpProtocol: RequestProtocol<AskEnvironment> = {
   name: 'http',
   place: 'http',
   recognises: () => false,

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { GatewayFault } from '../../core/fault.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import type { AnswerPlan, HeaderField } from '../request.ts';
-import type { HttpEnvironment } from './environment.ts';
+import type { AskEnvironment } from './environment.ts';
 import { answerPlan } from './mask.ts';
 import { masksOf } from './masks.ts';
 import { testEnvironment } from './testing/masks.ts';
@@ -25,7 +25,7 @@ function plan(type: string | undefined, { status = 200, method = 'GET', fields =
 
 const hidden = testEnvironment(nodeCrypto, ['customers#$.ssn']);
 const detected = testEnvironment(nodeCrypto, []);
-const open: HttpEnvironment = { ...hidden, revealed: new Set(['ssn', 'card-number']) };
+const open: AskEnvironment = { ...hidden, revealed: new Set(['ssn', 'card-number']) };
 const strict = (documents: readonly string[]) => testEnvironment(nodeCrypto, documents, { masking: 'strict' });
 
 /** What is shown of a body; undefined where nothing is. */

@@ -152,4 +152,4 @@ function fault(code: GatewayFault['code'], why: string): GatewayFault {
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 /** Masking one is work that everyone waits for: a sixth of a second at most. */
-const maxMaskedBytes = 2 * 1024 * 1024;
+export const maxMaskedBytes = 2 * 1024 * 1024;

@@ -36,7 +36,7 @@ class HttpOperation implements Operation {
     this.sessionId = session.id;
     this.acts = question.acts;
     this.facts = question.facts;
-    this.pureRead = isPureRead(request.method);
+    this.pureRead = request.upgrade === undefined && isPureRead(request.method);
     this.text = cut(recordedText(record, request), maxRecordedText);
     this.dataClasses = [...new Set(masks.rules.map(({ rule }) => rule.class))];
     this.#request = request;
@@ -55,9 +55,16 @@ class HttpOperation implements Operation {
  * What an approval binds: method, target, bound fields and body, each with its length in front. The length of a body that passes as it comes stands for it:
  * what waits for approval has none (`net/http-exchange.ts`).
  */
-export function exactRequest({ method, target, forwardable, body }: ReceivedRequest): Uint8Array {
+export function exactRequest({ method, upgrade, target, forwardable, body }: ReceivedRequest): Uint8Array {
   const fields = boundFields(forwardable).flatMap(({ name, value }) => [name, value]);
-  const texts = ['http 1', method, target.path, target.query === undefined ? '' : `?${target.query}`, String(fields.length / 2), ...fields];
+  const texts = [
+    'http 1',
+    upgrade === undefined ? method : `${method} ${upgrade}`,
+    target.path,
+    target.query === undefined ? '' : `?${target.query}`,
+    String(fields.length / 2),
+    ...fields,
+  ];
   const bytes = body.kind === 'whole' ? body.bytes : encoder.encode(body.kind === 'none' ? '' : `streamed ${body.octets ?? ''}`);
   return joined([...texts.map((text) => encoder.encode(text)), encoder.encode(body.kind), bytes]);
 }

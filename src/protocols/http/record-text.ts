@@ -12,9 +12,12 @@ import { mediaTypeOf } from './media.ts';
 export function recordedText(masks: HttpMasks, request: ReceivedRequest): string {
   const counts: MaskedCounts = new Map();
   const fields = shownFields(request.forwardable).map(({ name, value }) => {
-    return `${name}: ${speaksOfCredential(name) ? LEFT_OUT : maskedText(masks, value, counts)}`;
+    return `${name}: ${speaksOfCredential(name) || mayCarryToken(name) ? LEFT_OUT : maskedText(masks, value, counts)}`;
   });
-  return withBody([`${request.method} ${recordedTarget(masks, request, counts)}`, ...fields], recordedBody(masks, request, counts));
+  return withBody(
+    [`${request.method} ${recordedTarget(masks, request, counts)}`, ...upgradeLine(request), ...fields],
+    recordedBody(masks, request, counts),
+  );
 }
 
 /** The same with nothing masked, for the reviewer who decides on it. */
@@ -22,9 +25,18 @@ export function exactText(request: ReceivedRequest): string {
   const { path, query } = request.target;
   const lines = shownFields(request.forwardable).map(({ name, value }) => `${name}: ${value}`);
   return withBody(
-    [`${request.method} ${query === undefined ? path : `${path}?${query}`}`, ...lines],
+    [`${request.method} ${query === undefined ? path : `${path}?${query}`}`, ...upgradeLine(request), ...lines],
     request.body.kind === 'whole' ? (textOf(request.body.bytes) ?? describeBody(request)) : describeBody(request),
   );
+}
+
+function upgradeLine({ upgrade }: ReceivedRequest): readonly string[] {
+  return upgrade === undefined ? [] : [`upgrade: ${upgrade}`];
+}
+
+/** Clients that can set no field of their own for a WebSocket (browsers) put their token into the list of sub-protocols. */
+function mayCarryToken(name: string): boolean {
+  return name === 'sec-websocket-protocol';
 }
 
 /** What an approval binds of the fields: all that go upstream, save those by which one request is told from its repetition. */

@@ -1,6 +1,6 @@
 import type { Crypto } from '../../../core/crypto.ts';
 import { compileDataClasses } from '../../../masking/classes.ts';
-import type { HttpEnvironment } from '../environment.ts';
+import type { AskEnvironment, HttpEnvironment } from '../environment.ts';
 import { masksOf, type HttpMasks } from '../masks.ts';
 
 /** Classes `ssn` and `card-number` with their detectors; `documents`: places of `ssn` at the target `crm`, as `path#$.place`. */
@@ -8,7 +8,7 @@ export function testEnvironment(
   crypto: Crypto,
   documents: readonly string[],
   more: Partial<HttpEnvironment['target']> = {},
-): HttpEnvironment {
+): AskEnvironment {
   const classes = compileDataClasses(
     [
       {
@@ -40,6 +40,7 @@ export function testEnvironment(
     },
     classes,
     revealed: new Set(),
+    randomBytes: (length) => crypto.randomBytes(length),
   };
 }
 
