@@ -17,7 +17,8 @@ export interface ValueMasks {
 /** A value of a hidden field as text: the class's mask; nothing for `null` and for bytes that are no text. */
 export function hiddenText(classes: DataClasses, rule: MaskRule, value: Uint8Array): Uint8Array {
   if (rule.kind === 'partial-last4') {
-    const copy = value.slice();
+    // Of a Buffer `slice` is a view.
+    const copy = new Uint8Array(value);
     if (keepLastFourOfAscii(copy, 0, copy.length)) return copy;
   }
   const text = textOf(value);

@@ -160,6 +160,15 @@ suite('places', () => {
     assert.deepEqual(read(bytes), { owner: { passport: '' } });
   });
 
+  it('the message that is masked is not changed, also where it is a Buffer', () => {
+    const message = Buffer.from(account({ owner: { ssn: '078-05-1120' } }));
+    const before = message.toString('hex');
+    assert.deepEqual(read(shown(masksFor(['acme.v1.Owner#$.ssn']).masker(get, 'response').mask(message)).bytes), {
+      owner: { ssn: '***-**-1120' },
+    });
+    assert.equal(message.toString('hex'), before);
+  });
+
   it('what is not hidden stays byte for byte, in the same view where nothing is', () => {
     const message = account({ id: 'a', owner: { name: 'A', pins: [1, 2, 3] }, profile: { a: [1, 'x', { b: null }] } });
     assert.equal(shown(masksFor(['acme.v1.Owner#$.ssn']).masker(get, 'response').mask(message)).bytes, message);

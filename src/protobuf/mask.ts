@@ -140,6 +140,9 @@ class Walk {
 
   /** Of a map. Its key says what its value is. */
   #entry(map: FieldPlan, start: number, end: number, depth: number, hint: string): void {
+    if (!map.looksAtKeys && !this.#rules.detectors.mayContain(this.#bytes, start, end)) {
+      return this.#message(map.entry(''), start, end, depth, hint);
+    }
     const { text, isText, single } = entryKey(map.field.message!, this.#bytes, start, end);
     const entry = map.entry(text);
     const words = isText ? text : hint;

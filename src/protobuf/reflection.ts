@@ -40,7 +40,7 @@ export function createReflectionReader(): ReflectionReader {
     if (files.has(name)) return;
     octets += bytes.length;
     if (octets > mostBytes) throw new RangeError(`the target’s descriptors have more than ${mostBytes} bytes`);
-    files.set(name, bytes.slice());
+    files.set(name, new Uint8Array(bytes));
     for (const dependency of dependencies) ask('file', dependency);
   };
   const skipKnown = (): void => {

@@ -39,7 +39,8 @@ export class Cursor {
 
   /** Of what follows, which is there. */
   length(): number {
-    const length = this.#number();
+    const first = this.bytes[this.at];
+    const length = first !== undefined && first < 0x80 && this.at < this.end ? (this.at++, first) : this.#number();
     if (length > this.end - this.at) throw new MalformedMessage('a length reaches past the end');
     return length;
   }
@@ -53,6 +54,10 @@ export class Cursor {
   skipVarint(): void {
     const { bytes, end } = this;
     const start = this.at;
+    if (start < end && bytes[start]! < 0x80) {
+      this.at = start + 1;
+      return;
+    }
     for (let at = start; at < end; at++) {
       const byte = bytes[at]!;
       if (byte >= 0x80) continue;
