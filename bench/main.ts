@@ -1,14 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ensureDebian, benchPackages } from '../conformance/parts/debian.ts';
+import { benchHttp } from './http/index.ts';
 import { keepAwake } from './parts/awake.ts';
 import { line, progressDone } from './parts/report.ts';
 import { benchPostgres, sections, type Section } from './postgres/index.ts';
 
 /**
- * `npm run bench -- postgres`: what the gateway costs beside its peers, on this machine, in this run. See docs/performance.md.
+ * `npm run bench -- <protocol>`: what the gateway costs beside its peers, on this machine, in this run. See docs/performance.md.
  */
 const usage = `usage: npm run bench -- postgres [section …] [options]
+       npm run bench -- http [options]
 
   sections        ${sections.join(', ')} (default: all)
   --quick         about a minute: fewer rounds and cases, smaller results
@@ -41,23 +43,29 @@ async function main(): Promise<number> {
     },
   });
   const [protocol, ...asked] = positionals;
-  const wrong = asked.filter((name) => !sections.includes(name as Section));
-  if (values.help || protocol !== 'postgres' || wrong.length > 0) {
+  const wrong = protocol === 'postgres' ? asked.filter((name) => !sections.includes(name as Section)) : asked;
+  if (values.help || (protocol !== 'postgres' && protocol !== 'http') || wrong.length > 0) {
     (values.help ? process.stdout : process.stderr).write(usage);
     return values.help ? 0 : 2;
   }
   ensureDebian(benchPackages);
   const { quick } = values;
   if (values.awake) closers.push(keepAwake());
-  const figures = await benchPostgres({
+  const common = {
     quick,
     rounds: Number(values.rounds ?? (quick ? 1 : 3)),
-    seconds: Number(values.seconds ?? (quick ? 2 : 4)),
-    sections: asked.length === 0 ? sections : (asked as Section[]),
     profileFolder: values.profile,
     gatewayFolder: values.gateway,
-    onClose: (closer) => closers.push(closer),
-  });
+    onClose: (closer: () => Promise<void>) => void closers.push(closer),
+  };
+  const figures =
+    protocol === 'http'
+      ? await benchHttp(common)
+      : await benchPostgres({
+          ...common,
+          seconds: Number(values.seconds ?? (quick ? 2 : 4)),
+          sections: asked.length === 0 ? sections : (asked as Section[]),
+        });
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   return 0;
 }

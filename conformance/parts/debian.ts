@@ -21,7 +21,7 @@ export const testPackages: readonly string[] = [
 ];
 
 /** What `npm run bench` compares with. */
-export const benchPackages: readonly string[] = ['postgresql-15', 'pgbouncer', 'haproxy'];
+export const benchPackages: readonly string[] = ['postgresql-15', 'pgbouncer', 'haproxy', 'nginx', 'nghttp2-client'];
 
 /** Installs what is missing. Throws, saying what to install, where that cannot be done here. */
 export function ensureDebian(packages: readonly string[]): void {

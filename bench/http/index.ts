@@ -1,0 +1,141 @@
+import { availableParallelism, cpus } from 'node:os';
+import { heading, line, number, progress, progressDone, table } from '../parts/report.ts';
+import { median } from '../parts/statistics.ts';
+import { load, type Loaded } from './load.ts';
+import { otherCore, startHttpWorld, wayNames, type HttpWorld, type WayName, type Who } from './world.ts';
+
+export interface HttpOptions {
+  readonly quick: boolean;
+  readonly rounds: number;
+  readonly profileFolder: string | undefined;
+  /** Another checkout, whose gateway is measured. */
+  readonly gatewayFolder: string | undefined;
+  readonly onClose: (closer: () => Promise<void>) => void;
+}
+
+export interface HttpFigures {
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly small: readonly Measured[];
+  readonly json: readonly Measured[];
+  readonly goals: readonly Goal[];
+}
+
+/** Medians of the rounds. */
+interface Measured extends Loaded {
+  readonly way: string;
+  readonly clients: number;
+}
+
+interface Goal {
+  readonly figure: string;
+  readonly goal: string;
+  readonly measured: number;
+  readonly met: boolean;
+}
+
+/** Small answers and 10 KB of JSON through nginx, HAProxy and the gateway, each with one core to itself. */
+export async function benchHttp(options: HttpOptions): Promise<HttpFigures> {
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), node: process.version };
+  const proxyCore = machine.cores > 1 ? 0 : undefined;
+  line(
+    `${machine.cores} × ${machine.cpu}, Node ${machine.node}; ${options.rounds} rounds, medians of them; compare ratios, not absolute figures`,
+  );
+  if (proxyCore !== undefined) line('each proxy on one core; client and API on another');
+  const world = await startHttpWorld({ ...options, proxyCore });
+  const requests = options.quick ? 4_000 : 20_000;
+  const small: Measured[] = [];
+  for (const clients of [1, 16]) {
+    const count = clients === 1 ? Math.ceil(requests / 4) : requests;
+    small.push(
+      ...(await measure(
+        world,
+        wayNames.map((name) => ({ name, who: 'job' as const })),
+        { path: '/small', clients, requests: count, rounds: options.rounds, core: otherCore(proxyCore) },
+      )),
+    );
+  }
+  print('a small answer', small);
+  const ways = [
+    ...wayNames.slice(0, 3).map((name) => ({ name, who: 'job' as const })),
+    ...(['analyst', 'job'] as const).map((who) => ({ name: 'sallyport process' as const, who })),
+  ];
+  const json = await measure(world, ways, {
+    path: '/customers.json',
+    clients: 16,
+    requests: Math.ceil(requests / 4),
+    rounds: options.rounds,
+    core: otherCore(proxyCore),
+  });
+  print('10 KB of JSON; the analyst sees it as it is, for the job three places are masked', json);
+  const goals = goalsOf(small, json);
+  heading('Goals');
+  table(
+    ['figure', 'goal', 'measured', ''],
+    goals.map(({ figure, goal, measured, met }) => [figure, goal, number(measured, 2), met ? 'met' : 'missed']),
+  );
+  return { machine, small, json, goals };
+}
+
+interface Case {
+  readonly path: string;
+  readonly clients: number;
+  readonly requests: number;
+  readonly rounds: number;
+  readonly core: number | undefined;
+}
+
+/** Round by round, one way after the other, so that what else the machine does falls on all of them. */
+async function measure(
+  world: HttpWorld,
+  ways: readonly { readonly name: WayName; readonly who: Who }[],
+  { rounds, requests, ...rest }: Case,
+): Promise<readonly Measured[]> {
+  const runs = ways.map((): Loaded[] => []);
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [index, { name, who }] of ways.entries()) {
+      progress(`${rest.path}, ${rest.clients} clients, ${name} (${round === 0 ? 'warming up' : `round ${round} of ${rounds}`})`);
+      const loaded = await load({
+        ...rest,
+        way: world.way(name, who),
+        requests: round === 0 ? Math.ceil(requests / 4) : requests,
+        folder: world.folder,
+      });
+      if (round > 0) runs[index]!.push(loaded);
+    }
+  }
+  progressDone();
+  return ways.map(({ name, who }, index) => {
+    const of = (key: keyof Loaded): number => median(runs[index]!.map((one) => one[key]));
+    const way = who === 'analyst' ? `${name}, analyst` : name;
+    return { way, clients: rest.clients, perSecond: of('perSecond'), p50Us: of('p50Us'), p99Us: of('p99Us'), cpuUs: of('cpuUs') };
+  });
+}
+
+function print(title: string, measured: readonly Measured[]): void {
+  heading(title);
+  table(
+    ['way', 'clients', 'requests/s', 'p50 µs', 'p99 µs', 'CPU µs a request'],
+    measured.map(({ way, clients, perSecond, p50Us, p99Us, cpuUs }) => [
+      way,
+      String(clients),
+      number(perSecond),
+      number(p50Us),
+      number(p99Us),
+      number(cpuUs),
+    ]),
+  );
+}
+
+function goalsOf(small: readonly Measured[], json: readonly Measured[]): readonly Goal[] {
+  const of = (all: readonly Measured[], way: string): Measured => all.findLast((one) => one.way === way)!;
+  const nginx = of(small, 'nginx');
+  const process = of(small, 'sallyport process');
+  const ratio = process.perSecond / nginx.perSecond;
+  const tail = process.p99Us / nginx.p99Us;
+  const added = of(json, 'sallyport process').cpuUs - of(json, 'sallyport process, analyst').cpuUs;
+  return [
+    { figure: 'small answers, requests/s ÷ nginx, 16 clients', goal: '≥ 0.35', measured: ratio, met: ratio >= 0.35 },
+    { figure: 'small answers, p99 ÷ nginx, 16 clients', goal: '≤ 3', measured: tail, met: tail <= 3 },
+    { figure: '10 KB of JSON, CPU that masking adds, µs', goal: '≤ 150', measured: added, met: added <= 150 },
+  ];
+}

@@ -1,0 +1,253 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
+import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
+import { launch, type Launch, type Program } from '../parts/programs.ts';
+import { progress } from '../parts/report.ts';
+
+/** One way to the same API. */
+export interface Way {
+  readonly name: WayName;
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly headers: readonly string[];
+  /** The program in between; none on the direct way. */
+  readonly program: Program | undefined;
+}
+
+export const wayNames = ['direct', 'nginx', 'haproxy', 'sallyport process', 'sallyport disk'] as const;
+export type WayName = (typeof wayNames)[number];
+/** Who signs in at the gateway: `job` sees no data class, `analyst` all. */
+export type Who = 'job' | 'analyst';
+
+export interface HttpWorld {
+  readonly folder: string;
+  way(name: WayName, who?: Who): Way;
+}
+
+export interface HttpWorldOptions {
+  readonly profileFolder: string | undefined;
+  readonly gatewayFolder: string | undefined;
+  /** The core that a proxy gets for itself; the API and the client share the other. Undefined: wherever the system puts them. */
+  readonly proxyCore: number | undefined;
+  readonly onClose: (closer: () => Promise<void>) => void;
+}
+
+/**
+ * nginx as an API of two answers, and in front of it nginx, HAProxy and two gateways with everything on. Clients speak TLS with each of them; behind them nothing is
+ * encrypted, and connections are kept.
+ */
+export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWorld> {
+  const { onClose } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-http-'));
+  chmodSync(folder, 0o711);
+  onClose(async () => rmSync(folder, { recursive: true, force: true }));
+  progress('the API, nginx, HAProxy, gateways');
+  const put = (name: string, text: string, mode = 0o644): string => {
+    writeFileSync(join(folder, name), text, { mode });
+    return join(folder, name);
+  };
+  const { certificate, key } = await (await createDemoAuthority()).issue(['localhost', '127.0.0.1']);
+  const tls = {
+    certificate: put('server.crt', certificate),
+    key: put('server.key', key, 0o600),
+    both: put('server.pem', `${certificate}\n${key}`, 0o600),
+  };
+  const start = async (launched: Launch, core: number | undefined): Promise<Program> => {
+    const pinned =
+      core === undefined
+        ? launched
+        : { ...launched, command: 'taskset', parameters: ['-c', String(core), launched.command, ...launched.parameters] };
+    const program = await launch(pinned);
+    onClose(() => program.stop());
+    return program;
+  };
+  const nginx = (name: string, port: number, server: string): Launch => {
+    const file = put(`${name}.conf`, nginxConfiguration(folder, name, server));
+    return { name: `nginx (${name})`, command: 'nginx', parameters: ['-c', file], port };
+  };
+
+  mkdirSync(join(folder, 'api'), { mode: 0o755 });
+  put('api/customers.json', customers());
+  const [api, nginxPort, haproxyPort] = [await freePort(), await freePort(), await freePort()];
+  await start(nginx('api', api, apiServer(api, folder)), otherCore(options.proxyCore));
+  const proxies = new Map<WayName, { readonly url: string; readonly program: Program }>();
+  const add = (name: WayName, port: number, path: string, program: Program): void =>
+    void proxies.set(name, { url: `https://127.0.0.1:${port}${path}`, program });
+  add('nginx', nginxPort, '', await start(nginx('proxy', nginxPort, proxyServer(nginxPort, api, tls)), options.proxyCore));
+  const haproxyFile = put('haproxy.cfg', haproxyConfiguration(haproxyPort, api, tls.both));
+  add(
+    'haproxy',
+    haproxyPort,
+    '',
+    await start({ name: 'HAProxy', command: 'haproxy', parameters: ['-db', '-f', haproxyFile], port: haproxyPort }, options.proxyCore),
+  );
+
+  const issuer = await startDevelopmentIssuer({ audience, pipelines, people: [], lifetimeSeconds: 12 * 3_600 });
+  onClose(() => issuer.close());
+  for (const durability of ['process', 'disk'] as const) {
+    const port = await freePort();
+    mkdirSync(join(folder, durability, 'policies'), { recursive: true });
+    put(`${durability}/policies/bench.cedar`, policy);
+    const config = put(
+      `${durability}/sallyport.yaml`,
+      stringify(configuration(durability, port, await freePort(), api, issuer.issuer, tls)),
+    );
+    const profile =
+      options.profileFolder === undefined
+        ? []
+        : ['--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`, `--cpu-prof-name=http-${durability}.cpuprofile`];
+    const command = options.gatewayFolder === undefined ? ownCommand : join(options.gatewayFolder, 'bin/sallyport.js');
+    const launched = {
+      name: `gateway (${durability})`,
+      command: process.execPath,
+      parameters: [...profile, command, 'serve', '-c', config],
+      port,
+    };
+    add(`sallyport ${durability}`, port, `/http/${target}`, await start(launched, options.proxyCore));
+  }
+  const tokens = { job: await issuer.mint('job'), analyst: await issuer.mint('analyst') };
+  return {
+    folder,
+    way(name, who = 'job') {
+      const proxy = proxies.get(name);
+      const headers = name.startsWith('sallyport') ? [`authorization: Bearer ${tokens[who]}`] : [];
+      return { name, url: proxy?.url ?? `http://127.0.0.1:${api}`, headers, program: proxy?.program };
+    },
+  };
+}
+
+/** The core that is left for client and API. */
+export function otherCore(proxyCore: number | undefined): number | undefined {
+  return proxyCore === undefined ? undefined : proxyCore === 0 ? 1 : 0;
+}
+
+/** 10 KB of JSON with three hidden values in each of its customers. */
+function customers(): string {
+  const one = (index: number) => ({
+    id: index,
+    name: `Customer number ${index}`,
+    ssn: `078-05-${1_100 + index}`,
+    card: { number: '4111 1111 1111 1111', expires: '12/29' },
+    address: { street: `${index} Long Street, Back Building`, city: 'Springfield', zip: '12345', country: 'United States of America' },
+    phone: '+1 202 555 0143',
+    tags: ['retail', 'newsletter', 'since last year'],
+  });
+  return JSON.stringify({ customers: Array.from({ length: 36 }, (_, index) => one(index)) });
+}
+
+function nginxConfiguration(folder: string, name: string, server: string): string {
+  return `daemon off;
+worker_processes 1;
+${process.getuid?.() === 0 ? 'user nobody nogroup;\n' : ''}pid ${folder}/${name}.pid;
+error_log /dev/null;
+events { worker_connections 2048; }
+http {
+  access_log off;
+  default_type application/json;
+  keepalive_requests 1000000;
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${name}.${kind};`).join('\n  ')}
+  ${server}
+}
+`;
+}
+
+function apiServer(port: number, folder: string): string {
+  return `server {
+    listen 127.0.0.1:${port};
+    root ${folder}/api;
+    location = /small { return 200 '{"id":7,"name":"someone","state":"open"}'; }
+  }`;
+}
+
+function proxyServer(port: number, api: number, tls: { readonly certificate: string; readonly key: string }): string {
+  return `upstream api { server 127.0.0.1:${api}; keepalive 64; keepalive_requests 1000000; }
+  server {
+    listen 127.0.0.1:${port} ssl;
+    ssl_certificate ${tls.certificate};
+    ssl_certificate_key ${tls.key};
+    location / { proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }`;
+}
+
+function haproxyConfiguration(port: number, api: number, pem: string): string {
+  return `global
+  nbthread 1
+  maxconn 2000
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 1m
+  timeout server 1m
+  http-reuse always
+listen api
+  bind 127.0.0.1:${port} ssl crt ${pem}
+  server api 127.0.0.1:${api}
+`;
+}
+
+function configuration(
+  durability: 'process' | 'disk',
+  port: number,
+  apiPort: number,
+  upstream: number,
+  issuer: string,
+  tls: { readonly certificate: string; readonly key: string },
+) {
+  return {
+    gateway: { name: 'gw-bench', host: 'localhost', tls: { certificate: `file:${tls.certificate}`, key: `file:${tls.key}` }, data: 'data' },
+    listeners: { https: `127.0.0.1:${port}`, api: `127.0.0.1:${apiPort}` },
+    issuers: [
+      {
+        name: 'ci',
+        issuer,
+        audience,
+        private_network: true,
+        unsafe_http: true,
+        groups: [
+          { group: 'deployers', when: { repository_id: '7741' } },
+          { group: 'analysts', when: { role: 'analyst' } },
+        ],
+      },
+    ],
+    targets: {
+      [target]: {
+        protocol: 'http',
+        upstream: { url: `http://127.0.0.1:${upstream}`, tls: 'unsafe_disable' },
+        labels: { env: 'production' },
+      },
+    },
+    data_classes: {
+      ssn: { paths: [`${target}/**#$.customers.ssn`], detect: 'us-ssn', mask: 'partial-last4' },
+      'card-number': { paths: [`${target}/**#$.customers.card.number`], detect: 'card-number', mask: 'partial-last4' },
+      phone: { paths: [`${target}/**#$.customers.phone`], mask: 'redact' },
+    },
+    audit: { durability },
+  };
+}
+
+const policy = `
+@id("pipelines work on the API")
+permit (principal in Group::"deployers", action in [Action::"connect", Action::"read", Action::"write"], resource in Label::"env=production");
+
+@id("analysts see everything")
+permit (principal in Group::"analysts", action == Action::"reveal", resource);
+
+@id("deletes wait for a DBA")
+@review("dba") @approvals("1") @expires("15m")
+forbid (principal, action == Action::"http:delete", resource in Label::"env=production");
+`;
+
+const target = 'bench';
+const audience = 'https://localhost/sallyport-bench';
+const pipelines = (['job', 'analyst'] as const).map((clientId) => ({
+  clientId,
+  clientSecret: 'bench',
+  subject: `repo:bank/orders:${clientId}`,
+  claims: { repository: 'bank/orders', repository_id: '7741', role: clientId },
+}));
+const ownCommand = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
