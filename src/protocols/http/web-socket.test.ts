@@ -48,7 +48,7 @@ describe('opening a WebSocket', () => {
   it('takes the sub-protocol that the target chose of those that were offered, and no other', () => {
     const open = (offered: string, chosen: string | undefined) => {
       const fields = chosen === undefined ? [] : [{ name: 'sec-websocket-protocol', value: chosen }];
-      return ask(hiding, offered).tunnel!.open({ status: 101, fields }, grant);
+      return ask(hiding, offered).tunnel!.open({ status: 101, fields }, grant, 'websocket');
     };
     const chat = open('other, Chat', 'Chat');
     assert.ok(!(chat instanceof GatewayFault));
@@ -288,7 +288,7 @@ class World {
   readonly #toTarget = new MessageReader({ fromClient: true, maxMessageBytes: 10_000_000 });
 
   constructor(environment: AskEnvironment) {
-    const opened = ask(environment).tunnel!.open({ status: 101, fields: [] }, grant);
+    const opened = ask(environment).tunnel!.open({ status: 101, fields: [] }, grant, 'websocket');
     assert.ok(!(opened instanceof GatewayFault));
     this.#tunnel = opened.session;
   }
