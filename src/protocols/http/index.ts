@@ -5,7 +5,7 @@ import { problemOf } from './fault.ts';
 import { bearerOf } from './identify.ts';
 import { canonicalTarget } from './path.ts';
 
-export type { HttpEnvironment, HttpTarget } from './environment.ts';
+export type { HttpTarget } from './environment.ts';
 export { explainHttp, type HttpMeaning } from './explain.ts';
 export { listedOperations } from './listed.ts';
 export { checkedHead, type CheckedHead, type RawHead } from './head.ts';
