@@ -8,13 +8,18 @@ import { eventually, run, start, type Running } from './harness.ts';
 
 /** Where the demo under test makes its folder, and nobody else: what is left in it, or runs from it, was left by the demo. */
 let place: string;
+const demos: Running[] = [];
 
 beforeEach(() => {
   place = mkdtempSync(join(tmpdir(), 'sallyport-demo-test-'));
   chmodSync(place, 0o711);
   mkdirSync(join(place, 'tmp'), { mode: 0o711 });
 });
-afterEach(() => rmSync(place, { recursive: true, force: true }));
+afterEach(() => {
+  // Of a test that failed: what still runs would keep this one from ending.
+  for (const { process } of demos.splice(0)) process.kill('SIGKILL');
+  rmSync(place, { recursive: true, force: true });
+});
 
 describe('sallyport demo --tour', () => {
   it('plays every step with the psql of this machine, if any, and leaves nothing', { timeout: 120_000 }, async () => {
@@ -51,6 +56,10 @@ describe('sallyport demo', () => {
     assert.match(connection ?? '', /^host=localhost port=\d+ dbname=orders user=ci +sslmode=verify-full sslrootcert=\/\S+\/ca\.crt$/);
     assert.equal(password, readFileSync(join(folder, 'pipeline.token'), 'utf8'));
 
+    const http = lines.findIndex((line) => line.includes('curl --cacert'));
+    const customer = await run('bash', ['-c', lines.slice(http, http + 2).join('\n')], { PATH: '/usr/bin:/bin', HOME: place });
+    assert.match(customer.stdout, /^\{"id":7,.*"ssn":"\*\*\*-\*\*-\d{4}"/, customer.stderr);
+
     const sourced = lines.filter((line) => line.includes('source /') || line.trim() === 'sallyport approvals list');
     const reviewer = await run('bash', ['-c', sourced.slice(0, 2).join('\n')], { PATH: '/usr/bin:/bin', HOME: place });
     assert.deepEqual([reviewer.stdout, reviewer.stderr], ['nothing waits for approval\n', '']);
@@ -73,7 +82,9 @@ describe('sallyport demo', () => {
 
 function demo(options: readonly string[], variables: Readonly<Record<string, string>> = {}): Running {
   const env = { PATH: process.env['PATH'], HOME: place, TMPDIR: join(place, 'tmp'), ...variables };
-  return start(process.execPath, [main, 'demo', ...options], env);
+  const running = start(process.execPath, [main, 'demo', ...options], env);
+  demos.push(running);
+  return running;
 }
 
 async function playsWell(tour: Running): Promise<{ stdout: string }> {
@@ -84,11 +95,12 @@ async function playsWell(tour: Running): Promise<{ stdout: string }> {
 }
 
 async function says({ stdout, process, done }: Running, part: string): Promise<void> {
-  await eventually(`the demo says ${part}`, async () => {
+  const said = async (): Promise<true | undefined> => {
     if (stdout().includes(part)) return true;
     if (process.exitCode !== null) assert.fail(`it ended: ${JSON.stringify(await done)}`);
     return undefined;
-  });
+  };
+  await eventually(`the demo says ${part}`, said, 60_000);
 }
 
 async function nothingIsLeft(): Promise<void> {

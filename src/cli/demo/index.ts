@@ -32,7 +32,14 @@ export async function demo(options: DemoOptions): Promise<0 | 1> {
   try {
     const ports = await choosePorts(options.port, options.tour);
     print(`Sallyport demo: everything runs on this machine, in ${folder}\n`);
-    world = await startDemoWorld({ folder, logLevel: 'silent', ...ports.chosen, progress: (step) => progress.next(step, stop.signal) });
+    const { httpsPort, ...others } = ports.chosen;
+    world = await startDemoWorld({
+      folder,
+      logLevel: 'silent',
+      ...others,
+      crm: { httpsPort },
+      progress: (step) => progress.next(step, stop.signal),
+    });
     const passes = await keepPasses(world);
     progress.done();
     for (const line of ports.remarks) note(line);

@@ -16,6 +16,7 @@ export function invitation(world: DemoWorld, passes: Passes): readonly string[] 
     ...paste(psql('pipeline', 'ci')),
     '',
     ...tries,
+    ...(world.crmUrl === undefined ? [] : overHttp(world, world.crmUrl, passes)),
     ...section('2  In a second terminal you are Erin, a database administrator'),
     ...paste([
       `source ${passes.shellFile('erin')}`,
@@ -46,6 +47,20 @@ export function invitation(world: DemoWorld, passes: Passes): readonly string[] 
     `   issuer    ${world.issuer.url}, for development: it asks nobody for a password`,
     '',
     paint('bold', 'Ctrl-C stops everything and removes the folder.'),
+  ];
+}
+
+function overHttp(world: DemoWorld, url: string, passes: Passes): readonly string[] {
+  const curl = (...words: readonly string[]): readonly string[] =>
+    paste([
+      `curl --cacert ${world.authorityFile} -H "Authorization: Bearer $(cat ${passes.tokenFile('pipeline')})" \\`,
+      `  ${words.join(' ')}`,
+    ]);
+  return [
+    paint('dim', '   the same over HTTP: an API whose key the job never sees'),
+    ...curl(`${url}/customers/7`),
+    paint('dim', '   refused, and by which policy'),
+    ...curl('-X DELETE', `${url}/customers/7`),
   ];
 }
 

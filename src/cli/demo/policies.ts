@@ -21,6 +21,10 @@ permit (principal in Group::"fraud", action == Action::"reveal", resource == Dat
 @id("no one drops tables or databases")
 @message("Tables and databases are dropped in a migration window by the platform team.")
 forbid (principal, action in [Action::"sql:drop-table", Action::"sql:drop-database"], resource);
+
+@id("no one deletes customers by way of the CRM")
+@message("Customers are closed by the back office, not deleted.")
+forbid (principal, action == Action::"http:delete", resource in Path::"crm/customers");
 `,
   '30-reviews.cedar': `// What waits for a person.
 @id("unbounded deletes and updates wait for a DBA")

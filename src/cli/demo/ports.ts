@@ -4,26 +4,32 @@ import { usage } from '../failure.ts';
 
 export interface Ports {
   /** What is left out is left to `startDemoWorld`, which takes any free port. */
-  readonly chosen: { readonly postgresPort?: number; readonly apiPort?: number };
+  readonly chosen: { readonly postgresPort?: number; readonly apiPort?: number; readonly httpsPort?: number };
   readonly remarks: readonly string[];
 }
 
-/** `asked` and the next one; else the usual ones where they are free, and any for the tour, which nobody else connects to. */
+/** `asked` and the next two; else the usual ones where they are free, and any for the tour, which nobody else connects to. */
 export async function choosePorts(asked: number | undefined, tour: boolean): Promise<Ports> {
   if (asked !== undefined) {
-    const api = asked + 1 > 65_535 ? asked - 1 : asked + 1;
-    for (const port of [asked, api]) {
+    const step = asked + 2 > 65_535 ? -1 : 1;
+    const [api, https] = [asked + step, asked + 2 * step];
+    for (const port of [asked, api, https]) {
       if (!(await isFree(port))) throw usage(`port ${port} is taken`, 'give another --port, or none');
     }
-    return { chosen: { postgresPort: asked, apiPort: api }, remarks: [] };
+    return { chosen: { postgresPort: asked, apiPort: api, httpsPort: https }, remarks: [] };
   }
   if (tour) return { chosen: {}, remarks: [] };
-  const [postgres, api] = [await isFree(usualPorts.postgres), await isFree(usualPorts.api)];
+  const [postgres, api, https] = [await isFree(usualPorts.postgres), await isFree(usualPorts.api), await isFree(usualPorts.https)];
   return {
-    chosen: { ...(postgres ? { postgresPort: usualPorts.postgres } : {}), ...(api ? { apiPort: usualPorts.api } : {}) },
+    chosen: {
+      ...(postgres ? { postgresPort: usualPorts.postgres } : {}),
+      ...(api ? { apiPort: usualPorts.api } : {}),
+      ...(https ? { httpsPort: usualPorts.https } : {}),
+    },
     remarks: [
       ...(postgres ? [] : [`Port ${usualPorts.postgres} is taken: another one serves PostgreSQL clients.`]),
       ...(api ? [] : [`Port ${usualPorts.api} is taken: another one serves the API.`]),
+      ...(https ? [] : [`Port ${usualPorts.https} is taken: another one serves HTTP clients.`]),
     ],
   };
 }
@@ -46,4 +52,4 @@ async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-const usualPorts = { postgres: 6432, api: 8080 };
+const usualPorts = { postgres: 6432, api: 8080, https: 8443 };

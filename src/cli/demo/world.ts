@@ -6,10 +6,11 @@ import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../identity/d
 import { startGateway, type Gateway } from '../gateway.ts';
 import { createBank } from './bank.ts';
 import { createDemoAuthority } from './certificates.ts';
+import { startCrm, type Crm } from './crm.ts';
 import { freePort, startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
 import { demoPolicies } from './policies.ts';
 
-/** A whole small bank on this machine: database, OIDC issuer, gateway. */
+/** A whole small bank on this machine: database, HTTP API, OIDC issuer, gateway. */
 export interface DemoWorld {
   readonly folder: string;
   readonly configFile: string;
@@ -19,6 +20,8 @@ export interface DemoWorld {
   readonly issuer: DevelopmentIssuer;
   readonly gateway: Gateway;
   readonly postgresPort: number;
+  /** Where HTTP clients reach the bank's API by way of the gateway. Undefined: there is none. */
+  readonly crmUrl: string | undefined;
   readonly apiUrl: string;
   close(): Promise<void>;
 }
@@ -28,6 +31,8 @@ export interface DemoWorldOptions {
   readonly folder: string;
   readonly postgresPort?: number | undefined;
   readonly apiPort?: number | undefined;
+  /** With the bank's HTTP API, and a listener for it at this port. */
+  readonly crm?: { readonly httpsPort?: number | undefined };
   readonly logLevel?: string;
   /** Told of each step as it begins. */
   readonly progress?: (step: string) => void;
@@ -65,6 +70,16 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
     const upstreamPassword = newPassword();
     await createBank(admin, { user: 'gateway', password: upstreamPassword });
 
+    const crmKey = newPassword();
+    let crm: Crm | undefined;
+    if (options.crm !== undefined) {
+      progress('an HTTP API in front of it');
+      const connection = { ...admin, user: 'gateway', password: upstreamPassword, database: 'orders' };
+      crm = await startCrm({ connection, tls: postgresTls, key: crmKey });
+      const { close: closeCrm } = crm;
+      closers.push(closeCrm);
+    }
+
     progress('an OIDC issuer');
     const issuer = await startDevelopmentIssuer({ audience, pipelines, people, folder: join(folder, 'issuer') });
     closers.push(() => issuer.close());
@@ -72,9 +87,11 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
     progress('the gateway');
     const postgresPort = options.postgresPort ?? (await freePort());
     const apiPort = options.apiPort ?? (await freePort());
+    const httpsPort = options.crm?.httpsPort ?? (await freePort());
     writeFileSync(join(folder, 'gateway.crt'), gatewayTls.certificate);
     writeFileSync(join(folder, 'gateway.key'), gatewayTls.key, { mode: 0o600 });
     writeFileSync(join(folder, 'orders.password'), upstreamPassword, { mode: 0o600 });
+    writeFileSync(join(folder, 'crm.key'), crmKey, { mode: 0o600 });
     mkdirSync(join(folder, 'policies'), { recursive: true });
     for (const [name, text] of Object.entries(options.policies ?? demoPolicies)) writeFileSync(join(folder, 'policies', name), text);
     const config = demoConfig({
@@ -83,24 +100,50 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
       upstreamPort: postgres.port,
       postgresPort,
       apiPort,
+      crm: crm === undefined ? undefined : { port: crm.port, httpsPort },
     });
     options.adjust?.(config);
     const configFile = join(folder, 'sallyport.yaml');
     writeFileSync(configFile, stringify(config));
     const gateway = await startGateway(configFile, { logLevel: options.logLevel ?? 'warn' });
     closers.push(() => gateway.close());
-    return { folder, configFile, authorityFile, postgres, issuer, gateway, postgresPort, apiUrl: `https://localhost:${apiPort}`, close };
+    const crmUrl = crm === undefined ? undefined : `https://localhost:${httpsPort}/http/crm`;
+    return {
+      folder,
+      configFile,
+      authorityFile,
+      postgres,
+      issuer,
+      gateway,
+      postgresPort,
+      crmUrl,
+      apiUrl: `https://localhost:${apiPort}`,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function demoConfig(at: { issuer: string; clientId: string; upstreamPort: number; postgresPort: number; apiPort: number }): DemoConfig {
+interface Places {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly upstreamPort: number;
+  readonly postgresPort: number;
+  readonly apiPort: number;
+  readonly crm: { readonly port: number; readonly httpsPort: number } | undefined;
+}
+
+function demoConfig(at: Places): DemoConfig {
   const issuer = { issuer: at.issuer, audience, private_network: true, unsafe_http: true };
   return {
     gateway: { name: 'gw-demo', host: 'localhost', tls: { certificate: 'file:gateway.crt', key: 'file:gateway.key' }, data: 'data' },
-    listeners: { postgres: `127.0.0.1:${at.postgresPort}`, api: `127.0.0.1:${at.apiPort}` },
+    listeners: {
+      postgres: `127.0.0.1:${at.postgresPort}`,
+      api: `127.0.0.1:${at.apiPort}`,
+      ...(at.crm === undefined ? {} : { https: `127.0.0.1:${at.crm.httpsPort}` }),
+    },
     issuers: [
       {
         name: 'ci',
@@ -124,11 +167,15 @@ function demoConfig(at: { issuer: string; clientId: string; upstreamPort: number
         },
         labels: { env: 'production', data: 'customer' },
       },
+      ...(at.crm === undefined ? {} : { crm: crmTarget(at.crm.port) }),
     },
     data_classes: {
       ssn: {
         columns: ['orders/public.customers.ssn'],
-        paths: ['orders/public.customers.profile#$.ssn'],
+        paths: [
+          'orders/public.customers.profile#$.ssn',
+          ...(at.crm === undefined ? [] : ['crm/customers#$[*].ssn', 'crm/customers/*#$.ssn']),
+        ],
         detect: 'us-ssn',
         mask: 'partial-last4',
       },
@@ -136,6 +183,14 @@ function demoConfig(at: { issuer: string; clientId: string; upstreamPort: number
       'account-number': { columns: ['orders/public.accounts.number'], mask: 'pseudonym' },
     },
     roles: { admin: ['platform'], reviewer: ['dba'], auditor: ['audit'], operator: ['platform', 'dba'] },
+  };
+}
+
+function crmTarget(port: number) {
+  return {
+    protocol: 'http',
+    upstream: { url: `https://localhost:${port}`, ca: 'file:ca.crt', credential: { bearer: 'file:crm.key' } },
+    labels: { env: 'production', data: 'customer' },
   };
 }
 

@@ -7,6 +7,7 @@ import { Scene } from './scene.ts';
 import { Stage } from './stage.ts';
 import { heldDelete, ownRequest } from './step-approvals.ts';
 import { alteredCopy, approvalsOnRecord, replayed, verifiedLog } from './step-evidence.ts';
+import { overHttp } from './step-http.ts';
 import { dodges, droppedTable, fraudDesk, maskedRead } from './step-statements.ts';
 import { Truth } from './truth.ts';
 
@@ -27,6 +28,7 @@ export async function playTour(world: DemoWorld, passes: Passes, signal: AbortSi
     const approval = await heldDelete(scene);
     await ownRequest(scene);
     await fraudDesk(scene);
+    await overHttp(scene);
     await replayed(scene, approval);
     const record = await approvalsOnRecord(scene, approval);
     await verifiedLog(scene);

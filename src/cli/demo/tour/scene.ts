@@ -23,7 +23,8 @@ export class Scene {
   readonly stage: Stage;
   readonly truth: Truth;
   readonly #stockClient: boolean;
-  readonly #signal: AbortSignal;
+  /** Aborted when the tour is to end. */
+  readonly signal: AbortSignal;
 
   constructor(parts: { world: DemoWorld; passes: Passes; stage: Stage; truth: Truth; stockClient: boolean; signal: AbortSignal }) {
     this.world = parts.world;
@@ -31,7 +32,7 @@ export class Scene {
     this.stage = parts.stage;
     this.truth = parts.truth;
     this.#stockClient = parts.stockClient;
-    this.#signal = parts.signal;
+    this.signal = parts.signal;
   }
 
   /** A session through the gateway with this one's token as the password. The user name is free. */
@@ -43,21 +44,21 @@ export class Scene {
       token: await this.passes.token(holder),
       authorityFile: this.world.authorityFile,
       connection: connectionString(this.world, user),
-      signal: this.#signal,
+      signal: this.signal,
     };
     return this.#stockClient ? openPsql(login) : await openDriver(login);
   }
 
   /** Shows a statement and, as it comes, what is answered. */
   async sql(session: SqlSession, statement: string): Promise<Answer> {
-    this.#signal.throwIfAborted();
+    this.signal.throwIfAborted();
     this.stage.typed('orders=>', statement);
     return await session.run(statement, (line) => this.stage.heard(line));
   }
 
   /** Shows a command of the real command line, run in this one's name, and what it prints; `only`: lines that match, if any do. */
   async cli(holder: Holder, words: readonly string[], { only = /^/ }: { only?: RegExp } = {}): Promise<CliAnswer> {
-    this.#signal.throwIfAborted();
+    this.signal.throwIfAborted();
     this.stage.typed(`${holder}$`, ['sallyport', ...words.map(shown)].join(' '));
     const answer = await this.quietCli(holder, ...words);
     const matching = answer.lines.filter((line) => only.test(line));
@@ -73,7 +74,7 @@ export class Scene {
       const options = {
         cwd: this.world.folder,
         env: { PATH: process.env['PATH'], ...env },
-        signal: this.#signal,
+        signal: this.signal,
         timeout: 60_000,
         maxBuffer: 16 * 1024 * 1024,
       };
@@ -90,7 +91,7 @@ export class Scene {
     const deadlineMs = performance.now() + 30_000;
     while (!holds()) {
       if (performance.now() > deadlineMs) throw new TourFailed(`expected: ${what}\nfound: not within 30 s`);
-      await pause(100, undefined, { signal: this.#signal });
+      await pause(100, undefined, { signal: this.signal });
     }
   }
 }
