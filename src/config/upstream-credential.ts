@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, secret, strict, text } from './schema-parts.ts';
+import { choice, list, secret, strict, text } from './schema-parts.ts';
 import type { Secret } from './secret.ts';
 import type { AddProblem, ReadSecret } from './target-kind.ts';
 import { checkPrivateKey } from './upstream-key.ts';
@@ -60,8 +60,17 @@ export const upstreamCredential = z
           session_token: secret.optional(),
         }).describe('Requests are signed with AWS Signature Version 4.'),
       }),
+      strict({
+        exec: strict({
+          command: text.describe('Absolute path of the program. It is run without a shell, in the gateway’s own environment.'),
+          args: list(z.string({ error: 'expected text' }), 'arguments').default([]),
+          env: z.record(text, z.string({ error: 'expected text' }), { error: 'expected variables and their values' }).default({}),
+        }).describe(
+          'A credential plugin of Kubernetes (client.authentication.k8s.io/v1), such as kubelogin. Its token is sent as Authorization: Bearer.',
+        ),
+      }),
     ],
-    { error: 'expected one of bearer, basic, header, oauth, azure, aws, such as { bearer: env:CRM_TOKEN }' },
+    { error: 'expected one of bearer, basic, header, oauth, azure, aws, exec, such as { bearer: env:CRM_TOKEN }' },
   )
   .optional()
   .describe('The gateway’s own credential at the target. Absent: none is sent.');
@@ -75,7 +84,8 @@ export type UpstreamCredentialConfig =
   | { readonly kind: 'header'; readonly name: string; readonly value: Secret }
   | ({ readonly kind: 'oauth' } & OAuthCredentialConfig)
   | ({ readonly kind: 'azure' } & AzureCredentialConfig)
-  | ({ readonly kind: 'aws' } & AwsCredentialConfig);
+  | ({ readonly kind: 'aws' } & AwsCredentialConfig)
+  | ({ readonly kind: 'exec' } & ExecCredentialConfig);
 
 /** OAuth 2.0 client credentials (RFC 6749 section 4.4). */
 export interface OAuthCredentialConfig {
@@ -112,6 +122,14 @@ export interface AwsCredentialConfig {
   readonly sessionToken: Secret | undefined;
 }
 
+/** A program that prints an ExecCredential. */
+export interface ExecCredentialConfig {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Besides the gateway's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** Paths are those below the target. */
 export function checkUpstreamCredential(raw: RawUpstreamCredential, add: AddProblem): void {
   if ('header' in raw && headersOfTheGateway.has(raw.header.name.toLowerCase())) {
@@ -119,6 +137,8 @@ export function checkUpstreamCredential(raw: RawUpstreamCredential, add: AddProb
   }
   if ('oauth' in raw) checkOAuth(raw.oauth, add);
   if ('azure' in raw) checkAzure(raw.azure, add);
+  // What a relative path means would depend on where the gateway was started.
+  if ('exec' in raw && !raw.exec.command.startsWith('/')) add([...at, 'exec', 'command'], 'expected an absolute path');
 }
 
 type Raw<Kind extends string> = Extract<RawUpstreamCredential, Record<Kind, unknown>>[Kind &
@@ -162,6 +182,7 @@ export async function readUpstreamCredential(
   if ('header' in raw) return { kind: 'header', name: raw.header.name, value: await read([...at, 'header', 'value'], raw.header.value) };
   if ('oauth' in raw) return readOAuth(raw.oauth, read);
   if ('azure' in raw) return readAzure(raw.azure, read);
+  if ('exec' in raw) return { kind: 'exec', ...raw.exec };
   return readAws(raw.aws, read);
 }
 

@@ -4,6 +4,7 @@ import { awsCredential } from './aws.ts';
 import { fetchAzureToken } from './azure.ts';
 import { authenticationOf, fetchClientToken } from './client-credentials.ts';
 import { fixedCredential, type OutgoingField, type UpstreamCredential } from './credential.ts';
+import { fetchPluginToken } from './exec-plugin.ts';
 import { TokenCache, type FetchToken } from './token-cache.ts';
 
 export type { UpstreamCredential } from './credential.ts';
@@ -41,6 +42,8 @@ export function upstreamCredential(config: UpstreamCredentialConfig, parts: Upst
     }
     case 'azure':
       return tokenCredential(() => fetchAzureToken(config, { env, fetch, now: () => clock.now() }), clock);
+    case 'exec':
+      return tokenCredential(() => fetchPluginToken(config, { env, now: () => clock.now() }), clock);
     case 'aws':
       return awsCredential(config, () => clock.now());
     default:
