@@ -193,6 +193,18 @@ describe('an object', () => {
     assert.equal(askKubernetes(request(`GET ${secrets}/db`), revealed, []).answer(json).kind, 'pass');
   });
 
+  it('as kubectl last applied it has the same places', () => {
+    const applied = JSON.stringify({ kind: 'Widget', apiVersion: 'example.com/v1', spec: { inner: { key: 'canary' } } });
+    const widget = (text: string) => ({
+      kind: 'Widget',
+      metadata: { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': text } },
+      spec: {},
+    });
+    const line = 'GET /apis/example.com/v1/namespaces/prod/widgets/w';
+    assert.doesNotMatch(shown(line, widget(applied)), /canary/);
+    assert.doesNotMatch(shown(line, widget('{"spec":{"inner":{"key":"canary"')), /canary/, 'also where it is broken');
+  });
+
   it('names values of lists in managedFields, which are hidden with them', () => {
     const environment = testEnvironment(nodeCrypto, ['widgets/*/*#$.spec.hosts']);
     const widget = {
@@ -229,6 +241,8 @@ describe('a list', () => {
       `{"items":[${JSON.stringify(item)}],"kind":"SecretList","metadata":{"note":"4111111111111111"}}`,
       JSON.stringify(list('SecretList', [item, item]), null, 2),
       `{"kind":"SecretList","apiVersion":"v1","it\\u0065ms":[${JSON.stringify(item)}]}`,
+      `{"kind":"SecretList","metadata":{"a":"\\\\","b":"\\"]}"},"items":[{"note":"\\"},{","data":{"password":"${coded('canary')}"}},${JSON.stringify(item)}]}`,
+      `{"kind":"SecretList","items":[{"note":"\\"},{","data":{"password":"${coded('canary')}"}},${JSON.stringify(item)}]}`,
       `{"kind":"SecretList","items":[${JSON.stringify(item)}],"items":[${JSON.stringify(item)}]}`,
       `{"kind":"SecretList","metadata":{"items":[1,{"a":"]}"}]},"items":[ ${JSON.stringify(item)} , ${JSON.stringify(item)} ] } \n`,
     ];

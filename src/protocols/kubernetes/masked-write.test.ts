@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { nodeCrypto } from '../../net/crypto.ts';
+import { askKubernetes } from './ask.ts';
+import { request, testEnvironment } from './testing/requests.ts';
+
+const db = '/api/v1/namespaces/prod/secrets/db';
+const coded = (text: string) => Buffer.from(text).toString('base64');
+const types = {
+  json: 'application/json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  patch: 'application/json-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+
+function refusal(
+  line: string,
+  type: keyof typeof types,
+  body: unknown,
+  mask: Parameters<typeof testEnvironment>[3] = {},
+  revealed: readonly string[] = [],
+): string | undefined {
+  const environment = {
+    ...testEnvironment(nodeCrypto, ['secrets/*/*#$.data.password', 'widgets/*/*#$.metadata.labels.owner'], {}, mask),
+    revealed: new Set(revealed),
+  };
+  return askKubernetes(request(line, { fields: { 'content-type': types[type] }, body: JSON.stringify(body) }), environment, []).refusal
+    ?.code;
+}
+
+describe('an object with hidden values', () => {
+  it('takes no JSON patch that copies, moves or asks', () => {
+    for (const op of ['copy', 'move']) {
+      assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op, from: '/data/password', path: '/data/x' }]), 'masking-refused');
+      // Which places a pointer means (an array's end, escapes) is not told here: none is copied.
+      assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op, from: '/metadata/labels/a', path: '/metadata/labels/b' }]), 'masking-refused');
+    }
+    assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op: 'test', path: '/data/password', value: coded('guess') }]), 'masking-refused');
+    assert.equal(refusal(`PATCH ${db}?dryRun=All`, 'patch', [{ op: 'copy', from: '/data/password', path: '/data/x' }]), 'masking-refused');
+    assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op: 'replace', path: '/data/password', value: coded('new') }]), undefined);
+    assert.equal(
+      refusal(`PATCH ${db}`, 'patch', [{ op: 'copy', from: '/data/password', path: '/data/x' }], {}, ['password']),
+      undefined,
+      'who sees it may',
+    );
+    assert.equal(
+      refusal('PATCH /api/v1/namespaces/prod/pods/a', 'patch', [{ op: 'copy', from: '/a', path: '/b' }]),
+      undefined,
+      'nothing is hidden there',
+    );
+  });
+
+  it('takes no value back that was shown masked', () => {
+    for (const [mask, shown] of [
+      ['redact', '[redacted:password]'],
+      ['hash', 'hash:0123456789abcdef'],
+      ['partial-last4', '*****1234'],
+      ['partial-last4', '*******'],
+    ] as const) {
+      for (const type of ['json', 'merge', 'strategic', 'apply'] as const) {
+        const line = `${type === 'json' ? 'PUT' : 'PATCH'} ${db}`;
+        assert.equal(refusal(line, type, { data: { password: coded(shown) } }, { mask }), 'masking-refused', `${mask} ${type}`);
+        assert.equal(refusal(line, type, { stringData: { password: shown } }, { mask }), 'masking-refused', `${mask} ${type} as text`);
+        assert.equal(refusal(line, type, { data: { password: coded('real-secret') } }, { mask }), undefined);
+        assert.equal(refusal(line, type, { data: { user: coded(shown) } }, { mask }), undefined, 'another one may be so');
+      }
+    }
+    const applied = {
+      metadata: {
+        annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{"stringData":{"password":"[redacted:password]"}}' },
+      },
+    };
+    assert.equal(refusal(`PATCH ${db}`, 'merge', applied), undefined, 'the annotation is no value');
+  });
+
+  it('is not selected by what is hidden', () => {
+    const list = (query: string, resource = 'secrets') => refusal(`GET /api/v1/namespaces/prod/${resource}?${query}`, 'json', {});
+    assert.equal(list(`fieldSelector=${encodeURIComponent('data.password=x')}`), 'masking-refused');
+    assert.equal(list(`fieldSelector=${encodeURIComponent('metadata.name=db,spec.x!=1')}`), 'masking-refused');
+    assert.equal(list(`fieldSelector=${encodeURIComponent('metadata.name=db,type=Opaque')}`), undefined);
+    assert.equal(list(`fieldSelector=${encodeURIComponent('status.phase=Running')}`, 'pods'), undefined);
+    assert.equal(list('labelSelector=app%3Dweb'), undefined);
+    assert.equal(refusal('GET /apis/example.com/v1/namespaces/prod/widgets?labelSelector=owner%3Dbob', 'json', {}), 'masking-refused');
+  });
+});
