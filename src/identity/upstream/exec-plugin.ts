@@ -15,7 +15,7 @@ export async function fetchPluginToken(config: ExecCredentialConfig, { env, now 
   if (kind !== 'ExecCredential') throw failed('it printed no ExecCredential');
   if (typeof status?.token !== 'string' || !/^[\x21-\x7e]+$/.test(status.token)) throw failed('its ExecCredential has no token');
   if (status.expirationTimestamp === undefined) return { text: status.token, lifetimeMs: withoutEndMs };
-  const endsAtMs = Date.parse(String(status.expirationTimestamp));
+  const endsAtMs = typeof status.expirationTimestamp === 'string' ? Date.parse(status.expirationTimestamp) : Number.NaN;
   if (Number.isNaN(endsAtMs)) throw failed('its expirationTimestamp is no time');
   const lifetimeMs = endsAtMs - now();
   if (lifetimeMs <= 0) throw failed('its token has expired already');
