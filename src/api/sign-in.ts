@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayFault } from '../core/fault.ts';
 import type { Principal } from '../core/principal.ts';
+import { failureRefillMs, Failures } from '../net/failures.ts';
 import type { ApiContext } from './context.ts';
 import { HttpRefusal } from './problem.ts';
 
@@ -53,40 +54,14 @@ function bearer(message: IncomingMessage): string {
   return token;
 }
 
-/** Slows down guessing: each address may fail `burst` times, then once every `refillMs`. Forgets the oldest address when full. */
-export class FailureLimiter {
-  readonly #buckets = new Map<string, { tokens: number; atMs: number }>();
-  readonly #now: () => number;
-
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
-  }
-
+/** What `Failures` counts, as this API words it. */
+export class FailureLimiter extends Failures {
   /** Throws 429 where the address has failed too often. */
   check(peer: string): void {
-    if (this.#tokens(peer) >= 1) return;
+    if (!this.areTooMany(peer)) return;
     throw new HttpRefusal(429, 'too-many-failures', 'too many failed sign-ins from this address', {
-      hint: `wait ${Math.ceil(refillMs / 1000)} seconds and try again`,
-      headers: { 'retry-after': String(Math.ceil(refillMs / 1000)) },
+      hint: `wait ${Math.ceil(failureRefillMs / 1000)} seconds and try again`,
+      headers: { 'retry-after': String(Math.ceil(failureRefillMs / 1000)) },
     });
   }
-
-  failed(peer: string): void {
-    const tokens = this.#tokens(peer) - 1;
-    this.#buckets.delete(peer);
-    this.#buckets.set(peer, { tokens, atMs: this.#now() });
-    if (this.#buckets.size <= maximumAddresses) return;
-    const oldest = this.#buckets.keys().next();
-    if (oldest.done !== true) this.#buckets.delete(oldest.value);
-  }
-
-  #tokens(peer: string): number {
-    const bucket = this.#buckets.get(peer);
-    if (bucket === undefined) return burst;
-    return Math.min(burst, bucket.tokens + (this.#now() - bucket.atMs) / refillMs);
-  }
 }
-
-const burst = 20;
-const refillMs = 3_000;
-const maximumAddresses = 10_000;

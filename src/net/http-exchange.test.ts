@@ -184,6 +184,24 @@ describe('what a protocol says of a request', () => {
   });
 });
 
+describe('whoever guesses tokens', () => {
+  it('is heard no more after twenty, also with a good one; who has a session goes on', async () => {
+    const world = await World.open();
+    assert.equal((await world.ask('GET', '/a')).status, 200);
+    const statuses = new Set<number>();
+    for (let attempt = 0; attempt < 25; attempt += 1)
+      statuses.add((await world.ask('GET', '/b', `bad ${attempt}`.replace(' ', '-'))).status);
+    assert.deepEqual([...statuses], [401, 429]);
+    assert.equal(world.ports.audit.types().filter((type) => type === 'sign-in.refused').length, 20);
+    assert.equal((await world.ask('GET', '/a')).status, 200);
+    world.sessions.end(() => true, 'over');
+    const { status, headers, text } = await world.ask('GET', '/a');
+    assert.equal(status, 429);
+    assert.match(text, /too many failed sign-ins from this address/);
+    assert.ok(Number(headers['retry-after']) > 0);
+  });
+});
+
 describe('a held request', () => {
   it('whose client goes away is cancelled', async () => {
     const world = await World.open();

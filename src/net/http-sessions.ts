@@ -3,6 +3,7 @@ import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { PipelineSession } from '../core/pipeline-session.ts';
 import type { Protocol } from '../core/target.ts';
+import { failureRefillMs, Failures } from './failures.ts';
 import type { SessionRegistry } from './sessions.ts';
 
 export interface HttpSessionsOptions {
@@ -21,6 +22,7 @@ export interface HttpSessionsOptions {
 export class HttpSessions {
   readonly #options: HttpSessionsOptions;
   readonly #open = new Map<string, Promise<HttpSession>>();
+  readonly #failures = new Failures();
   #closing: string | undefined;
 
   constructor(options: HttpSessionsOptions) {
@@ -51,19 +53,24 @@ export class HttpSessions {
 
   async #begin(credential: string, protocol: Protocol, target: string, peer: string, ended: () => void): Promise<HttpSession> {
     const { pipeline, sessions, report } = this.#options;
-    const session = await pipeline.open({
-      signIn: {
-        credential,
-        targetName: target,
-        acts: (name) => [{ action: 'connect', object: { type: 'Target', id: name } }],
-        facts: {},
-        part: undefined,
-        claimedUser: '',
-      },
-      listenerTarget: undefined,
-      protocol,
-      peer,
-    });
+    const address = peer.slice(0, peer.lastIndexOf(':'));
+    if (this.#failures.areTooMany(address)) throw tooManyFailures();
+    const session = await this.#signIn(
+      address,
+      pipeline.open({
+        signIn: {
+          credential,
+          targetName: target,
+          acts: (name) => [{ action: 'connect', object: { type: 'Target', id: name } }],
+          facts: {},
+          part: undefined,
+          claimedUser: '',
+        },
+        listenerTarget: undefined,
+        protocol,
+        peer,
+      }),
+    );
     const opened = new HttpSession(session, {
       idleMs: this.#options.idleMs ?? defaultIdleMs,
       ended: () => {
@@ -84,6 +91,16 @@ export class HttpSessions {
       end: (reason) => void opened.end(reason),
     });
     return opened;
+  }
+
+  /** Whoever has a session goes on: only new tokens are guesses. */
+  async #signIn(address: string, opening: Promise<PipelineSession>): Promise<PipelineSession> {
+    try {
+      return await opening;
+    } catch (error) {
+      if (error instanceof GatewayFault && error.code === 'authentication-failed') this.#failures.failed(address);
+      throw error;
+    }
   }
 
   #forget(key: string, opening: Promise<HttpSession>): void {
@@ -158,6 +175,12 @@ export class HttpSession {
     };
     return setTimeout(look, Math.min(lookEveryMs, this.#options.idleMs, Math.max(this.session.endsAtMs - Date.now(), 0)));
   }
+}
+
+function tooManyFailures(): GatewayFault {
+  return new GatewayFault('rate-exceeded', {
+    publicMessage: `too many failed sign-ins from this address; try again in ${failureRefillMs / 1000} s`,
+  });
 }
 
 /** What one token can have in memory: each may hold a body that was gathered. */
