@@ -154,19 +154,9 @@ describe('what is wrong with it is said at the very place', () => {
     assert.match(await problems(), /targets\.crm\.protocol: expected postgres/);
   });
 
-  it('a port of its own with several workers', async () => {
-    workspace.edit(['targets:\n', `${crm}    listen: 9443\n`], ['  data: data', '  data: data\n  workers: 2']);
-    assert.match(await problems(), /targets\.crm\.listen: expected gateway\.workers: 1/);
-  });
-
   it('no listener', async () => {
     workspace.edit(['targets:\n', crm]);
     assert.match(await problems(), /targets\.crm: required: listeners\.https/);
-  });
-
-  it('several workers', async () => {
-    edit(crm, ['  data: data', '  data: data\n  workers: 2']);
-    assert.match(await problems(), /listeners\.https: expected gateway\.workers: 1/);
   });
 
   for (const [path, expected] of [

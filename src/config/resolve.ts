@@ -33,13 +33,6 @@ export class Resolver {
       this.#listen(['targets', name, 'listen'], target.listen, addresses);
     }
     if (addresses.length === 0) this.#add(['listeners'], 'expected at least one of postgres, https and api');
-    if (gateway.workers > 1) {
-      const only = 'expected gateway.workers: 1: targets that are no databases are served by one process in this release';
-      if (listeners.https !== undefined) this.#add(['listeners', 'https'], only);
-      for (const [name, target] of Object.entries(targets)) {
-        if (target.protocol !== 'postgres' && target.listen !== undefined) this.#add(['targets', name, 'listen'], only);
-      }
-    }
     for (const [index, issuer] of issuers.entries()) this.#checkIssuer(issuer, index);
     for (const [name, target] of Object.entries(targets)) this.#checkTarget(target, ['targets', name]);
   }

@@ -118,8 +118,11 @@ class Exchange {
     try {
       const outcome = await this.#decide(asked, operation, request);
       if (outcome.kind === 'refused') {
-        await this.#refuse(outcome.fault, operation);
-        if (outcome.fault.code === 'recording-unavailable') this.#endUnrecorded(outcome.fault);
+        // Where its session has ended meanwhile, that is the reason, and nothing more can be recorded of it.
+        const { aborted, reason } = this.#abort.signal;
+        const fault = aborted ? (reason as GatewayFault) : outcome.fault;
+        await this.#refuse(fault, operation);
+        if (fault.code === 'recording-unavailable') this.#endUnrecorded(fault);
         return;
       }
       if (this.#wasHeld && (await this.#hasChanged(target, request, operation))) {

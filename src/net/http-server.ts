@@ -6,16 +6,13 @@ import {
   type Http2ServerResponse,
   type Http2Session,
 } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ClientExchange } from './http-client.ts';
 import { UpgradingSocket } from './http-upgrading.ts';
-import type { Listener } from './listener.ts';
+import { bind, type Listener } from './listener.ts';
 
 export interface HttpListenerOptions {
-  /** Undefined: every interface. */
-  readonly host: string | undefined;
-  readonly port: number;
   /** PEM. Undefined: clients do not encrypt, and speak HTTP/1.1 only. */
   readonly tls: HttpCertificate | undefined;
   /** Connections beyond this are closed at once. */
@@ -25,6 +22,12 @@ export interface HttpListenerOptions {
   /** Ends everything that runs; resolves when it is over. */
   readonly end: (reason: string) => Promise<void>;
   readonly failed: (error: unknown) => void;
+}
+
+export interface HttpAddress {
+  /** Undefined: every interface. */
+  readonly host: string | undefined;
+  readonly port: number;
 }
 
 export interface HttpCertificate {
@@ -37,8 +40,21 @@ export interface HttpListener extends Listener {
   replaceCertificate(tls: HttpCertificate): void;
 }
 
+export interface HttpServer extends Omit<HttpListener, 'port'> {
+  /** Resolves with the port. Rejects where it cannot be bound. */
+  listen(address: HttpAddress): Promise<number>;
+  /** Takes a connection that was accepted elsewhere; resolves when it is over. */
+  accept(socket: Socket): Promise<void>;
+}
+
 /** Accepts HTTP/1.1 and HTTP/2 (by ALPN) on one port. Rejects where the port cannot be bound. */
-export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
+export async function listenHttp(options: HttpListenerOptions & HttpAddress): Promise<HttpListener> {
+  const server = createHttp(options);
+  return { port: await server.listen(options), replaceCertificate: server.replaceCertificate, close: server.close };
+}
+
+/** Serves the connections that it is given, and those of a port where it is told to listen. */
+export function createHttp(options: HttpListenerOptions): HttpServer {
   const inOrder = new InOrder(options.handle);
   const take = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void => {
     if (request.httpVersion === '2.0') {
@@ -76,16 +92,15 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   );
   server.on('sessionError', () => {});
   server.on('tlsClientError', () => {});
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) }, () => {
-      server.off('error', reject);
-      server.on('error', options.failed);
-      resolve();
-    });
-  });
   return {
-    port: (server.address() as AddressInfo).port,
+    listen: (address) => bind(server, address, options.failed),
+    async accept(socket) {
+      const closed = new Promise<void>((resolve) => {
+        socket.once('close', () => resolve());
+      });
+      server.emit('connection', socket);
+      await closed;
+    },
     replaceCertificate: (tls) => 'setSecureContext' in server && server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' }),
     async close(reason) {
       const closed = new Promise<void>((resolve) => {
@@ -99,6 +114,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
       }, closeGraceMs);
       if ('closeIdleConnections' in server) server.closeIdleConnections();
       await closed;
+      await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
       clearTimeout(grace);
     },
   };

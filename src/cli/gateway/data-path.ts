@@ -39,6 +39,7 @@ export class DataPath implements Plane {
   readonly #pipeline: Pipeline;
   readonly #http: HttpPath;
   readonly #connections = new Map<string, Connections>();
+  readonly #https = new Map<string, Door>();
   readonly #listeners: Listener[] = [];
   readonly #validity: NodeJS.Timeout;
 
@@ -58,7 +59,10 @@ export class DataPath implements Plane {
       maxSessionMs: () => inForce.config.session.maxLifetimeMs,
     });
     this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline });
-    for (const door of doorsOf(inForce.config)) if (door.kind === 'postgres') this.#connections.set(door.name, this.#newConnections(door));
+    for (const door of doorsOf(inForce.config)) {
+      if (door.kind === 'postgres') this.#connections.set(door.name, this.#newConnections(door));
+      else this.#https.set(door.name, door);
+    }
     this.#validity = setInterval(() => void this.#endInvalidSessions(), validityIntervalMs);
   }
 
@@ -87,8 +91,10 @@ export class DataPath implements Plane {
   /** Takes a connection that was accepted elsewhere; resolves when it is over. */
   async accept(door: string, client: Socket): Promise<void> {
     const connections = this.#connections.get(door);
-    if (connections === undefined) client.destroy();
-    else await connections.accept(client);
+    const https = this.#https.get(door);
+    if (connections !== undefined) await connections.accept(client);
+    else if (https !== undefined) await this.#http.accept(https, client);
+    else client.destroy();
   }
 
   async prepare(): Promise<void> {}
@@ -115,7 +121,7 @@ export class DataPath implements Plane {
   /** Accepts nothing more and ends every connection; resolves when all are over, or after seven seconds. */
   async close(): Promise<void> {
     clearInterval(this.#validity);
-    const open = this.#listeners.length > 0 ? this.#listeners : [...this.#connections.values()];
+    const open = this.#listeners.length > 0 ? this.#listeners : [...this.#connections.values(), this.#http];
     await Promise.race([Promise.all(open.map((one) => one.close('the gateway is stopping'))), delay(closeTimeoutMs)]);
   }
 

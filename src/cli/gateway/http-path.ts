@@ -1,9 +1,10 @@
+import type { Socket } from 'node:net';
 import type { AuditLog } from '../../audit/index.ts';
 import type { Config } from '../../config/index.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { NotedApprovals } from '../../net/http-approvals.ts';
 import { exchange, type ExchangeOptions } from '../../net/http-exchange.ts';
-import { listenHttp, type HttpCertificate, type HttpListener } from '../../net/http-server.ts';
+import { createHttp, type HttpCertificate, type HttpListener, type HttpServer } from '../../net/http-server.ts';
 import { HttpSessions } from '../../net/http-sessions.ts';
 import type { SessionRegistry } from '../../net/sessions.ts';
 import { requestDialects } from '../../protocols/registry.ts';
@@ -27,7 +28,8 @@ export class HttpPath {
   readonly #options: ExchangeOptions;
   readonly #sessions: HttpSessions;
   readonly #targets: RequestTargets;
-  readonly #listeners: HttpListener[] = [];
+  /** By door. */
+  readonly #servers = new Map<string, HttpServer>();
 
   constructor(parts: HttpPathParts) {
     const { pipeline, sessions, log, inForce, audit, approvals } = parts;
@@ -49,23 +51,39 @@ export class HttpPath {
   }
 
   /** Rejects where its port cannot be bound. */
-  async listen({ address, target }: Door): Promise<HttpListener> {
+  async listen(door: Door): Promise<HttpListener> {
+    const server = this.#server(door);
+    return { port: await server.listen(door.address), replaceCertificate: server.replaceCertificate, close: server.close };
+  }
+
+  /** Takes a connection that was accepted elsewhere; resolves when it is over. */
+  accept(door: Door, client: Socket): Promise<void> {
+    return this.#server(door).accept(client);
+  }
+
+  /** Ends everything that came in by `accept`. */
+  async close(reason: string): Promise<void> {
+    await Promise.all([...this.#servers.values()].map((server) => server.close(reason)));
+  }
+
+  #server({ name, target }: Door): HttpServer {
+    const known = this.#servers.get(name);
+    if (known !== undefined) return known;
     const { inForce, log } = this.#parts;
-    const listener = await listenHttp({
-      ...address,
+    const server = createHttp({
       tls: certificateOf(inForce.config),
       maxConnections,
       handle: (client) => exchange(client, this.#options, target?.name),
       end: (reason) => this.#end(reason),
       failed: (error) => log.problem('connection not accepted', error),
     });
-    this.#listeners.push(listener);
-    return listener;
+    this.#servers.set(name, server);
+    return server;
   }
 
   replaceCertificate(config: Config): void {
     const tls = certificateOf(config);
-    if (tls !== undefined) for (const listener of this.#listeners) listener.replaceCertificate(tls);
+    if (tls !== undefined) for (const server of this.#servers.values()) server.replaceCertificate(tls);
   }
 
   async #end(reason: string): Promise<void> {
