@@ -72,6 +72,8 @@ export class Http2Upstream implements Upstream {
 function exchange(stream: ClientHttp2Stream, forwarded: Forwarded, signal: AbortSignal): Promise<UpstreamAnswer | 'refused'> {
   return new Promise((resolve, reject) => {
     let trailers: readonly string[] = [];
+    // Node throws away what nobody has begun to read when a stream ends, and the answer may have to wait for its record.
+    stream.pause();
     const abort = (): void => stream.close(constants.NGHTTP2_CANCEL);
     signal.addEventListener('abort', abort, { once: true });
     stream.once('close', () => {

@@ -96,7 +96,8 @@ export class FrameReader {
 
   push(bytes: Uint8Array): readonly Frame[] {
     const frames: Frame[] = [];
-    let rest = bytes;
+    // Of a Buffer of Node's, `slice` would give whoever copies a view.
+    let rest = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     while (rest.length > 0) {
       if (this.#kept === 0 && rest.length >= frameHeaderBytes) {
         const end = frameHeaderBytes + checkedLength(rest, this.#limits);

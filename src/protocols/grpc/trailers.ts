@@ -19,7 +19,8 @@ export interface ShownStatus {
 export function shownStatus(fields: readonly HeaderField[], call: Call, counts: MaskedCounts): ShownStatus {
   const status = statusOf(valueOf(fields, 'grpc-status'));
   if (status === undefined) return failed('UNKNOWN', 'the target’s answer ends without a status');
-  const message = shownMessage(valueOf(fields, 'grpc-message'), call, counts);
+  // Where nothing went wrong there is nothing to say, though some say "OK".
+  const message = status === 'OK' ? undefined : shownMessage(valueOf(fields, 'grpc-message'), call, counts);
   const details = shownDetails(valueOf(fields, 'grpc-status-details-bin'), call, counts);
   const metadata = shownMetadata(fields, call.masks, counts);
   return {
