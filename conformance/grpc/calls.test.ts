@@ -92,7 +92,7 @@ describe('what is hidden', () => {
 
   it('does not get out by trailers, errors and their details', async () => {
     const client = await caller('ledger');
-    const { trailers, code, details } = await client.unary('Get', { number: '7' });
+    const { trailers } = await client.unary('Get', { number: '7' });
     assert.deepEqual(trailers.get('x-last-card'), ['************1111']);
     const failed = await client.unary('Fail', {});
     assert.equal(failed.code, status.NOT_FOUND);
