@@ -1,4 +1,5 @@
 import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
+import { Readable } from 'node:stream';
 import { GatewayFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
@@ -72,8 +73,6 @@ export class Http2Upstream implements Upstream {
 function exchange(stream: ClientHttp2Stream, forwarded: Forwarded, signal: AbortSignal): Promise<UpstreamAnswer | 'refused'> {
   return new Promise((resolve, reject) => {
     let trailers: readonly string[] = [];
-    // Node throws away what nobody has begun to read when a stream ends, and the answer may have to wait for its record.
-    stream.pause();
     const abort = (): void => stream.close(constants.NGHTTP2_CANCEL);
     signal.addEventListener('abort', abort, { once: true });
     stream.once('close', () => {
@@ -95,7 +94,7 @@ function exchange(stream: ClientHttp2Stream, forwarded: Forwarded, signal: Abort
       resolve({
         status: Number(fields.find(({ name }) => name === ':status')?.value ?? 0),
         fields: fields.filter(({ name }) => !name.startsWith(':')),
-        body: stream,
+        body: kept(stream),
         trailers() {
           if (trailers.length === 0 && stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
             throw unavailable('it broke off its answer', `stream closed with ${stream.rstCode}`);
@@ -109,6 +108,32 @@ function exchange(stream: ClientHttp2Stream, forwarded: Forwarded, signal: Abort
     else if (body.kind === 'whole') stream.end(body.bytes);
     else stream.end();
   });
+}
+
+/**
+ * The body of a stream. Node throws away what nobody has begun to read when a stream closes, and an answer may have to wait for its record: so it is read
+ * at once, as far as there is room, and kept.
+ */
+function kept(stream: ClientHttp2Stream): Readable {
+  let hasEnded = false;
+  const body = new Readable({
+    read: () => void stream.resume(),
+    destroy(error, done) {
+      if (!hasEnded) stream.close(constants.NGHTTP2_CANCEL);
+      done(error);
+    },
+  });
+  stream.on('data', (chunk: Buffer) => {
+    if (!body.push(chunk)) stream.pause();
+  });
+  stream.once('end', () => {
+    hasEnded = true;
+    body.push(null);
+  });
+  stream.once('close', () => {
+    if (!hasEnded) body.destroy(unavailable('it broke off its answer', `stream closed with ${stream.rstCode}`));
+  });
+  return body;
 }
 
 /** RFC 9113 section 8.3.1. Fields of one name stay in their order. */

@@ -1,8 +1,9 @@
 import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
-import type { AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
+import type { AnswerPlan, AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
 import { isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
+import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
 import { spelledOut } from './head-names.ts';
 import { answerPlan, textOf } from './mask.ts';
@@ -46,7 +47,7 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
       fields: upstreamFields(request, environment, masks),
     },
     tunnel: request.upgrade === 'websocket' ? webSocketTunnel(request, environment, masks, record) : undefined,
-    answer: (head) => answerPlan(head, request.method, environment, masks),
+    answer: (head) => withTrailers(answerPlan(head, request.method, environment, masks), request, environment, masks),
     sample: (head, window) => sampleOf(head, window, record),
   };
 }
@@ -96,6 +97,12 @@ function upstreamFields({ forwardable, method }: ReceivedRequest, { target }: Ht
       !(masks.hides && (PARTIAL.has(name) || (isPureRead(method) && CONDITIONAL.has(name)))),
   );
   return masks.hides ? [...passed, { name: 'accept-encoding', value: 'identity' }] : passed;
+}
+
+/** Trailers (RFC 9110 section 6.5) are for clients that say that they take them. Where anything is hidden there are none: they speak of a body that is another one then. */
+function withTrailers(plan: AnswerPlan, { fields }: ReceivedRequest, environment: HttpEnvironment, masks: HttpMasks): AnswerPlan {
+  if (plan.kind !== 'pass' || masks.hides || !fields.some(({ name }) => name === 'te')) return plan;
+  return { ...plan, trailers: (received) => shownFields({ status: 200, fields: received }, environment, masks, new Map()) };
 }
 
 /** `Sallyport-Reason`, bounded, on one line. Stated, never believed. */
