@@ -4,6 +4,7 @@ import { ensureDebian, benchPackages } from '../conformance/parts/debian.ts';
 import { benchHttp } from './http/index.ts';
 import { keepAwake } from './parts/awake.ts';
 import { line, progressDone } from './parts/report.ts';
+import { benchGrpc } from './grpc/index.ts';
 import { benchPostgres, sections, type Section } from './postgres/index.ts';
 
 /**
@@ -11,11 +12,12 @@ import { benchPostgres, sections, type Section } from './postgres/index.ts';
  */
 const usage = `usage: npm run bench -- postgres [section …] [options]
        npm run bench -- http [options]
+       npm run bench -- grpc [options]
 
   sections        ${sections.join(', ')} (default: all)
   --quick         about a minute: fewer rounds and cases, smaller results
   --rounds N      how often every case is measured (default 3; medians are shown)
-  --seconds N     how long pgbench runs each time (default 4)
+  --seconds N     how long each case runs each time (default 4)
   --json FILE     everything that was measured
   --gateway DIR   measure the gateway of another checkout
   --awake         keep the cores from going to sleep: waking one takes longer than a statement
@@ -44,7 +46,7 @@ async function main(): Promise<number> {
   });
   const [protocol, ...asked] = positionals;
   const wrong = protocol === 'postgres' ? asked.filter((name) => !sections.includes(name as Section)) : asked;
-  if (values.help || (protocol !== 'postgres' && protocol !== 'http') || wrong.length > 0) {
+  if (values.help || (protocol !== 'postgres' && protocol !== 'http' && protocol !== 'grpc') || wrong.length > 0) {
     (values.help ? process.stdout : process.stderr).write(usage);
     return values.help ? 0 : 2;
   }
@@ -58,14 +60,17 @@ async function main(): Promise<number> {
     gatewayFolder: values.gateway,
     onClose: (closer: () => Promise<void>) => void closers.push(closer),
   };
+  const seconds = Number(values.seconds ?? (quick ? 2 : 4));
   const figures =
     protocol === 'http'
       ? await benchHttp(common)
-      : await benchPostgres({
-          ...common,
-          seconds: Number(values.seconds ?? (quick ? 2 : 4)),
-          sections: asked.length === 0 ? sections : (asked as Section[]),
-        });
+      : protocol === 'grpc'
+        ? await benchGrpc({ ...common, seconds })
+        : await benchPostgres({
+            ...common,
+            seconds,
+            sections: asked.length === 0 ? sections : (asked as Section[]),
+          });
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   return 0;
 }
