@@ -5,7 +5,7 @@ import { eventually } from '../harness.ts';
 import { startHouse, type House } from './house.ts';
 
 const policies = `@id("pipelines work")
-permit (principal in Group::"deployers", action in [Action::"connect", Action::"read", Action::"write", Action::"define"], resource);
+permit (principal in Group::"deployers", action in [Action::"read", Action::"write"], resource in Database::"bank/shop");
 @id("fraud desk reads and sees")
 permit (principal in Group::"fraud", action in [Action::"connect", Action::"read", Action::"reveal"], resource);
 @id("no scans")
@@ -77,6 +77,12 @@ describe('the first door', () => {
     });
     assert.equal(status, 401);
     assert.match(text, /resource tokens are the account’s/);
+  });
+
+  test('lets whoever may work in a database read what SDKs need to know of the account', async () => {
+    const { resource } = await house.client('pipeline', 'bank').getDatabaseAccount();
+    assert.equal(resource?.consistencyPolicy, 'Session');
+    assert.equal((await failure(house.client('pipeline', 'bank').databases.create({ id: 'mine' }))).code, 403);
   });
 
   test('lets strangers in nowhere', async () => {

@@ -49,13 +49,13 @@ function clientOf(issued: IssuedToken, target: string, options: ConnectOptions):
   const { connection } = issued;
   if (connection === undefined) throw new Failure(`the gateway has no listener for ${target}`, { hint: 'ask its operator' });
   if (connection.protocol === 'postgres') return postgres(connection, issued.access_token, options);
-  if (connection.protocol === 'http') return http(connection, issued.access_token, options);
+  if (connection.protocol === 'http' || connection.protocol === 'cosmos') return http(connection, issued.access_token, options);
   throw new Failure(`this version of sallyport cannot run a client for ${connection.protocol}`, {
     hint: `use: sallyport token --target ${target}`,
   });
 }
 
-/** HTTP clients have no variables in common, and no client is the target's own. */
+/** HTTP clients, and SDKs of Cosmos DB, have no variables in common, and no client is the target's own. */
 function http({ host, port, path = '' }: NonNullable<IssuedToken['connection']>, token: string, options: ConnectOptions): Client {
   const ca = options.ca ?? process.env['SALLYPORT_CA'];
   return {

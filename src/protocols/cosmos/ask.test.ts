@@ -128,6 +128,11 @@ describe('what is not certain is refused', () => {
     ['throughput on an item', post(docs, { id: '1' }, { 'x-ms-offer-throughput': '400' }), uncertain],
     ['a path by resource ids', get('/dbs/AbCdEf==/colls/AbCdEfGhIjk=/docs'), /resource id/],
     ['a path with too much', get(`${docs}/7/attachments`), /^unsupported: /],
+    [
+      'a query for resource tokens',
+      { ...query('SELECT p._token AS x FROM p'), path: '/dbs/shop/users/ann/permissions' },
+      /^unsupported: permissions cannot be queried/,
+    ],
     ['PUT on a feed', put(docs, { id: '7' }), uncertain],
     ['a query in the address', get(`${docs}?$filter=x`), /^unsupported: /],
     ['a body that is no JSON', post(docs, '{"id":'), uncertain],
@@ -227,6 +232,8 @@ describe('the record', () => {
       /SELECT \* FROM c WHERE c.name = @n\n.*/s,
     );
     assert.match(text(post('/dbs/shop/colls/orders/docs', { id: '1', note: 'of 078-05-1120' })), /"note":"of \*\*\*-\*\*-1120"/);
+    const batch = [{ operationType: 'Delete', id: 'item-9' }];
+    assert.match(text(post(docs, batch, { 'x-ms-cosmos-is-batch-request': 'true' })), /"id":"item-9"/);
     assert.match(text(post(docs, { id: '1', password: 'x', ssn: '1' })), /"password":"\[redacted\]"/);
   });
 });

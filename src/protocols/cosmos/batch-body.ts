@@ -5,6 +5,8 @@ import { isObject, type Json } from './json-body.ts';
 export interface BatchOperation {
   readonly kind: 'create' | 'upsert' | 'read' | 'replace' | 'patch' | 'delete';
   readonly body: Json | undefined;
+  /** Of the item; undefined where its body has it. */
+  readonly id: string | undefined;
 }
 
 /** The operations of a batch body in JSON; the binary form (HybridRow) is refused where JSON is read. Throws `unclassified`, `limit-exceeded`. */
@@ -22,7 +24,9 @@ export function batchBodyOf(body: Json): readonly BatchOperation[] {
     const resource = operation['resourceBody'];
     if ((resource !== undefined) !== (kind !== 'read' && kind !== 'delete'))
       throw unknownForm('an operation has a body that it does not need, or none');
-    return { kind, body: resource };
+    const { id } = operation;
+    if (id !== undefined && typeof id !== 'string') throw unknownForm('an operation has an id that is no text');
+    return { kind, body: resource, id };
   });
 }
 

@@ -48,11 +48,11 @@ function looksMasked(value: Json, { kind, class: name }: MaskRule, replaces: boo
 function isMask(text: string, kind: MaskKind, name: string): boolean {
   if (text === `[redacted:${name}]`) return true;
   if (kind === 'hash') return /^hash:[0-9a-f]{16}$/.test(text);
-  return kind === 'partial-last4' && text.includes('*') && !/[\p{L}\p{N}].*[*]/su.test(text) && countAlphanumeric(text) <= 4;
-}
-
-function countAlphanumeric(text: string): number {
-  return Array.from(text).filter((character) => /[\p{L}\p{N}]/u.test(character)).length;
+  const lastStar = text.lastIndexOf('*');
+  if (kind !== 'partial-last4' || lastStar < 0) return false;
+  return (
+    !ALPHANUMERIC.test(text.slice(0, lastStar)) && Array.from(text.slice(lastStar)).filter((one) => ALPHANUMERIC.test(one)).length <= 4
+  );
 }
 
 /** The class of a mask that a detector left in some text of the item. */
@@ -62,7 +62,7 @@ function classLeftIn(item: Json, { classes }: ContainerMasks): string | undefine
     if (redacted !== undefined) return redacted[1];
     const kinds = classes.names.flatMap((name) => classes.strongest([name]) ?? []);
     if (/\bhash:[0-9a-f]{16}\b/.test(item)) return kinds.find(({ kind }) => kind === 'hash')?.class;
-    if (/\*[*\-./()+@_]{3,}[0-9A-Za-z]{4}(?![0-9A-Za-z*])/.test(item)) return kinds.find(({ kind }) => kind === 'partial-last4')?.class;
+    if (/\*[*\-./()+@_]{3,32}[0-9A-Za-z]{4}(?![0-9A-Za-z*])/.test(item)) return kinds.find(({ kind }) => kind === 'partial-last4')?.class;
     return undefined;
   }
   if (typeof item !== 'object' || item === null) return undefined;
@@ -79,3 +79,5 @@ function refused(name: string, why: string): GatewayFault {
     hint: 'Change only what you mean to change, with a partial update (patch), which leaves everything else as it is.',
   });
 }
+
+const ALPHANUMERIC = /[\p{L}\p{N}]/u;

@@ -275,7 +275,7 @@ describe('what stands around', () => {
     ];
     const plan = asked(query('SELECT * FROM c')).answer({ status: 200, fields });
     assert.deepEqual(
-      plan.kind === 'whole' && (plan.mask(new TextEncoder().encode('{}')) as { fields: unknown }).fields,
+      plan.kind === 'whole' && (plan.mask(new TextEncoder().encode('{"Documents":[]}')) as { fields: unknown }).fields,
       fields.slice(0, 2),
     );
     assert.match(
@@ -292,6 +292,24 @@ describe('what stands around', () => {
       /canary/,
     );
     assert.match(answered(asked(query('SELECT * FROM c')), {}, { status: 401 }), /^upstream-refused/);
+  });
+
+  test('an answer in another form than the documented one is not shown: places would not be where they are looked for', () => {
+    const plan: Sent = {
+      ...query('SELECT * FROM c'),
+      headers: { 'content-type': 'application/query+json', 'x-ms-cosmos-is-query-plan-request': 'True' },
+    };
+    for (const [sent, body] of [
+      [query('SELECT * FROM c'), { Items: [item] }],
+      [query('SELECT * FROM c'), { Documents: [], _count: 0, More: [item] }],
+      [query('SELECT * FROM c'), [item]],
+      [plan, { Documents: [item] }],
+      [plan, { queryRanges: [], Documents: [item] }],
+      [{ method: 'GET', path: `${customers}/pkranges` }, { Documents: [item] }],
+      [{ method: 'GET', path: `${docs}/7` }, [item]],
+    ] as const)
+      assert.match(answered(asked(sent), body), /^masking-refused/, JSON.stringify(body));
+    assert.match(answered(asked(plan), { partitionedQueryExecutionInfoVersion: 2, queryInfo: {}, queryRanges: [] }), /queryRanges/);
   });
 
   test('what is no JSON is not shown', () => {

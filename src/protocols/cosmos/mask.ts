@@ -59,13 +59,27 @@ export function maskedBody(
   if (status >= 400) {
     // Code can put anything into its error.
     if (runsCode(understood) && masks.rules.length > 0) return { ...encoded(withheldError(json)), masked: new Map(), rows: 0 };
-    return masked(text, masks, [], [], 0);
+    return masked(text, masks, itemsAt(masks, [[]]).rules, [], 0);
   }
   if (understood.resource.type === '') return { ...encoded(rewrittenAccount(json, base)), masked: new Map(), rows: 0 };
+  if (!isExpected(json, understood)) return undefined;
   // How partitions are cut, and the client's own query: a changed value would mislead the SDK and hide nothing.
   if (understood.kind === 'query-plan' || understood.resource.type === 'pkranges') return { body, masked: new Map(), rows: 0 };
   const places = placesIn(understood, masks);
   return places === undefined ? undefined : masked(text, masks, places.rules, places.items, rowsOf(json, understood));
+}
+
+/** The form that is documented: in another one, places would not be where they are looked for. */
+function isExpected(json: Json, { kind, resource: { type } }: Understood): boolean {
+  if (kind === 'query-plan') return hasOnly(json, 'queryRanges', PLAN_KEYS);
+  if (type === 'pkranges') return hasOnly(json, 'PartitionKeyRanges', RANGES_KEYS);
+  if (type !== 'docs') return true;
+  if (kind === 'query' || kind === 'read-feed' || kind === 'change-feed') return hasOnly(json, 'Documents', FEED_KEYS);
+  return Array.isArray(json) === (kind === 'batch');
+}
+
+function hasOnly(json: Json, list: string, keys: ReadonlySet<string>): boolean {
+  return isObject(json) && Array.isArray(json[list]) && Object.keys(json).every((key) => keys.has(key));
 }
 
 /** What is hidden in the answer of a request that succeeded, and where whole items stand. Undefined where that cannot be told. */
@@ -180,6 +194,14 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 /** Cosmos DB answers with at most 4 MB; what is around the items comes on top. */
 const maxAnswerBytes = 4_500_000;
+const PLAN_KEYS: ReadonlySet<string> = new Set([
+  'partitionedQueryExecutionInfoVersion',
+  'queryInfo',
+  'queryRanges',
+  'hybridSearchQueryInfo',
+]);
+const RANGES_KEYS: ReadonlySet<string> = new Set(['_rid', 'PartitionKeyRanges', '_count']);
+const FEED_KEYS: ReadonlySet<string> = new Set(['_rid', 'Documents', '_count']);
 const ROW: Place = ['Documents', undefined];
 /** An item, or what stands around it where deletes and all versions are told (wire format 2021-09-15). */
 const CHANGE_PARTS: readonly Place[] = [[], ['current'], ['previous'], ['metadata'], ['metadata', 'partitionKey']];

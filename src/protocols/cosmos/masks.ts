@@ -2,6 +2,7 @@ import type { DataClasses } from '../../masking/classes.ts';
 import type { DetectorSet } from '../../masking/detect.ts';
 import type { JsonPath } from '../../masking/json-path.ts';
 import type { MaskRule } from '../../masking/mask.ts';
+import { detectorsWithout, everything } from '../http/masks.ts';
 import type { CosmosEnvironment } from './environment.ts';
 import type { Resource } from './resource.ts';
 
@@ -27,7 +28,7 @@ export interface ItemRule {
 /** For this principal. What belongs to no container has no places, and detectors look at it. */
 export function masksOf({ target, classes, revealed }: CosmosEnvironment, resource: Resource): ContainerMasks {
   const isOrigin = target.masking === 'unsafe_origin';
-  const detectors = classes.detectors.without(isOrigin ? new Set(classes.names) : revealed);
+  const detectors = detectorsWithout(classes, isOrigin ? everything(classes) : revealed);
   return masks(classes, detectors, rulesOf(classes, target.name, resource, revealed), target.masking === 'strict', !isOrigin);
 }
 

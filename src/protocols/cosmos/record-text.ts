@@ -25,8 +25,7 @@ export interface RecordedText {
  */
 export function recordedParts({ decodedPath, resource, headers, reason }: Understood, masks: ContainerMasks): ShownParts {
   const prose = (text: string): string => maskProse(masks.classes, masks.detectors, text);
-  const idIsHidden =
-    resource.type === 'docs' && resource.id !== undefined && classesAt(masks.rules, [[{ kind: 'key', key: 'id' }]]).length > 0;
+  const idIsHidden = resource.type === 'docs' && resource.id !== undefined && hidesIds(masks);
   const path = idIsHidden ? `${decodedPath.slice(0, decodedPath.lastIndexOf('/') + 1)}${LEFT_OUT}` : prose(decodedPath);
   return {
     path,
@@ -55,9 +54,13 @@ export function recordedText(understood: Understood, parts: ShownParts, masks: C
     case 'patch':
       return withBody(head, recordedPatch(body.body), masks, patchRules(masks, body.body, []));
     case 'batch': {
-      const operations = body.operations.map(({ operation: { kind, body: resource }, patch }): Json => {
+      const operations = body.operations.map(({ operation: { kind, body: resource, id }, patch }): Json => {
         const shown = patch === undefined ? resource : recordedPatch(patch);
-        return { operationType: kind, ...(shown === undefined ? {} : { resourceBody: shown }) };
+        return {
+          operationType: kind,
+          ...(id === undefined ? {} : { id: hidesIds(masks) ? LEFT_OUT : id }),
+          ...(shown === undefined ? {} : { resourceBody: shown }),
+        };
       });
       const rules = body.operations.flatMap(({ patch }, index) =>
         patch === undefined ? itemRules(masks, [index, 'resourceBody']) : patchRules(masks, patch, [index, 'resourceBody']),
@@ -109,6 +112,11 @@ function recordedQuery(head: string, { query, parameters }: QueryBody, masks: Co
         ? undefined
         : parameters.map(({ name, value }) => `${name} = ${isWithheld ? LEFT_OUT : prose(JSON.stringify(value))}`),
   };
+}
+
+/** Names of items are values of a place. */
+function hidesIds(masks: ContainerMasks): boolean {
+  return classesAt(masks.rules, [[{ kind: 'key', key: 'id' }]]).length > 0;
 }
 
 /** Constants may be values of what they are compared with. */

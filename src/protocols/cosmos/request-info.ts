@@ -77,7 +77,11 @@ function postOf({ type, id }: Resource, headers: OperationHeaders): OperationKin
   }
   if (headers.isQuery) {
     if (type === 'docs' || type === 'conflicts') return 'query';
-    return 'read-metadata';
+    if (type !== 'permissions') return 'read-metadata';
+    throw new GatewayFault('unsupported', {
+      publicMessage: 'permissions cannot be queried here: a query could show their resource tokens under another name',
+      hint: 'Read all of them.',
+    });
   }
   if (headers.isBatch) {
     if (type === 'docs') return 'batch';

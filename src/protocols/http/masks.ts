@@ -25,7 +25,7 @@ export function masksOf({ target, classes, revealed }: HttpEnvironment, segments
 }
 
 /** The last one for each set of classes: policy gives the same set for the same question. */
-function detectorsWithout(classes: DataClasses, revealed: ReadonlySet<string>): DetectorSet {
+export function detectorsWithout(classes: DataClasses, revealed: ReadonlySet<string>): DetectorSet {
   let made = detectors.get(classes);
   if (made === undefined) detectors.set(classes, (made = new WeakMap()));
   let found = made.get(revealed);
@@ -33,7 +33,8 @@ function detectorsWithout(classes: DataClasses, revealed: ReadonlySet<string>): 
   return found;
 }
 
-function everything(classes: DataClasses): ReadonlySet<string> {
+/** The names of all classes, always the same set. */
+export function everything(classes: DataClasses): ReadonlySet<string> {
   let all = names.get(classes);
   if (all === undefined) names.set(classes, (all = new Set(classes.names)));
   return all;
