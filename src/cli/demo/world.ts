@@ -75,9 +75,9 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
     if (options.crm !== undefined) {
       progress('an HTTP API in front of it');
       const connection = { ...admin, user: 'gateway', password: upstreamPassword, database: 'orders' };
-      crm = await startCrm({ connection, tls: postgresTls, key: crmKey });
-      const { close: closeCrm } = crm;
-      closers.push(closeCrm);
+      const started = await startCrm({ connection, tls: postgresTls, key: crmKey });
+      crm = started;
+      closers.push(() => started.close());
     }
 
     progress('an OIDC issuer');
