@@ -43,7 +43,7 @@ export interface ExchangeOptions {
   readonly audit: Pick<AuditPort, 'durableCount' | 'durable'>;
   readonly approvals: NotedApprovals;
   /** Opens a connection to a target that is no one of these, as a client at `peer` would. */
-  readonly join?: (target: string, peer: string) => Duplex;
+  readonly join: ((target: string, peer: string) => Duplex) | undefined;
   readonly gatewayHost: () => string;
   /** Base of links for people, without a trailing slash. */
   readonly apiUrl: () => string;

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { AuditLog } from '../../audit/index.ts';
-import type { Config, TargetConfig } from '../../config/index.ts';
+import type { Config } from '../../config/index.ts';
 import type { UsageBook } from '../../core/limits.ts';
 import { Pipeline } from '../../core/pipeline.ts';
 import type { ApprovalPort, ClockPort } from '../../core/ports.ts';
@@ -10,6 +11,7 @@ import type { Identity } from '../../identity/index.ts';
 import type { CancelRegistry } from '../../net/cancel.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { NotedApprovals } from '../../net/http-approvals.ts';
+import { joined } from '../../net/joined.ts';
 import { Connections, listen, type Listener } from '../../net/listener.ts';
 import type { SessionRegistry } from '../../net/sessions.ts';
 import type { PostgresEnvironment } from '../../protocols/postgres/index.ts';
@@ -40,6 +42,8 @@ export class DataPath implements Plane {
   readonly #http: HttpPath;
   readonly #connections = new Map<string, Connections>();
   readonly #https = new Map<string, Door>();
+  /** Of connections that came within others, by target. */
+  readonly #joined = new Map<string, Connections>();
   readonly #listeners: Listener[] = [];
   readonly #validity: NodeJS.Timeout;
 
@@ -58,9 +62,9 @@ export class DataPath implements Plane {
       newSessionId: sessionId,
       maxSessionMs: () => inForce.config.session.maxLifetimeMs,
     });
-    this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline });
+    this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline, join: (target, peer) => this.#join(target, peer) });
     for (const door of doorsOf(inForce.config)) {
-      if (door.kind === 'postgres') this.#connections.set(door.name, this.#newConnections(door));
+      if (door.kind === 'postgres') this.#connections.set(door.name, this.#newConnections(door.target?.name, false));
       else this.#https.set(door.name, door);
     }
     this.#validity = setInterval(() => void this.#endInvalidSessions(), validityIntervalMs);
@@ -140,13 +144,23 @@ export class DataPath implements Plane {
     return listen({ ...door.address, maxConnections, connections });
   }
 
-  #newConnections({ target }: Door): Connections {
+  /** A connection to a PostgreSQL target that comes within another one, as forwarded ports do. */
+  #join(target: string, peer: string): Duplex {
+    const { accepted, client } = joined(peer);
+    const connections = this.#joined.get(target) ?? this.#newConnections(target, true);
+    this.#joined.set(target, connections);
+    void connections.accept(accepted);
+    return client;
+  }
+
+  /** `target`: the only one there. `isCarried`: by something that is encrypted already. */
+  #newConnections(target: string | undefined, isCarried: boolean): Connections {
     const { inForce, audit, cancels, sessions, log } = this.#parts;
-    const environment = this.#environment(target);
+    const environment = this.#environment(target, isCarried);
     return new Connections({
       newSession: () => wireProtocols.postgres.createSession(environment()),
       protocol: 'postgres',
-      listenerTarget: target?.name,
+      listenerTarget: target,
       pipeline: this.#pipeline,
       audit,
       serverTls: inForce.tls === undefined ? undefined : () => inForce.tls as SecureContext,
@@ -159,17 +173,17 @@ export class DataPath implements Plane {
     });
   }
 
-  #environment(target: TargetConfig | undefined): () => PostgresEnvironment {
+  #environment(target: string | undefined, isCarried: boolean): () => PostgresEnvironment {
     const { inForce } = this.#parts;
     return () => {
       const { config, targets } = inForce;
-      const current = config.targets.find((one) => one.name === target?.name);
+      const current = config.targets.find((one) => one.name === target);
       return {
         crypto: nodeCrypto,
-        listenerTarget: target?.name,
+        listenerTarget: target,
         clientAuth: current?.protocol === 'postgres' ? current.clientAuth : 'password',
         canEncrypt: inForce.tls !== undefined,
-        unsafePlaintext: config.gateway.unsafePlaintext,
+        unsafePlaintext: isCarried || config.gateway.unsafePlaintext,
         openidConfiguration: config.issuers.map((issuer) => `${issuer.issuer}/.well-known/openid-configuration`)[0],
         analyse: (sql) => inForce.analyse(sql),
         target: (name) => targets.postgres(name),

@@ -20,6 +20,7 @@ export interface HttpPathParts {
   readonly audit: AuditLog;
   readonly sessions: SessionRegistry;
   readonly log: OperatorLog;
+  readonly join: ExchangeOptions['join'];
 }
 
 /** Everything between a client of a request protocol and its target. */
@@ -32,7 +33,7 @@ export class HttpPath {
   readonly #servers = new Map<string, HttpServer>();
 
   constructor(parts: HttpPathParts) {
-    const { pipeline, sessions, log, inForce, audit, approvals } = parts;
+    const { pipeline, sessions, log, inForce, audit, approvals, join } = parts;
     const report: ExchangeOptions['report'] = (what, fault, session) => log.problem(what, fault, { session });
     this.#parts = parts;
     this.#sessions = new HttpSessions({ pipeline, sessions, report });
@@ -44,6 +45,7 @@ export class HttpPath {
       policy: inForce.policy,
       audit,
       approvals,
+      join,
       gatewayHost: () => inForce.config.gateway.host,
       apiUrl: () => inForce.config.gateway.apiUrl,
       report,

@@ -98,6 +98,7 @@ export class World {
           approvals,
           gatewayHost: () => 'localhost',
           apiUrl: () => 'https://localhost:8080',
+          join: undefined,
           report: () => {},
         }),
       end: (reason) => http.close(reason),

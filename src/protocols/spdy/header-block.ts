@@ -82,7 +82,10 @@ function readHeaders(plain: Uint8Array): SpdyHeaders {
   return headers;
 }
 
-/** Writes the header blocks of one direction: one zlib stream without compression (RFC 1951 section 3.2.4) and so without state. */
+/**
+ * Writes the header blocks of one direction: one zlib stream without compression (RFC 1951 section 3.2.4) and so without state. Behind each comes the empty block of
+ * a sync flush: before it, Go's reader, which kubectl and API servers have, gives nothing out.
+ */
 export class HeaderBlockWriter {
   #hasBegun = false;
 
@@ -93,12 +96,13 @@ export class HeaderBlockWriter {
     if (length > maxStoredBytes)
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'stream headers too long' });
     const from = this.#hasBegun ? 0 : 2;
-    const block = new Uint8Array(from + 5 + length);
+    const block = new Uint8Array(from + 5 + length + syncFlush.length);
     if (!this.#hasBegun) block.set([0x78, 0x01]);
     this.#hasBegun = true;
     const view = new DataView(block.buffer);
     view.setUint16(from + 1, length, true);
     view.setUint16(from + 3, length ^ 0xffff, true);
+    block.set(syncFlush, from + 5 + length);
     let at = from + 5;
     view.setUint32(at, headers.size);
     at += 4;
@@ -126,6 +130,7 @@ const dictionaryChecksum = 0xe3c6a7c2;
 const windowBytes = 32 * 1024;
 const maxBlockBytes = 64 * 1024;
 const maxStoredBytes = 0xffff;
+const syncFlush = Uint8Array.of(0, 0, 0, 0xff, 0xff);
 const maxNames = 100;
 /** Field names are lower case and may begin with a colon. */
 const nameSyntax = /^:?[!#$%&'*+\-.^_`|~0-9a-z]{1,256}$/;

@@ -213,6 +213,7 @@ function violation(what: string): GatewayFault {
 
 /** Of one connection at a time; more are refused. kubectl opens two for each forwarded connection. */
 const maxStreams = 512;
-const maxWaitingBytes = 256 * 1024;
+/** Of a stream that is not answered yet: what a client sends that waits for no answer (WebSocket) while its target makes up its mind. */
+const maxWaitingBytes = 16 * 1024 * 1024;
 /** Half of the window that every stream begins with. */
 const acknowledgedBytes = 32 * 1024;

@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { asciicast, readTimeline } from '../../src/recordings/index.ts';
+import { eventually, run } from '../harness.ts';
+import { kubectlVersions } from '../parts/kubectl.ts';
+import { asSuperuser, Site } from '../parts/older-bank.ts';
+import type { ApiServer } from './api-server/index.ts';
+import { startKubernetesWorld, type KubernetesWorld, type WorldConfig } from './world.ts';
+
+const card = '4111111111111111';
+const policies = `
+@id("everything")
+permit (principal in Group::"deployers", action, resource);
+@id("not this program")
+forbid (principal, action, resource)
+when { context has program && context.program == "forbidden" };
+@id("opaque ports only by number")
+forbid (principal, action == Action::"kubernetes:port-forward", resource)
+when { context has opaque && context.opaque && context has destination_port && context.destination_port != 8080 };
+@id("deploys wait for a DBA")
+@review("dba") @approvals("1") @expires("15m")
+forbid (principal, action == Action::"kubernetes:exec", resource)
+when { context has program && context.program == "deploy.sh" };
+`;
+
+function withClasses(config: WorldConfig): void {
+  config['data_classes'] = { card: { detect: 'card-number', mask: 'partial-last4' } };
+}
+
+function addPod(cluster: ApiServer, name: string): void {
+  cluster.create({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default', labels: { app: 'web' } },
+    spec: { containers: [{ name: 'main', image: 'registry.example/web:1', command: ['sleep', '600'] }] },
+  });
+}
+
+async function running(world: KubernetesWorld, name: string): Promise<void> {
+  await eventually('the pod', () => {
+    const pod = world.cluster.get('', 'pods', 'default', name) as { status?: { phase?: string } } | undefined;
+    return pod?.status?.phase === 'Running' ? true : undefined;
+  });
+}
+
+/** The record of how the last exec ended. */
+async function lastCompletion(world: KubernetesWorld): Promise<Readonly<Record<string, unknown>>> {
+  const decided = (await world.records(['operation.decided'])).filter(({ text }) => (text as string).includes('exec'));
+  const id = decided.at(-1)?.['operation'];
+  return eventually('its end on record', async () =>
+    (await world.records(['operation.completed'])).find(({ operation }) => operation === id),
+  );
+}
+
+async function pending(world: KubernetesWorld): Promise<readonly { readonly id: string; readonly text: string }[]> {
+  const erin = await world.api('dba-erin');
+  const found = await erin.get<{ approvals: readonly { readonly id: string; readonly text: string }[] }>('/api/v1/approvals', {
+    state: 'pending',
+  });
+  return found.approvals;
+}
+
+describe('exec through the gateway', () => {
+  let world: KubernetesWorld;
+  before(async () => {
+    world = await startKubernetesWorld({ policies, adjust: withClasses });
+    addPod(world.cluster, 'web-1');
+    await running(world, 'web-1');
+  });
+  after(() => world.close());
+
+  for (const version of kubectlVersions) {
+    it(`is masked, with its exit code intact (kubectl ${version})`, async () => {
+      const kubectl = await world.kubectl(version, 'pipeline');
+      const script = `printf 'paid with ${card.slice(0, 7)}'; printf '${card.slice(7)} ok\\n'; echo bad ${card} >&2; exit 7`;
+      const ran = await kubectl.run(['exec', 'web-1', '--', 'sh', '-c', script]);
+      assert.equal(ran.stdout, 'paid with ************1111 ok\n');
+      assert.match(ran.stderr, /^bad \*{12}1111\n/);
+      assert.equal(ran.status, 7);
+      const ended = await lastCompletion(world);
+      assert.deepEqual([ended['outcome'], ended['error_code'], ended['masked']], ['failed', 'exit 7', { card: 2 }]);
+    });
+
+    it(`takes input to its end (kubectl ${version})`, async () => {
+      const kubectl = await world.kubectl(version, 'pipeline');
+      const ran = await kubectl.run(['exec', '-i', 'web-1', '--', 'sh', '-c', 'tr a-z A-Z; exit 3'], { input: 'typed\nlines' });
+      assert.deepEqual([ran.stdout, ran.status], ['TYPED\nLINES', 3]);
+    });
+
+    it(`on a terminal has its sizes and is recorded as one (kubectl ${version})`, async () => {
+      const kubectl = await world.kubectl(version, 'pipeline');
+      const script = `stty size; read word; stty size; stty -echo; echo quiet; read secret; stty echo; echo "[$word] ${card}"; exit 5`;
+      const { status, shown } = await kubectl.onTerminal(
+        ['exec', '-it', 'web-1', '--', 'sh', '-c', script],
+        [
+          { after: '33 91', type: 'word\r', size: '100 40' },
+          { after: 'quiet', type: 'hunter2\r' },
+        ],
+      );
+      assert.equal(status, 5, shown);
+      assert.match(shown, /33 91[^]*word[^]*40 100[^]*\[word\] \*{12}1111/);
+      const ended = await lastCompletion(world);
+      const auditor = await world.api('auditor-uma');
+      // The recording of a live session is written a moment later.
+      const cast = await eventually('the end of the recording', async () => {
+        const lines: string[] = [];
+        const recording = auditor.bytes(`/api/v1/sessions/${String(ended['session'])}/recording`);
+        await asciicast(readTimeline(recording), String(ended['operation']), (line) => lines.push(line));
+        return lines.at(-1)?.includes('"x"') === true ? lines : undefined;
+      });
+      const [header, ...events] = cast.map((line) => JSON.parse(line) as Record<string, unknown> & unknown[]);
+      assert.deepEqual([header!['version'], header!['term']], [3, { cols: 91, rows: 33 }]);
+      const played = (code: string): string =>
+        events
+          .filter((event) => event[1] === code)
+          .map((event) => String(event[2]))
+          .join('');
+      assert.match(played('o'), /\[word\] \*{12}1111/);
+      assert.match(played('i'), /^word[\r\n]\*{7}[\r\n]$/);
+      assert.equal(played('x'), '5');
+      assert.ok(played('r').includes('100x40'));
+      assert.ok(!cast.join('').includes(card) && !cast.join('').includes('hunter2'));
+    });
+  }
+
+  it('that policy denies is a Status that kubectl shows', async () => {
+    for (const version of kubectlVersions) {
+      const kubectl = await world.kubectl(version, 'pipeline');
+      const ran = await kubectl.run(['exec', 'web-1', '--', 'forbidden']);
+      assert.equal(ran.status, 1);
+      assert.match(ran.stderr, /Error from server \(Forbidden\)|forbidden/i);
+      assert.match(ran.stderr, /Policy does not allow/);
+    }
+    assert.ok(
+      world.cluster.audit.every(({ argv }) => argv?.[0] !== 'forbidden'),
+      'nothing reached the cluster',
+    );
+  });
+
+  it('ends when its session is ended, and says so', async () => {
+    const kubectl = await world.kubectl('1.32', 'pipeline');
+    const child = kubectl.start(['exec', 'web-1', '--', 'sh', '-c', 'echo begun; exec sleep 60']);
+    await eventually('its output', () => child.stdout().includes('begun') || undefined);
+    const platform = await world.api('platform-pia');
+    const { sessions } = await platform.get<{ sessions: readonly { id: string }[] }>('/api/v1/sessions', { state: 'live' });
+    for (const { id } of sessions) await platform.delete(`/api/v1/sessions/${id}`, { reason: 'runaway job' });
+    const { status, stderr } = await child.done;
+    assert.notEqual(status, 0);
+    assert.match(stderr, /runaway job/);
+  });
+
+  it('does not run ahead of a reader that is slow, or gone', async () => {
+    const kubectl = await world.kubectl('1.32', 'pipeline');
+    const before = process.memoryUsage().rss;
+    const command = `timeout 60 ${kubectl.program} exec web-1 -- yes 0123456789 | (sleep 2; head -c 2000000) | wc -c`;
+    const ran = await run('sh', ['-c', command], { ...kubectl.env });
+    assert.equal(ran.stdout.trim(), '2000000');
+    assert.ok(process.memoryUsage().rss - before < 200 * 1024 * 1024);
+  });
+
+  it('copies 16 MB there and back as they were, and nothing that masks would change', async () => {
+    const kubectl = await world.kubectl('1.32', 'pipeline');
+    const bytes = randomBytes(16 * 1024 * 1024);
+    const [there, back] = [join(world.folder, 'there'), join(world.folder, 'back')];
+    writeFileSync(there, bytes);
+    assert.equal((await kubectl.run(['cp', there, 'web-1:copied'])).status, 0);
+    assert.equal((await kubectl.run(['cp', 'web-1:copied', back])).status, 0);
+    assert.equal(sha256(readFileSync(back)), sha256(bytes));
+    await kubectl.run(['exec', 'web-1', '--', 'sh', '-c', `echo ${card} > cards`]);
+    const refused = await kubectl.run(['cp', 'web-1:cards', join(world.folder, 'cards')]);
+    assert.match(refused.stderr, /data class card/);
+  });
+
+  it('takes 24 MB of input through a program and back', async () => {
+    const kubectl = await world.kubectl('1.20', 'pipeline');
+    const file = join(world.folder, 'large');
+    const bytes = randomBytes(24 * 1024 * 1024);
+    writeFileSync(file, bytes);
+    const child = spawn('timeout', ['90', kubectl.program, 'exec', '-i', 'web-1', '--', 'cat'], { env: kubectl.env });
+    createReadStream(file).pipe(child.stdin);
+    const hash = createHash('sha256');
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) hash.update(chunk);
+    assert.equal(hash.digest('hex'), sha256(bytes));
+  });
+});
+
+describe('an exec that waits for people', () => {
+  for (const generation of ['current', 'spdy'] as const) {
+    it(`is asked for once, whatever the target speaks (${generation})`, async () => {
+      const world = await startKubernetesWorld({ policies, generation });
+      try {
+        addPod(world.cluster, 'web-1');
+        await running(world, 'web-1');
+        const setUp = await world.kubectl('1.32', 'pipeline');
+        await setUp.run(['exec', '-i', 'web-1', '--', 'sh', '-c', 'cat > deploy.sh; chmod +x deploy.sh'], {
+          input: '#!/bin/sh\necho deployed; exit 4\n',
+        });
+        const child = setUp.start(['exec', 'web-1', '--', 'env', 'PATH=/bin:/usr/bin:.', 'true']);
+        assert.equal((await child.done).status, 0);
+        const held = setUp.start(['exec', 'web-1', '--', 'deploy.sh']);
+        const [approval] = await eventually('the request', async () => {
+          const found = await pending(world);
+          return found.length > 0 ? found : undefined;
+        });
+        assert.match(approval!.text, /exec in default\/web-1.*: deploy\.sh/);
+        await (await world.api('dba-erin')).post(`/api/v1/approvals/${approval!.id}/approve`, { reason: 'fine' });
+        const ran = await held.done;
+        assert.equal((await pending(world)).length, 0, 'nobody is asked again');
+        assert.equal((await world.records(['approval.requested'])).length, 1);
+        assert.ok(
+          world.cluster.audit.some(({ argv, upgrade }) => argv?.[0] === 'deploy.sh' && upgrade !== undefined),
+          ran.stderr,
+        );
+      } finally {
+        await world.close();
+      }
+    });
+  }
+});
+
+describe('port-forward through the gateway', () => {
+  const site = new Site('forwards');
+  let world: KubernetesWorld;
+  let bank: EmbeddedPostgres;
+  before(async () => {
+    bank = await startEmbeddedPostgres({ folder: join(site.folder, 'bank'), password: 'bank-password' });
+    site.closers.push(() => bank.stop());
+    const direct = { host: '127.0.0.1', port: bank.port, user: bank.superuser, password: bank.password, database: 'postgres' };
+    await asSuperuser(direct, `create table customers (name text, pan text); insert into customers values ('jane', '${card}')`);
+    process.env['FORWARD_TEST_PASSWORD'] = bank.password;
+    const listen = await freePort();
+    world = await startKubernetesWorld({
+      policies,
+      adjust(config) {
+        withClasses(config);
+        config['listeners']!['postgres'] = `127.0.0.1:${listen}`;
+        const aks = config['targets']!['aks'] as Record<string, unknown>;
+        aks['forwards'] = [{ port: 5432, target: 'orders' }];
+        config['targets']!['orders'] = {
+          protocol: 'postgres',
+          upstream: {
+            host: '127.0.0.1',
+            port: bank.port,
+            database: 'postgres',
+            user: bank.superuser,
+            password: 'env:FORWARD_TEST_PASSWORD',
+            tls: 'unsafe_disable',
+          },
+        };
+      },
+    });
+    addPod(world.cluster, 'web-1');
+    await running(world, 'web-1');
+  });
+  after(async () => {
+    await world.close();
+    await site.close();
+  });
+
+  for (const version of kubectlVersions) {
+    it(`a forwarded 5432 is still PostgreSQL under policy (kubectl ${version})`, async () => {
+      const forwarding = (await world.kubectl(version, 'pipeline')).start(['port-forward', 'pod/web-1', ':5432']);
+      try {
+        const port = await eventually('a port', () => /127\.0\.0\.1:(\d+) ->/.exec(forwarding.stdout())?.[1]);
+        const psql = async (sql: string, password: string, mode = 'disable') =>
+          run('psql', ['-X', '-A', '-t', '-c', sql], {
+            ...process.env,
+            PGHOST: '127.0.0.1',
+            PGPORT: port,
+            PGUSER: 'ci',
+            PGDATABASE: 'orders',
+            PGPASSWORD: password,
+            PGSSLMODE: mode,
+          });
+        const token = await world.token('pipeline');
+        for (const mode of ['disable', 'require']) {
+          const ran = await psql('select name, pan from customers', token, mode);
+          assert.equal(ran.stdout, 'jane|************1111\n', ran.stderr);
+        }
+        const refused = await psql('select 1', 'no token');
+        assert.match(refused.stderr, /authentication|credential|token/i);
+        const sessions = await world.records(['session.opened']);
+        assert.ok(sessions.some(({ target }) => target === 'orders'));
+      } finally {
+        forwarding.process.kill();
+        await forwarding.done;
+      }
+    });
+
+    it(`any other port is opaque, and denied where policy says so (kubectl ${version})`, async () => {
+      const forwarding = (await world.kubectl(version, 'pipeline')).start(['port-forward', 'pod/web-1', ':9']);
+      try {
+        const port = await eventually('a port', () => /127\.0\.0\.1:(\d+) ->/.exec(forwarding.stdout())?.[1]);
+        await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+        await eventually('the reason', () => forwarding.stderr().includes('is refused') || undefined);
+        const decided = await world.records(['operation.decided']);
+        const last = decided.findLast(({ text }) => (text as string).includes('port 9'));
+        const facts = last?.['facts'] as Record<string, unknown> | undefined;
+        assert.deepEqual([last?.['decision'], facts?.['opaque']], ['deny', true]);
+      } finally {
+        forwarding.process.kill();
+        await forwarding.done;
+      }
+    });
+  }
+});
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
