@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ensureDebian, benchPackages } from '../conformance/parts/debian.ts';
 import { benchHttp } from './http/index.ts';
+import { benchKubernetes } from './kubernetes/index.ts';
 import { keepAwake } from './parts/awake.ts';
 import { line, progressDone } from './parts/report.ts';
 import { benchGrpc } from './grpc/index.ts';
@@ -13,6 +14,7 @@ import { benchPostgres, sections, type Section } from './postgres/index.ts';
 const usage = `usage: npm run bench -- postgres [section …] [options]
        npm run bench -- http [options]
        npm run bench -- grpc [options]
+       npm run bench -- kubernetes [options]
 
   sections        ${sections.join(', ')} (default: all)
   --quick         about a minute: fewer rounds and cases, smaller results
@@ -46,7 +48,7 @@ async function main(): Promise<number> {
   });
   const [protocol, ...asked] = positionals;
   const wrong = protocol === 'postgres' ? asked.filter((name) => !sections.includes(name as Section)) : asked;
-  if (values.help || (protocol !== 'postgres' && protocol !== 'http' && protocol !== 'grpc') || wrong.length > 0) {
+  if (values.help || !['postgres', 'http', 'grpc', 'kubernetes'].includes(protocol ?? '') || wrong.length > 0) {
     (values.help ? process.stdout : process.stderr).write(usage);
     return values.help ? 0 : 2;
   }
@@ -66,11 +68,13 @@ async function main(): Promise<number> {
       ? await benchHttp(common)
       : protocol === 'grpc'
         ? await benchGrpc({ ...common, seconds })
-        : await benchPostgres({
-            ...common,
-            seconds,
-            sections: asked.length === 0 ? sections : (asked as Section[]),
-          });
+        : protocol === 'kubernetes'
+          ? await benchKubernetes(common)
+          : await benchPostgres({
+              ...common,
+              seconds,
+              sections: asked.length === 0 ? sections : (asked as Section[]),
+            });
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   return 0;
 }

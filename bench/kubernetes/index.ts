@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../../conformance/harness.ts';
+import { ensureDebian } from '../../conformance/parts/debian.ts';
+import { kubectlVersions, type KubectlVersion } from '../../conformance/parts/kubectl.ts';
+import { heading, line, number, progress, progressDone, table } from '../parts/report.ts';
+import { median } from '../parts/statistics.ts';
+import { startBenchWorld, type BenchWay, type BenchWorld } from './world.ts';
+
+export interface KubernetesBenchOptions {
+  readonly quick: boolean;
+  /** How often everything is measured, the ways one after the other each time. */
+  readonly rounds: number;
+  readonly onClose: (close: () => Promise<void>) => void;
+}
+
+/** What kubectl's users wait for, directly and through the gateway, in one run: a command in a pod, and a large log. */
+export async function benchKubernetes(options: KubernetesBenchOptions): Promise<unknown> {
+  ensureDebian(['nginx', 'python3']);
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-kubernetes-'));
+  options.onClose(async () => rmSync(folder, { recursive: true, force: true }));
+  const megabytes = options.quick ? 50 : 400;
+  progress('a cluster, a gateway and nginx');
+  const world = await startBenchWorld(folder, megabytes, options.onClose);
+  await eventually('the log', async () => {
+    const { stdout } = await world.kubectl('1.32', 'direct').run(['logs', 'talk', '--tail=1']);
+    return stdout.includes('written') ? true : undefined;
+  });
+  const figures = { exec: await exec(world, options), logs: await logs(world, options, megabytes) };
+  progressDone();
+  return figures;
+}
+
+/** The whole of `kubectl exec web -- true`, kubectl's own start included. */
+async function exec(world: BenchWorld, { rounds }: KubernetesBenchOptions): Promise<unknown> {
+  const found = await measured(['direct', 'gateway', 'masked'], kubectlVersions, rounds * 5, 'exec', async (version, way) => {
+    const started = performance.now();
+    const ran = await world.kubectl(version, way).run(['exec', 'web', '--', 'true']);
+    if (ran.status !== 0) throw new Error(`kubectl exec, ${way}: ${ran.stderr}`);
+    return performance.now() - started;
+  });
+  progressDone();
+  heading('kubectl exec, ms from start to end (goal: at most 1.3 of direct)');
+  show(found, kubectlVersions);
+  return Object.fromEntries(found);
+}
+
+async function logs(world: BenchWorld, { rounds }: KubernetesBenchOptions, megabytes: number): Promise<unknown> {
+  const found = await measured(['direct', 'gateway', 'masked', 'nginx'], ['1.32'], rounds, 'logs', async (version, way) => {
+    const kubectl = world.kubectl(version, way);
+    const started = performance.now();
+    const ran = await kubectl.drained(['logs', 'talk']);
+    if (ran.status !== 0 || ran.octets < megabytes * 1_000_000) throw new Error(`kubectl logs, ${way}: ${ran.octets} octets ${ran.stderr}`);
+    return ran.octets / 1_000 / (performance.now() - started);
+  });
+  progressDone();
+  heading(`kubectl logs, ${megabytes} MB, MB/s (goal: at least 0.8 of direct)`);
+  show(found, ['1.32']);
+  return Object.fromEntries(found);
+}
+
+type Measured = ReadonlyMap<string, readonly number[]>;
+
+/** Each way once in every round, so that what else the machine does falls on all of them. */
+async function measured(
+  ways: readonly BenchWay[],
+  versions: readonly KubectlVersion[],
+  rounds: number,
+  what: string,
+  measure: (version: KubectlVersion, way: BenchWay) => Promise<number>,
+): Promise<Measured> {
+  const found = new Map<string, number[]>();
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const version of versions) {
+      for (const way of ways) {
+        progress(`${what}: kubectl ${version}, ${way}, ${round} of ${rounds}`);
+        const value = await measure(version, way);
+        // The first time is for caches: kubectl's own of what there is, and of compiled code.
+        if (round === 0) continue;
+        const key = `${version} ${way}`;
+        found.set(key, [...(found.get(key) ?? []), value]);
+      }
+    }
+  }
+  return found;
+}
+
+/** Ratios are medians of the ratios of each round. */
+function show(found: Measured, versions: readonly KubectlVersion[]): void {
+  const rows = versions.flatMap((version) => {
+    const direct = found.get(`${version} direct`) ?? [];
+    return [...found]
+      .filter(([key]) => key.startsWith(`${version} `))
+      .map(([key, values]) => {
+        const ratios = values.map((value, round) => value / (direct[round] ?? Number.NaN));
+        return [`kubectl ${key}`, number(median(values)), number(median(ratios), 2)];
+      });
+  });
+  table(['', 'median', '÷ direct'], rows);
+  line('');
+}
