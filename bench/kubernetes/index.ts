@@ -47,17 +47,23 @@ async function exec(world: BenchWorld, { rounds }: KubernetesBenchOptions): Prom
 }
 
 async function logs(world: BenchWorld, { rounds }: KubernetesBenchOptions, megabytes: number): Promise<unknown> {
-  const found = await measured(['direct', 'gateway', 'masked', 'nginx'], ['1.32'], rounds, 'logs', async (version, way) => {
-    const kubectl = world.kubectl(version, way);
-    const started = performance.now();
-    const ran = await kubectl.drained(['logs', 'talk']);
-    if (ran.status !== 0 || ran.octets < megabytes * 1_000_000) throw new Error(`kubectl logs, ${way}: ${ran.octets} octets ${ran.stderr}`);
-    return ran.octets / 1_000 / (performance.now() - started);
-  });
-  progressDone();
-  heading(`kubectl logs, ${megabytes} MB, MB/s (goal: at least 0.8 of direct)`);
-  show(found, ['1.32']);
-  return Object.fromEntries(found);
+  const all: Record<string, unknown> = {};
+  for (const [client, read] of [
+    ['kubectl', (way) => world.kubectl('1.32', way).silent(['logs', 'talk'])],
+    ['curl', (way) => world.curl(way, '/api/v1/namespaces/default/pods/talk/log')],
+  ] as const satisfies readonly (readonly [string, (way: BenchWay) => Promise<number | null>])[]) {
+    const found = await measured(['direct', 'gateway', 'masked', 'nginx'], ['1.32'], rounds, `logs, ${client}`, async (_, way) => {
+      const started = performance.now();
+      const status = await read(way);
+      if (status !== 0) throw new Error(`${client} for logs, ${way}: status ${status}`);
+      return (megabytes * 1_000) / (performance.now() - started);
+    });
+    progressDone();
+    heading(`logs of ${megabytes} MB with ${client}, MB/s (goal: at least 0.8 of direct)`);
+    show(found, ['1.32']);
+    all[client] = Object.fromEntries(found);
+  }
+  return all;
 }
 
 type Measured = ReadonlyMap<string, readonly number[]>;
@@ -94,7 +100,7 @@ function show(found: Measured, versions: readonly KubectlVersion[]): void {
       .filter(([key]) => key.startsWith(`${version} `))
       .map(([key, values]) => {
         const ratios = values.map((value, round) => value / (direct[round] ?? Number.NaN));
-        return [`kubectl ${key}`, number(median(values)), number(median(ratios), 2)];
+        return [key, number(median(values)), number(median(ratios), 2)];
       });
   });
   table(['', 'median', '÷ direct'], rows);

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { run } from '../../conformance/harness.ts';
 import { Kubectl } from '../../conformance/kubernetes/clients.ts';
 import { writeKubeconfig } from '../../conformance/kubernetes/kubeconfig.ts';
 import type { KubectlVersion } from '../../conformance/parts/kubectl.ts';
@@ -14,6 +15,8 @@ import { launch } from '../parts/programs.ts';
 export interface BenchWorld {
   /** By way: `direct`, `gateway` (sees everything), `masked` (two classes are looked for in what is shown), `nginx`. */
   kubectl(version: KubectlVersion, way: BenchWay): Kubectl;
+  /** GET; the answer goes nowhere. curl's exit status, 0 for success alone. */
+  curl(way: BenchWay, path: string): Promise<number | null>;
 }
 
 export type BenchWay = 'direct' | 'gateway' | 'masked' | 'nginx';
@@ -74,6 +77,17 @@ export async function startBenchWorld(
       const path = join(folder, `kubeconfig-${way}`);
       writeKubeconfig(path, { server, token, authorityFile });
       return new Kubectl(version, path, folder);
+    },
+    async curl(way, path) {
+      const [server, token] = ways[way];
+      const header = ['-H', `Authorization: Bearer ${token}`];
+      return (
+        await run(
+          'curl',
+          ['-sS', '--fail', '--http1.1', '--cacert', authorityFile, ...header, '-o', '/dev/null', `${server}${path}`],
+          process.env,
+        )
+      ).status;
     },
   };
 }

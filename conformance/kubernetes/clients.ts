@@ -30,20 +30,13 @@ export class Kubectl {
     return start('timeout', ['90', this.program, ...parameters], { ...this.env, ...options.env }, options.input);
   }
 
-  /** Its output is counted and not kept. */
-  async drained(
-    parameters: readonly string[],
-  ): Promise<{ readonly status: number | null; readonly octets: number; readonly stderr: string }> {
-    const child = spawn('timeout', ['300', this.program, ...parameters], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let octets = 0;
-    let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => (octets += chunk.length));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    const status = await new Promise<number | null>((resolve, reject) => {
+  /** Its output goes nowhere. */
+  async silent(parameters: readonly string[]): Promise<number | null> {
+    const child = spawn('timeout', ['300', this.program, ...parameters], { env: this.env, stdio: 'ignore' });
+    return new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', resolve);
     });
-    return { status, octets, stderr };
   }
 
   /**

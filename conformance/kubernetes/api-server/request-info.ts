@@ -41,11 +41,15 @@ export function readRequest(method: string, url: URL): RequestInfo {
   const [resource = '', name = '', subresource = '', ...behind] = rest;
   const selected = resource === 'namespaces' ? name : namespace;
   const isWatch = isOldWatch || ['true', '1'].includes(url.searchParams.get('watch') ?? '');
-  return {
-    verb: verbOf(method, name, subresource, isWatch),
-    resource: { group, version, resource, subresource, namespace: selected, name, rest: behind.join('/') },
-    path,
-  };
+  const verb = verbOf(method, name, subresource, isWatch);
+  const named = name === '' && (verb === 'list' || verb === 'watch') ? nameSelected(url.searchParams.get('fieldSelector') ?? '') : name;
+  return { verb, resource: { group, version, resource, subresource, namespace: selected, name: named, rest: behind.join('/') }, path };
+}
+
+/** A collection narrowed to one name is, for authorization, that object. */
+function nameSelected(fieldSelector: string): string {
+  const exact = fieldSelector.split(',').flatMap((part) => /^metadata\.name={1,2}([^/%]+)$/.exec(part)?.[1] ?? []);
+  return exact.length === 1 ? exact[0]! : '';
 }
 
 function verbOf(method: string, name: string, subresource: string, isWatch: boolean): string {

@@ -73,11 +73,13 @@ async function watch(at: Workplace): Promise<Shown> {
 async function describe(at: Workplace): Promise<Shown> {
   await made(at, shop(1));
   await at.shown('create', 'secret', 'generic', 'door', '--from-literal=word=opensesame');
-  const shown = await all(at, {
+  const shown: Record<string, string> = await all(at, {
     configmap: ['describe', 'configmap', 'settings'],
     secret: ['describe', 'secret', 'door'],
     namespace: ['describe', 'serviceaccount', 'default'],
   });
+  // kubectl shows maps in any order.
+  shown['configmap'] = (shown['configmap'] ?? '').split('\n').sort().join('\n');
   const deployment = await at.shown('describe', 'deployment', 'shop');
   // Conditions change while it starts.
   return {
@@ -263,7 +265,7 @@ async function made(at: Workplace, manifest: string): Promise<void> {
   if (ran.status !== 0) throw new Error(`kubectl apply: ${ran.stderr}`);
 }
 
-async function all(at: Workplace, steps: Readonly<Record<string, readonly string[]>>): Promise<Shown> {
+async function all(at: Workplace, steps: Readonly<Record<string, readonly string[]>>): Promise<Record<string, string>> {
   const shown: Record<string, string> = {};
   for (const [name, parameters] of Object.entries(steps)) shown[name] = await at.shown(...parameters);
   return shown;
