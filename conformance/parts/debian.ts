@@ -16,6 +16,7 @@ export const testPackages: readonly string[] = [
   'python3-grpcio',
   'python3-protobuf',
   'openssl',
+  'wget',
   'python3-botocore',
   'python3-websockets',
 ];

@@ -9,6 +9,19 @@ export const httpTarget = strict({
   protocol: z.literal('http'),
   ...requestTarget,
   cookies: flag.default(false).describe('Cookies pass both ways. Otherwise clients and target never see each other’s.'),
+  body_facts: z
+    .record(
+      z.string({ error: factExpected() }).regex(/^[a-z][a-z0-9_]{0,62}$/, { error: factExpected() }),
+      z
+        .string({ error: placeExpected() })
+        .regex(/^\$(?:\.[A-Za-z_][A-Za-z0-9_-]{0,63}|\[\d{1,6}\]|\[\*\]|\.\*){1,16}$/, { error: placeExpected() }),
+      { error: factExpected() },
+    )
+    .refine((facts) => Object.keys(facts).length <= 32, { error: 'expected at most 32 places' })
+    .optional()
+    .describe(
+      'Values in the bodies of requests that policy asks about, by name, such as { currency: $.currency }: context.body has "currency=EUR".',
+    ),
   openapi: z
     .string({ error: fileExpected() })
     .regex(/^file:[^\n]+$/, { error: fileExpected() })
@@ -34,6 +47,8 @@ export interface HttpTargetConfig extends AnyTargetConfig {
   readonly upstream: RequestUpstream;
   /** Cookies pass both ways. */
   readonly cookies: boolean;
+  /** Places in JSON, `$.currency`, by name. Undefined: policy asks about no body. */
+  readonly bodyFacts: Readonly<Record<string, string>> | undefined;
   /** Undefined: there is no document. */
   readonly openapi: OpenApiConfig | undefined;
   /** Lower case, without parameters: they pass although nobody can look into them. */
@@ -55,8 +70,8 @@ export const httpTargets: TargetKind<RawHttpTarget, HttpTargetConfig> = {
   },
   async read(raw, common, secret) {
     const [upstream, document] = await Promise.all([readRequestUpstream(raw.upstream, secret), secret(['openapi'], raw.openapi)]);
-    const { cookies, unsafe_unmasked_media_types: unmaskedMediaTypes } = raw;
-    return { ...common, protocol: 'http', upstream, cookies, openapi: openApiOf(raw, document, secret.add), unmaskedMediaTypes };
+    const { cookies, body_facts: bodyFacts, unsafe_unmasked_media_types: unmaskedMediaTypes } = raw;
+    return { ...common, protocol: 'http', upstream, cookies, bodyFacts, openapi: openApiOf(raw, document, secret.add), unmaskedMediaTypes };
   },
   unsafe: ({ unsafe_unmasked_media_types: types }) => (types.length === 0 ? [] : [`unsafe_unmasked_media_types: ${types.join(', ')}`]),
   certificates: ({ upstream, openapi }) => [upstream.ca, upstream.certificate, openapi?.document],
@@ -73,6 +88,14 @@ function openApiOf(
   if (typeof operations !== 'string') return { document, operations, unlisted };
   add(['openapi'], operations);
   return undefined;
+}
+
+function factExpected(): string {
+  return 'expected names and places, such as { currency: $.currency }';
+}
+
+function placeExpected(): string {
+  return 'expected a place in JSON, such as $.transfer.currency';
 }
 
 function fileExpected(): string {

@@ -66,6 +66,8 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   /** Names of query parameters. */
   query_parameters: 'Set<String>',
   content_type: 'String',
+  /** `name=value` of the values in the request's body that the target's `body_facts` name. */
+  body: 'Set<String>',
   /** gRPC: `package.Service`. */
   service: 'String',
   /** gRPC: the method's name. */

@@ -1,5 +1,6 @@
 import type { HttpTargetConfig } from '../../config/index.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
+import { compileJsonPath } from '../../masking/json-path.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
 import type { HttpTarget } from '../../protocols/http/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
@@ -9,7 +10,7 @@ import type { WayToTarget } from './request-targets.ts';
 
 /** An HTTP target, and what its requests need to know. */
 export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstream, credential }: WayToTarget): RequestTarget {
-  const { name, masking, readOnly, cookies, unmaskedMediaTypes } = config;
+  const { name, masking, readOnly, cookies, bodyFacts, unmaskedMediaTypes } = config;
   const { basePath } = config.upstream;
   const target: HttpTarget = {
     name,
@@ -18,6 +19,10 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstrea
     cookies,
     unmaskedMediaTypes,
     basePath,
+    origin: originOf(config.upstream),
+    ...(bodyFacts === undefined
+      ? {}
+      : { bodyFacts: Object.entries(bodyFacts).map(([fact, path]) => ({ name: fact, path: compileJsonPath(path) })) }),
     operations: operationsOf(config),
     credentialNames: credential?.fieldNames ?? [],
   };
@@ -31,4 +36,11 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstrea
       return requestProtocols.http.ask(request, { target, classes, revealed, randomBytes: (length) => nodeCrypto.randomBytes(length) }, []);
     },
   };
+}
+
+/** As clients of the target itself would write it. */
+function originOf({ host, port, tls }: HttpTargetConfig['upstream']): string {
+  const scheme = tls === 'unsafe_disable' ? 'http' : 'https';
+  const name = host.includes(':') ? `[${host}]` : host;
+  return `${scheme}://${name}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`;
 }

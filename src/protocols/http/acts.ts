@@ -19,6 +19,8 @@ export interface AskedParts {
   readonly parameterNames: readonly string[];
   readonly fields: readonly HeaderField[];
   readonly reason: string | undefined;
+  /** `name=value` of the values in the body that policy asks about; undefined: it asks about none. */
+  readonly body: readonly string[] | undefined;
   /** The name of the operation in the target's API document. */
   readonly operationId: string | undefined;
 }
@@ -36,6 +38,7 @@ export function questionOf({
   parameterNames,
   fields,
   reason,
+  body,
   operationId,
 }: AskedParts): Question {
   const media = mediaTypeOf(fields).name;
@@ -47,6 +50,7 @@ export function questionOf({
       ...(host === '' ? {} : { host }),
       ...(parameterNames.length === 0 ? {} : { query_parameters: [...new Set(parameterNames)] }),
       ...(media === '' ? {} : { content_type: media }),
+      ...(body === undefined ? {} : { body }),
       ...(reason === undefined ? {} : { reason }),
     },
   };

@@ -1,14 +1,17 @@
 import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
-import type { AnswerPlan, AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
+import type { AnswerHead, AnswerPlan, AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
 import { isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
+import { bodyFacts } from './body-facts.ts';
 import { spelledOut } from './head-names.ts';
+import { relocated } from './location.ts';
 import { answerPlan, textOf } from './mask.ts';
 import { masksOf, recordMasksOf, type HttpMasks } from './masks.ts';
 import { mediaTypeOf } from './media.ts';
+import { possibleNames } from './multipart.ts';
 import { namesAnotherMethod } from './path.ts';
 import { httpOperation } from './operation.ts';
 import { sampleOf } from './sample.ts';
@@ -23,6 +26,7 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
   const shown = (text: string): string => maskProse(record.classes, record.detectors, text);
   const stated = statedReason(request.fields);
   const listing = target.operations?.find(request.method, segments);
+  const inBody = target.bodyFacts === undefined ? undefined : bodyFacts(target.bodyFacts, request);
   const exact = {
     target: target.name,
     method: request.method,
@@ -32,22 +36,33 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
     parameterNames: namesOf(request.target),
     fields: request.fields,
     reason: stated === undefined ? undefined : shown(stated),
+    body: inBody instanceof GatewayFault ? undefined : inBody,
     operationId: listing?.id,
   };
-  const recorded = { ...exact, decodedPath: shown(exact.decodedPath), parameterNames: exact.parameterNames.map(shown) };
+  const recorded = {
+    ...exact,
+    decodedPath: shown(exact.decodedPath),
+    parameterNames: exact.parameterNames.map(shown),
+    body: exact.body?.map(shown),
+  };
   const isTheSame =
-    recorded.decodedPath === exact.decodedPath && recorded.parameterNames.every((name, index) => name === exact.parameterNames[index]);
+    recorded.decodedPath === exact.decodedPath &&
+    recorded.parameterNames.every((name, index) => name === exact.parameterNames[index]) &&
+    (recorded.body ?? []).every((value, index) => value === exact.body?.[index]);
+  const { origin, basePath } = target;
+  const ofTheGateway = (head: AnswerHead): AnswerHead =>
+    origin === undefined ? head : relocated(head, { origin, basePath, base: request.base });
   return {
     operation: (session) => httpOperation(session, request, questionOf(recorded), masks, record),
     unmasked: isTheSame ? undefined : questionOf(exact),
-    refusal: refusalOf(request, target.readOnly) ?? listing?.refusal,
+    refusal: refusalOf(request, target.readOnly) ?? listing?.refusal ?? (inBody instanceof GatewayFault ? inBody : undefined),
     upstream: {
       method: request.method,
       target: upstreamTarget(target.basePath, request),
       fields: upstreamFields(request, environment, masks),
     },
     tunnel: request.upgrade === 'websocket' ? webSocketTunnel(request, environment, masks, record) : undefined,
-    answer: (head) => withTrailers(answerPlan(head, request.method, environment, masks), request, environment, masks),
+    answer: (head) => withTrailers(answerPlan(ofTheGateway(head), request.method, environment, masks), request, environment, masks),
     sample: (head, window) => sampleOf(head, window, record),
   };
 }
@@ -71,8 +86,7 @@ function formNames({ body, fields }: ReceivedRequest): readonly string[] {
   if (body.kind !== 'whole') return [];
   const { kind, name } = mediaTypeOf(fields);
   if (kind === 'form') return (textOf(body.bytes) ?? '').split('&').map((pair) => unescaped(pair.split('=', 1)[0]!));
-  if (name !== 'multipart/form-data') return [];
-  return [...lenient.decode(body.bytes).matchAll(/\bname="?([^";\r\n]{1,64})/gi)].map(([, part = '']) => part);
+  return name.startsWith('multipart/') ? possibleNames(body.bytes) : [];
 }
 
 function unescaped(text: string): string {
@@ -112,7 +126,6 @@ function statedReason(fields: readonly HeaderField[]): string | undefined {
   return escapeLine(value.length > mostReasonCharacters ? `${value.slice(0, mostReasonCharacters)}…` : value);
 }
 
-const lenient = new TextDecoder();
 const PARTIAL: ReadonlySet<string> = new Set([
   'range',
   'if-range',

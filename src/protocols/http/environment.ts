@@ -1,5 +1,6 @@
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
+import type { BodyFact } from './body-facts.ts';
 import type { ListedOperations } from './listed.ts';
 
 /** What an HTTP request needs to know of its target and its principal. */
@@ -23,6 +24,10 @@ export interface HttpTarget {
   readonly basePath: string;
   /** Names, in lower case, of the fields that carry the gateway's own credential, which the transport adds. Clients' fields of these names do not go upstream. */
   readonly credentialNames: readonly string[];
+  /** As its URL has it, without a default port: `https://crm.internal`. Absent: links to it stay as they are. */
+  readonly origin?: string;
+  /** Values in bodies that policy asks about. */
+  readonly bodyFacts?: readonly BodyFact[];
   /** What its API document lists; undefined: there is none. */
   readonly operations?: ListedOperations | undefined;
   /** Cookies pass both ways. */

@@ -55,6 +55,7 @@ export function explainHttp(options: {
       parameterNames,
       fields: [],
       reason: undefined,
+      body: undefined,
       operationId: listing?.id,
     }),
     classes: [...new Set(rules.map((rule) => rule.class))],

@@ -1,7 +1,7 @@
 import { maskJson } from '../../masking/json.ts';
 import { maskPaths } from '../../masking/json-path.ts';
 import { redaction } from '../../masking/mask.ts';
-import { maskText, splice } from '../../masking/text.ts';
+import { maskSpan, maskText, splice } from '../../masking/text.ts';
 import type { HttpMasks } from './masks.ts';
 
 /** How many values were masked, by data class. */
@@ -45,6 +45,39 @@ export function maskedText(masks: HttpMasks, text: string, counts: MaskedCounts)
     const rule = masks.classes.strongest([name]);
     return (rule === undefined ? null : masks.classes.mask(rule, text.slice(start, end))) ?? '';
   });
+}
+
+/**
+ * XML and HTML: what the detectors find once character references (`&#52;`, `&#x34;`) are what they stand for, since every reader shows them so. Nothing is masked across
+ * a tag.
+ */
+export function maskedMarkup(masks: HttpMasks, text: string, counts: MaskedCounts): string {
+  if (!text.includes('&#')) return maskedText(masks, text, counts);
+  // Where each character of `meant` begins in `text`, and where the last one ends.
+  const starts: number[] = [];
+  let meant = '';
+  let at = 0;
+  const take = (characters: string, length: number): void => {
+    for (let index = 0; index < characters.length; index += 1) starts.push(at);
+    meant += characters;
+    at += length;
+  };
+  while (at < text.length) {
+    const reference =
+      text[at] === '&' && text[at + 1] === '#' ? /^&#(?:x([0-9a-f]{1,8})|([0-9]{1,8}));?/i.exec(text.slice(at, at + 14)) : null;
+    const code = reference === null ? 0 : Number.parseInt(reference[1] ?? reference[2]!, reference[1] === undefined ? 10 : 16);
+    if (reference !== null && code > 0 && code <= 0x10ffff) take(String.fromCodePoint(code), reference[0].length);
+    else take(text[at]!, 1);
+  }
+  starts.push(text.length);
+  const spans = masks.detectors.scan(meant);
+  count(
+    counts,
+    spans.map((span) => span.class),
+  );
+  const places = spans.map((span) => ({ ...span, start: starts[span.start]!, end: starts[span.end]! }));
+  let index = 0;
+  return splice(text, places, () => maskSpan(masks.classes, meant, spans[index++]!) ?? '');
 }
 
 /** `application/x-www-form-urlencoded`: names and values as they are meant, each escaped anew only where something was found in it. */

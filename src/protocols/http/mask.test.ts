@@ -114,6 +114,32 @@ describe('a body', () => {
     assert.equal(shown(plan('application/pdf', {}, through), 'x'), undefined);
   });
 
+  it('of XML and HTML is masked behind character references too, its tags as they were', () => {
+    for (const type of ['text/html', 'application/xml', 'application/soap+xml']) {
+      assert.equal(shown(plan(type, {}, detected), '<a b="&#x30;78-05-112&#48;">&amp;</a>'), '<a b="***-**-1120">&amp;</a>', type);
+      assert.equal(shown(plan(type, {}, detected), '<a>&#x30;&#0;&#xffffffff; &#;</a>'), '<a>&#x30;&#0;&#xffffffff; &#;</a>', type);
+    }
+    assert.equal(shown(plan('text/csv', {}, detected), '1;"078-05-1120"\r\n'), '1;"***-**-1120"\r\n');
+  });
+
+  it('of parts is masked part by part, or not shown', () => {
+    const part = (type: string, content: string, more = ''): string => `--b\r\nContent-Type: ${type}\r\n${more}\r\n${content}\r\n`;
+    const mixed = 'multipart/mixed; boundary=b';
+    const body = `${part('application/json', '{"n":"078-05-1120"}')}${part('text/csv', '1;2')}${part('image/png', '078-05-1120')}--b--\r\n`;
+    assert.equal(shown(plan(mixed, {}, detected), body), body.replace('"078-05-1120"', '"***-**-1120"'));
+    assert.equal(shown(plan(mixed, {}, hidden), `${part('application/json', document)}--b--`), `${part('application/json', masked)}--b--`);
+    for (const bad of [
+      `${part('application/pdf', 'x')}--b--`,
+      `${part('text/plain', 'MDc4', 'Content-Transfer-Encoding: base64\r\n')}--b--`,
+      `${part('text/plain; charset=utf-16', 'x')}--b--`,
+      `${part('text/plain', 'x', 'X-Note: 078-05-1120\r\n')}--b--`,
+      `${part('text/plain', 'x')}--b`,
+    ]) {
+      assert.equal(shown(plan(mixed, {}, detected), bad), undefined, bad);
+    }
+    assert.equal(shown(plan(mixed, {}, hidden), `${part('text/plain', 'x')}--b--`), undefined);
+  });
+
   it('in another charset, another coding, a part, or two types is not shown', () => {
     for (const [type, fields, status] of [
       ['application/json; charset=utf-16', [], 200],

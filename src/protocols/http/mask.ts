@@ -3,9 +3,10 @@ import type { AnswerHead, AnswerPlan, ContentCoding, HeaderField, MaskedAnswer }
 import { shownFields, withNotice, withoutBodyFields } from './answer-head.ts';
 import type { HttpEnvironment } from './environment.ts';
 import { eventMasker, lineMasker } from './mask-pieces.ts';
-import { maskedForm, maskedJson, maskedText, isJson, type MaskedCounts } from './mask-text.ts';
+import { maskedForm, maskedJson, maskedMarkup, maskedText, isJson, type MaskedCounts } from './mask-text.ts';
 import type { HttpMasks } from './masks.ts';
-import { mediaTypeOf, type MediaType } from './media.ts';
+import { isMarkup, mediaTypeOf, type MediaType } from './media.ts';
+import { boundaryOf, partsOf } from './multipart.ts';
 
 /**
  * What the client gets of an answer. Where nothing is hidden from its principal, the body passes as it comes. Where something is, the body is
@@ -17,6 +18,7 @@ import { mediaTypeOf, type MediaType } from './media.ts';
  * | lines of JSON, server-sent events | the same, piece by piece as they come |
  * | text, XML, CSV, a form | masked by the detectors; not at all where places of this path are hidden |
  * | pictures, sound, fonts | as they are; not at all where places of this target are hidden |
+ * | multipart | each part by itself, if all can be |
  * | anything else, another charset than UTF-8, an unknown coding, a part of a body | not at all |
  */
 export function answerPlan(head: AnswerHead, method: string, environment: HttpEnvironment, masks: HttpMasks): AnswerPlan {
@@ -39,6 +41,17 @@ function bodyPlan(head: AnswerHead, fields: readonly HeaderField[], media: Media
   if (head.status === 206) return refusal('masking-refused', 'a part of a body cannot be masked');
   const coding = codingOf(head.fields);
   if (coding === 'unknown') return refusal('masking-refused', 'its content coding is not one that the gateway can decode');
+  if (media.name.startsWith('multipart/')) {
+    return {
+      kind: 'whole',
+      coding,
+      maxBytes: maxMaskedBytes,
+      tooLong: () => fault('masking-refused', tooLong),
+      // Nothing hides in nothing.
+      mask: (body) =>
+        body.length === 0 ? { fields: withNotice(fields, counts), body, masked: counts } : maskMultipart(body, head, fields, masks, counts),
+    };
+  }
   const known = whyNot(media, masks);
   switch (media.kind) {
     case 'events':
@@ -60,8 +73,7 @@ function bodyPlan(head: AnswerHead, fields: readonly HeaderField[], media: Media
         kind: 'whole',
         coding,
         maxBytes: known === undefined ? maxMaskedBytes : 0,
-        tooLong: () =>
-          fault('masking-refused', known ?? `it is longer than ${maxMaskedBytes} bytes, which is more than can be masked as a whole`),
+        tooLong: () => fault('masking-refused', known ?? tooLong),
         mask: (body) => {
           // Nothing hides in nothing, whatever it says that it is.
           if (body.length === 0) return { fields: withNotice(fields, counts), body, masked: counts };
@@ -102,8 +114,56 @@ function maskWhole(
   return { fields: withNotice(withoutBodyFields(fields), counts), body: encoder.encode(shown), masked: counts };
 }
 
+/** `multipart`: each part by what it is itself, everything else byte for byte. */
+function maskMultipart(
+  body: Uint8Array,
+  head: AnswerHead,
+  fields: readonly HeaderField[],
+  masks: HttpMasks,
+  ofTheHead: MaskedCounts,
+): MaskedAnswer | GatewayFault {
+  const counts: MaskedCounts = new Map(ofTheHead);
+  const boundary = boundaryOf(head.fields);
+  const parts = boundary === undefined ? undefined : partsOf(body, boundary);
+  if (parts === undefined) return fault('masking-refused', 'its parts cannot be told with certainty');
+  const shown: Uint8Array[] = [];
+  let from = 0;
+  for (const part of parts) {
+    const media = mediaTypeOf(part.fields.length === 0 ? plainText : part.fields);
+    const isCoded = part.fields.some(({ name }) => name === 'content-encoding' || name === 'content-transfer-encoding');
+    const known = isCoded ? 'it has a coding of its own' : whyNot(media, masks);
+    if (known !== undefined) return fault('masking-refused', `of one of its parts, ${known}`);
+    if (part.fields.some(({ value }) => maskedText(masks, value, counts) !== value))
+      return fault('masking-refused', 'the head of one of its parts holds a hidden value');
+    const text = textOf(body.subarray(part.start, part.end));
+    const masked = media.kind === 'picture' ? undefined : text === undefined ? null : maskedBody(masks, media, text, counts);
+    if (masked === null || (masked === undefined && media.kind !== 'picture'))
+      return fault('masking-refused', 'one of its parts is not what it says it is');
+    shown.push(body.subarray(from, part.start), masked === undefined ? body.subarray(part.start, part.end) : encoder.encode(masked));
+    from = part.end;
+  }
+  shown.push(body.subarray(from));
+  return { fields: withNotice(withoutBodyFields(fields), counts), body: joined(shown), masked: counts };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** A text of this kind with everything hidden masked; undefined where nothing of it may be shown. */
-export function maskedBody(masks: HttpMasks, { kind }: Pick<MediaType, 'kind'>, text: string, counts: MaskedCounts): string | undefined {
+export function maskedBody(
+  masks: HttpMasks,
+  { kind, name = '' }: Pick<MediaType, 'kind'> & Partial<Pick<MediaType, 'name'>>,
+  text: string,
+  counts: MaskedCounts,
+): string | undefined {
+  if (kind === 'text' && isMarkup(name)) return maskedMarkup(masks, text, counts);
   if (kind === 'form') return maskedForm(masks, text, counts);
   if (kind !== 'json' || (masks.rules.length === 0 && !isJson(text))) return maskedText(masks, text, counts);
   return maskedJson(masks, text, counts);
@@ -153,3 +213,6 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 /** Masking one is work that everyone waits for: a sixth of a second at most. */
 export const maxMaskedBytes = 2 * 1024 * 1024;
+const tooLong = `it is longer than ${maxMaskedBytes} bytes, which is more than can be masked as a whole`;
+/** RFC 2046 section 5.1: what a part without any field is. */
+const plainText: readonly HeaderField[] = [{ name: 'content-type', value: 'text/plain' }];

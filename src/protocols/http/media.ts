@@ -32,6 +32,11 @@ export function mediaTypeOf(fields: readonly HeaderField[]): MediaType {
   return { name: lower, kind: kindOf(lower), isUtf8: charsets(parameters).every((charset) => UTF8.has(charset)) };
 }
 
+/** Of a text: character references stand for characters. */
+export function isMarkup(name: string): boolean {
+  return name === 'text/html' || name === 'text/xml' || name === 'application/xml' || name.endsWith('+xml');
+}
+
 function kindOf(name: string): MediaKind {
   if (name === 'text/event-stream') return 'events';
   if (LINES.has(name)) return 'json-lines';

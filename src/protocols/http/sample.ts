@@ -36,7 +36,7 @@ function bodyOf({ bytes, isWhole, isCoded }: SampleWindow, media: MediaType, mas
       if (open === undefined && (masks.rules.length > 0 || speaksOfCredential(text) || text.includes('\\u'))) return null;
       const shown = maskedBody(
         masks,
-        open === undefined ? { kind: media.kind === 'form' ? 'form' : 'text' } : media,
+        open === undefined ? { kind: media.kind === 'form' ? 'form' : 'text', name: media.name } : media,
         open ?? text,
         new Map(),
       );
