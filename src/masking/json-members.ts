@@ -1,3 +1,5 @@
+import { endOfString, isSpace } from './json-text.ts';
+
 /**
  * The JSON text with the value of every member whose key matches replaced by `value`, at any depth, repeated keys too; other characters as they
  * were. Undefined for a text that is no JSON.
@@ -10,14 +12,10 @@ export function replaceMembers(text: string, keys: RegExp, value: string): strin
   }
   const parts: string[] = [];
   let from = 0;
-  for (let at = 0; at < text.length;) {
-    if (text[at] !== '"') {
-      at += 1;
-      continue;
-    }
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
     const end = endOfString(text, at);
     const colon = skipSpace(text, end);
-    if (text[colon] === ':' && keys.test(JSON.parse(text.slice(at, end)) as string)) {
+    if (text.charCodeAt(colon) === COLON && keys.test(keyOf(text, at, end))) {
       const start = skipSpace(text, colon + 1);
       parts.push(text.slice(from, start), value);
       from = endOfValue(text, start);
@@ -43,14 +41,15 @@ function endOfValue(text: string, start: number): number {
   return at;
 }
 
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at + 1;
+function keyOf(text: string, start: number, end: number): string {
+  const inside = text.slice(start + 1, end - 1);
+  return inside.includes('\\') ? (JSON.parse(`"${inside}"`) as string) : inside;
 }
 
 function skipSpace(text: string, start: number): number {
   let at = start;
-  while (' \t\n\r'.includes(text[at] ?? 'end')) at += 1;
+  while (isSpace(text.charCodeAt(at))) at += 1;
   return at;
 }
+
+const COLON = 0x3a;

@@ -1,5 +1,6 @@
 import type { DataClasses } from './classes.ts';
 import type { MaskRule } from './mask.ts';
+import { endOfString, isSpace } from './json-text.ts';
 import { splice } from './text.ts';
 
 /** A place in a JSON document: `$`, then `.key`, `["key"]`, `[3]`, `[*]` or `.*`. Arrays on the way to a key are looked into, as in lax jsonpath. */
@@ -129,8 +130,9 @@ class Walk {
     const reached = progress.find(({ rule, step }) => step === this.#rules[rule]!.path.steps.length);
     const first = this.#text[start];
     if (first === '{' || first === '[') {
-      if (!this.#members(first === '{', reached === undefined ? progress : [], depth)) return false;
-    } else if (first === '"') this.#string();
+      const inside = reached === undefined ? progress : [];
+      if (!(inside.length === 0 ? this.#skip(depth) : this.#members(first === '{', inside, depth))) return false;
+    } else if (first === '"') this.#at = endOfString(this.#text, this.#at);
     else while (this.#at < this.#text.length && !',]} \t\n\r'.includes(this.#text[this.#at]!)) this.#at++;
     if (reached !== undefined && this.#text.slice(start, this.#at) !== 'null')
       this.found.push({ start, end: this.#at, rule: reached.rule });
@@ -169,17 +171,38 @@ class Walk {
     return next;
   }
 
+  /** Over an object or array in which nothing is looked for; false where it is too deep. */
+  #skip(depth: number): boolean {
+    for (let open = 0; ;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code === QUOTE) {
+        this.#at = endOfString(this.#text, this.#at);
+        continue;
+      }
+      this.#at++;
+      if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+        if (depth + open > DEEPEST) return false;
+        open++;
+      } else if ((code === CLOSE_OBJECT || code === CLOSE_ARRAY) && --open === 0) return true;
+    }
+  }
+
   #string(): string {
-    const start = this.#at++;
-    while (this.#text[this.#at] !== '"') this.#at += this.#text[this.#at] === '\\' ? 2 : 1;
-    this.#at++;
-    return JSON.parse(this.#text.slice(start, this.#at)) as string;
+    const start = this.#at;
+    this.#at = endOfString(this.#text, start);
+    const inside = this.#text.slice(start + 1, this.#at - 1);
+    return inside.includes('\\') ? (JSON.parse(`"${inside}"`) as string) : inside;
   }
 
   #space(): void {
-    while (' \t\n\r'.includes(this.#text[this.#at] ?? 'end')) this.#at++;
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
   }
 }
 
 const STEP = /^(?:\.([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff-]*)|\[\s?["']((?:[^"'\\]|\\.){0,256})["']\s?\]|\[(\d{1,9})\]|\[\*\]|\.\*)/;
 const DEEPEST = 500;
+const QUOTE = 0x22;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;

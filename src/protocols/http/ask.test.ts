@@ -90,6 +90,30 @@ describe('what policy is asked', () => {
   });
 });
 
+describe('what the recording keeps of an answer', () => {
+  const text = '{"ssn":"078-05-1120","n":"4111111111111111","password":"swordfish"}';
+  const head = { status: 200, fields: [{ name: 'content-type', value: 'application/json' }] };
+  const kept = (at: typeof environment, isShown: boolean): string | null | undefined => {
+    const asked = ask('/customers/7', {}, at);
+    const bytes = Buffer.from(text);
+    const plan = asked.answer(head);
+    if (isShown && plan.kind === 'whole') plan.mask(bytes);
+    return asked.sample(head, { bytes, isWhole: true, isCoded: false }).row[2];
+  };
+  const expected = '{"ssn":"***-**-1120","n":"************1111","password":"[redacted]"}';
+
+  it('is masked and has no credentials, whether it was masked for its principal before or not', () => {
+    assert.equal(kept(environment, true), expected);
+    assert.equal(kept(environment, false), expected);
+  });
+
+  it('is masked also where its principal sees it', () => {
+    assert.equal(kept({ ...environment, revealed: new Set(['ssn']) }, true), expected);
+    assert.equal(kept({ ...environment, revealed: new Set(['ssn', 'card-number']) }, true), expected);
+    assert.equal(kept({ ...environment, target: { ...environment.target, masking: 'unsafe_origin' } }, true), expected);
+  });
+});
+
 describe('what goes on record', () => {
   const text = (target: string, sent?: Sent): string => operation(target, sent).text;
 

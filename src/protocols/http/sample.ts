@@ -5,18 +5,30 @@ import { maskedBody } from './mask.ts';
 import type { HttpMasks } from './masks.ts';
 import { mediaTypeOf, type MediaType } from './media.ts';
 
-/** What the recording keeps of an answer: its status, what it is, and the beginning of its body with everything masked, also what its principal saw. */
+/**
+ * What the recording keeps of an answer: its status, what it is, and the beginning of its body with everything masked, also what its principal saw. `masked`: the whole body
+ * with everything masked already.
+ */
 export function sampleOf(
   head: AnswerHead,
   window: SampleWindow,
   masks: HttpMasks,
+  masked?: Uint8Array,
 ): { columns: readonly string[]; row: readonly (string | null)[] } {
   const media = mediaTypeOf(head.fields);
-  return { columns: ['status', 'content_type', 'body'], row: [String(head.status), media.name, bodyOf(window, media, masks)] };
+  return {
+    columns: ['status', 'content_type', 'body'],
+    row: [String(head.status), media.name, bodyOf(window, media, masks, window.isWhole ? masked : undefined)],
+  };
 }
 
 /** Null where nothing of it can be kept. */
-function bodyOf({ bytes, isWhole, isCoded }: SampleWindow, media: MediaType, masks: HttpMasks): string | null {
+function bodyOf(
+  { bytes, isWhole, isCoded }: SampleWindow,
+  media: MediaType,
+  masks: HttpMasks,
+  masked: Uint8Array | undefined,
+): string | null {
   if (bytes.length === 0) return '';
   if (isCoded || !media.isUtf8) return null;
   switch (media.kind) {
@@ -30,16 +42,12 @@ function bodyOf({ bytes, isWhole, isCoded }: SampleWindow, media: MediaType, mas
     case 'text':
     case 'form': {
       // A part of a JSON text is no JSON: places in it cannot be told, nor what its escapes hide.
-      const text = lenient.decode(bytes);
+      const text = lenient.decode(masked ?? bytes);
       const isJson = media.kind === 'json' && isWhole;
       const open = isJson ? withoutSecretMembers(text) : undefined;
       if (open === undefined && (masks.rules.length > 0 || speaksOfCredential(text) || text.includes('\\u'))) return null;
-      const shown = maskedBody(
-        masks,
-        open === undefined ? { kind: media.kind === 'form' ? 'form' : 'text', name: media.name } : media,
-        open ?? text,
-        new Map(),
-      );
+      const as = open === undefined ? { kind: media.kind === 'form' ? ('form' as const) : ('text' as const), name: media.name } : media;
+      const shown = masked === undefined ? maskedBody(masks, as, open ?? text, new Map()) : (open ?? text);
       return shown === undefined || text.includes('\0') ? null : cutText(shown);
     }
     case 'picture':
