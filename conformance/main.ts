@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cosmosConformance } from './cosmos/index.ts';
 import { grpcParts } from './grpc/part.ts';
+import { httpParts } from './http/index.ts';
 import { kubernetesParts } from './kubernetes/index.ts';
 import type { Part } from './part.ts';
 import { postgresParts } from './postgres/index.ts';
@@ -19,6 +20,7 @@ type Protocol =
 const protocols: ReadonlyMap<string, Protocol> = new Map<string, Protocol>([
   ['postgres', { parts: postgresParts }],
   ['grpc', { parts: grpcParts }],
+  ['http', { parts: httpParts }],
   ['kubernetes', { parts: kubernetesParts }],
   ['cosmos', { about: 'everything that @azure/cosmos can do, in front of two emulators', run: cosmosConformance }],
 ]);

@@ -45,7 +45,7 @@ const answers: Readonly<Record<string, (request: IncomingMessage, response: Serv
     response.end(customer);
   },
   '/part': (_, response) => plain(response, 'application/json', customer.slice(4, 40), 206),
-  '/multipart': (_, response) => plain(response, 'multipart/mixed; boundary=x', `--x\r\n\r\n${customer}\r\n--x--`),
+  '/multipart': (_, response) => plain(response, 'multipart/mixed; boundary=x', `--x\r\n\r\n${customer}\r\n`),
   '/customers/text': (_, response) => plain(response, 'text/plain', 'ssn 078-05-1120'),
   '/customers/no-json': (_, response) => json(response, `{${hidden}`),
   '/lines': (_, response) => plain(response, 'application/x-ndjson', `${customer}\n{"card":"4111111111111111"}\nnot json 078-05-1120\n`),

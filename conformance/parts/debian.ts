@@ -18,6 +18,7 @@ export const testPackages: readonly string[] = [
   'openssl',
   'wget',
   'python3-botocore',
+  'python3-requests',
   'python3-websockets',
 ];
 
