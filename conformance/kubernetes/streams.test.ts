@@ -299,10 +299,13 @@ describe('port-forward through the gateway', () => {
         const port = await eventually('a port', () => /127\.0\.0\.1:(\d+) ->/.exec(forwarding.stdout())?.[1]);
         await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
         await eventually('the reason', () => forwarding.stderr().includes('is refused') || undefined);
-        const decided = await world.records(['operation.decided']);
-        const last = decided.findLast(({ text }) => (text as string).includes('port 9'));
-        const facts = last?.['facts'] as Record<string, unknown> | undefined;
-        assert.deepEqual([last?.['decision'], facts?.['opaque']], ['deny', true]);
+        const last = await eventually('its record', async () =>
+          (await world.records(['operation.decided'])).findLast(({ text }) =>
+            (text as string).startsWith('forward a connection to port 9 '),
+          ),
+        );
+        const facts = last['facts'] as Record<string, unknown>;
+        assert.deepEqual([last['decision'], facts['opaque']], ['deny', true]);
       } finally {
         forwarding.process.kill();
         await forwarding.done;
