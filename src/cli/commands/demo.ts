@@ -5,7 +5,11 @@ import { example } from '../options.ts';
 export function configure(command: Command): void {
   example(command, 'sallyport demo', 'sallyport demo --tour')
     .option('--tour', 'play the lines itself, end with a verified audit log, and exit')
-    .option('--port <port>', 'PostgreSQL’s port; the API gets the next one (default: 6432 and 8080, or free ones)', readPort)
+    .option(
+      '--port <port>',
+      'PostgreSQL’s port; the API and HTTP clients get the next two (default: 6432, 8080 and 8443, or free ones)',
+      readPort,
+    )
     .action(async (options: { tour?: boolean; port?: number }) => {
       const { demo } = await import('../demo/index.ts');
       process.exitCode = await demo({ tour: options.tour === true, port: options.port });
