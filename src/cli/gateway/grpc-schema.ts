@@ -1,6 +1,7 @@
 import type { GrpcSchemaConfig, GrpcTargetConfig } from '../../config/index.ts';
+import { cut } from '../../core/cut.ts';
 import { GatewayFault } from '../../core/fault.ts';
-import type { OpenSession } from '../../core/effect.ts';
+import type { PipelineSession } from '../../core/pipeline-session.ts';
 import { readBySelfDescription } from '../../net/grpc-reflection.ts';
 import type { Upstream } from '../../net/http-upstream-answer.ts';
 import { changesBetween, schemaWithHistory } from '../../protobuf/history.ts';
@@ -14,8 +15,11 @@ export interface SchemaSource {
   /** Why no call is let through, where what is in force does not describe what the target serves now. */
   closed(): GatewayFault | undefined;
   /** Waits until it is known. Throws `upstream-unavailable`. */
-  known(session: Pick<OpenSession, 'grant' | 'id'>): Promise<void>;
+  known(session: AskingSession): Promise<void>;
 }
+
+/** The session whose call needs to know. */
+type AskingSession = Pick<PipelineSession, 'grant' | 'id' | 'note'>;
 
 type Places = Parameters<typeof placesOfNothing>[1];
 
@@ -51,8 +55,9 @@ export interface SelfDescribedOptions {
 }
 
 /**
- * The schema by the target's own reflection, read when it is first needed and again when it is older than configured. What a later reading changes is reported, and
- * whatever was hidden by an earlier one stays hidden. Places that name nothing any more close the target's methods: what they hid may have another name now.
+ * The schema by the target's own reflection, read when it is first needed and again when it is older than configured: no call goes by an older one, unless it cannot
+ * be read again. What a later reading changes is reported and on record, and whatever was hidden by an earlier one stays hidden. Places that name nothing any more
+ * close the target's methods: what they hid may have another name now.
  */
 export class SelfDescribed implements SchemaSource {
   readonly #options: SelfDescribedOptions;
@@ -78,18 +83,26 @@ export class SelfDescribed implements SchemaSource {
     });
   }
 
-  async known(session: Pick<OpenSession, 'grant' | 'id'>): Promise<void> {
-    const isStale = Date.now() - this.#readAt >= (this.#options.schema.reflectionMs ?? 0);
-    if (this.#inForce !== undefined && !isStale) return;
-    this.#reading ??= this.#read(session).finally(() => {
+  async known(session: AskingSession): Promise<void> {
+    const isFresh = Date.now() - this.#readAt < (this.#options.schema.reflectionMs ?? 0);
+    if (this.#inForce !== undefined && this.#reading === undefined && isFresh) return;
+    this.#reading ??= this.#readAgain(session).finally(() => {
       this.#reading = undefined;
     });
-    // What is in force serves on while it is read again.
-    if (this.#inForce === undefined) await this.#reading;
-    else this.#reading.catch((error: unknown) => this.#options.report(`schema of target ${this.#options.name} not read again`, error));
+    await this.#reading;
   }
 
-  async #read(session: Pick<OpenSession, 'grant' | 'id'>): Promise<void> {
+  /** What is in force serves on where the target does not describe itself any more. */
+  async #readAgain(session: AskingSession): Promise<void> {
+    try {
+      await this.#read(session);
+    } catch (error) {
+      if (this.#inForce === undefined) throw error;
+      this.#options.report(`schema of target ${this.#options.name} not read again`, error);
+    }
+  }
+
+  async #read(session: AskingSession): Promise<void> {
     const { name, upstream, schema: settings, places, report } = this.#options;
     this.#readAt = Date.now();
     let next: Schema;
@@ -106,12 +119,26 @@ export class SelfDescribed implements SchemaSource {
       });
     }
     const changes = this.#raw === undefined ? [] : changesBetween(this.#raw, next);
-    if (changes.length > 0) report(`schema of target ${name} has changed: ${changes.slice(0, mostChanges).join('; ')}`, undefined);
     if (this.#inForce !== undefined && changes.length === 0) return;
     const schema = this.#inForce === undefined ? next : schemaWithHistory(this.#inForce.schema, next);
     this.#raw = next;
     this.#inForce = { schema, described: describedBy(schema, settings.unknownFields), lost: placesOfNothing(schema, places) };
+    const closed = this.closed();
+    if (closed !== undefined) report(`target ${name} is closed: ${closed.publicMessage}`, undefined);
+    if (changes.length > 0) this.#tell(changes, session);
+  }
+
+  #tell(changes: readonly string[], session: AskingSession): void {
+    const { name, report } = this.#options;
+    const some = cut(changes.slice(0, mostChanges).join('; '), mostCharacters);
+    report(`schema of target ${name} has changed: ${some}`, undefined);
+    try {
+      session.note('schema-changed', { target: name, changes: some });
+    } catch (error) {
+      report('a changed schema is not in the recording of the session that found it', error);
+    }
   }
 }
 
 const mostChanges = 8;
+const mostCharacters = 1_000;

@@ -14,10 +14,12 @@ export function createLog(level: string, base: Readonly<Record<string, unknown>>
   return {
     info: (message, fields = {}) => log.info(fields, message),
     warn: (message, fields = {}) => log.warn(fields, message),
-    problem: (what, error, fields = {}) =>
-      log.warn(
-        { ...fields, ...(error instanceof GatewayFault ? { code: error.code, detail: error.detail } : { error: String(error) }) },
-        what,
-      ),
+    problem: (what, error, fields = {}) => log.warn({ ...fields, ...described(error) }, what),
   };
+}
+
+function described(error: unknown): Readonly<Record<string, unknown>> {
+  if (error instanceof GatewayFault) return { code: error.code, detail: error.detail };
+  const text = String(error);
+  return error === undefined ? {} : { error: text };
 }
