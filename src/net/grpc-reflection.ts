@@ -30,7 +30,7 @@ async function ask(
   const turns = new Turns();
   const signal = AbortSignal.timeout(readingTimeoutMs);
   const questions = (async function* () {
-    for (let question = reader.next(); question !== undefined; question = reader.next()) {
+    for (let question = reader.next(); question !== undefined && !turns.areOver; question = reader.next()) {
       yield encodeFrame(0, question);
       await turns.next();
     }
@@ -63,10 +63,15 @@ async function ask(
 /** Lets who asks wait for who answers. */
 class Turns {
   #taken: () => void = () => {};
-  #isOver = false;
+  #areOver = false;
+
+  /** Nobody answers any more: what has no answer yet is not to be asked again. */
+  get areOver(): boolean {
+    return this.#areOver;
+  }
 
   next(): Promise<void> {
-    if (this.#isOver) return Promise.resolve();
+    if (this.#areOver) return Promise.resolve();
     return new Promise((resolve) => {
       this.#taken = resolve;
     });
@@ -77,7 +82,7 @@ class Turns {
   }
 
   end(): void {
-    this.#isOver = true;
+    this.#areOver = true;
     this.#taken();
   }
 }
