@@ -16,5 +16,7 @@ if (files.length === 0) {
 }
 if (files.some((file) => file.startsWith('conformance'))) ensureDebian(testPackages);
 const seedModule = new URL('property-seed.ts', import.meta.url).href;
-const runner = spawn(process.execPath, ['--import', seedModule, '--test', '--test-timeout=300000', ...files], { stdio: 'inherit' });
+// Most of the time a test waits for some server: two at once keep two cores busy.
+const options = ['--import', seedModule, '--test', '--test-timeout=300000', '--test-concurrency=2'];
+const runner = spawn(process.execPath, [...options, ...files], { stdio: 'inherit' });
 runner.on('exit', (code) => process.exit(code ?? 1));
