@@ -318,7 +318,8 @@ async function openWatched(
   const disk = new MemoryDisk();
   const seen: LogHealth[] = [];
   const onHealth = (health: LogHealth): unknown => seen.push(health);
-  const log = await openOn(disk, { durability, limits: { checkpointRecords: Infinity, ...limits }, onHealth });
+  // Late enough that a busy machine sees the denial before the log has resumed.
+  const log = await openOn(disk, { durability, limits: { checkpointRecords: Infinity, retryMs: 100, ...limits }, onHealth });
   const healthy = async (): Promise<void> => {
     while (seen.at(-1)?.healthy !== true) await turn();
     seen.length = 0;
