@@ -136,6 +136,10 @@ const sshActions = {
   'ssh:shell': ['execute'],
   'ssh:exec': ['execute'],
   'ssh:subsystem': ['execute'],
+  /** Opening sftp. Each request in it is decided by itself. */
+  'ssh:sftp': ['connect'],
+  /** Running as another remote user than the target's own. */
+  'ssh:log-in-as': ['administer'],
   'ssh:set-environment': ['execute'],
   'ssh:terminal': ['connect'],
   'ssh:signal': ['connect'],

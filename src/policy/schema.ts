@@ -45,12 +45,26 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   /** The program name that the client claimed. */
   application: 'String',
 
-  /** The whole command line, words joined by one space, as it will run. */
+  /** The whole command line, words joined by one space, as it will run. SSH: words quoted where they need it; only of one simple command with literal words. */
   command: 'String',
-  /** The words of the command line, without their order. */
+  /** The words of the command line, without their order. SSH: as `command`. */
   argv: 'Set<String>',
-  /** The first word of the command line. */
+  /** The first word of the command line. SSH: as `command`. */
   program: 'String',
+  /** SSH: equal to one of the target's `exact_commands`. Only where it is true. */
+  exact_command: 'Bool',
+  /** SSH: why a command line is more than one simple command with literal words (`shell/syntax.ts`). Absent where it is not. */
+  shell_syntax: 'Set<String>',
+  /** SSH: programs that a command line names, at any place. */
+  commands: 'Set<String>',
+  /** SSH: programs among them that run other text or other programs. */
+  interpreter: 'Set<String>',
+  /** SSH: a redirection writes, or a program that is known to. */
+  writes_file: 'Bool',
+  /** SSH: the subsystem's name. */
+  subsystem: 'String',
+  /** SSH: without SIG. */
+  signal: 'String',
   /** A terminal was asked for: what is typed decides what runs. */
   terminal: 'Bool',
   /** The remote user of an SSH session. */

@@ -9,7 +9,7 @@ import { statusOf } from '../fault.ts';
 import type { Channel, ChannelEvent, StreamEnd } from './channels.ts';
 import type { StreamContext } from './context.ts';
 import { endingOf, type Ending } from './exit-status.ts';
-import { Transcript } from './transcript.ts';
+import { Transcript } from '../../transcript/transcript.ts';
 
 export interface ExecParts {
   readonly options: ExecOptions;

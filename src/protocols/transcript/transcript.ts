@@ -1,8 +1,8 @@
-import type { DataClasses } from '../../../masking/classes.ts';
-import type { DetectorSet } from '../../../masking/detect.ts';
-import { streamMasker, type StreamMasker } from '../../../masking/stream.ts';
-import { maskProse } from '../../../masking/text.ts';
-import type { TranscriptPart } from '../../../core/operation.ts';
+import type { DataClasses } from '../../masking/classes.ts';
+import type { DetectorSet } from '../../masking/detect.ts';
+import { streamMasker, type StreamMasker } from '../../masking/stream.ts';
+import { maskProse } from '../../masking/text.ts';
+import type { TranscriptPart } from '../../core/operation.ts';
 import { TypedLines } from './typed-lines.ts';
 
 export interface TranscriptOptions {
@@ -15,7 +15,7 @@ export interface TranscriptOptions {
 }
 
 /**
- * What the recording keeps of one exec or attach. Of a terminal everything, since what is typed decides what runs. Of a command without one, of which the words
+ * What the recording keeps of one command or terminal (SSH, exec and attach of Kubernetes). Of a terminal everything, since what is typed decides what runs. Of a command without one, of which the words
  * are known exactly: all its input, and of its output the first 1 Mi characters; of a transfer the first 64 Ki of each.
  */
 export class Transcript {

@@ -1,0 +1,1 @@
+export { sessionChannel } from './session-channel.ts';
