@@ -10,6 +10,7 @@ import type { AuditPort, LiveSession } from '../core/ports.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Protocol } from '../core/target.ts';
 import { deliverCancel, type CancelRegistry } from './cancel.ts';
+import { EffectQueue } from './effect-queue.ts';
 import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionRegistry } from './sessions.ts';
@@ -74,10 +75,13 @@ class Drive implements Driven {
   #waiting = 0;
   /** What holds the target's answers. */
   #holding = 0;
-  /** What is to be applied; `#at` is the one at hand. */
-  readonly #effects: Effect[] = [];
-  #at = 0;
-  #applying = false;
+  readonly #effects = new EffectQueue({
+    apply: (effect) => {
+      this.#applyOne(effect);
+      return !this.#finished;
+    },
+    flush: () => this.#flush(),
+  });
   /** Forwarded in this turn, for one write at its end: the target is woken once for a pipeline of small messages. */
   readonly #forwarded = new Passing();
   #closing = false;
@@ -164,7 +168,7 @@ class Drive implements Driven {
   #receive(side: Side, bytes: Uint8Array): void {
     if (this.#finished) return;
     try {
-      this.#take(this.#wire.receive(side, bytes));
+      this.#effects.take(this.#wire.receive(side, bytes));
     } catch (error) {
       this.#fail(toFault(error));
     }
@@ -173,49 +177,14 @@ class Drive implements Driven {
   #notify(event: SessionEvent): void {
     if (this.#finished) return;
     try {
-      this.#take(this.#wire.notify(event));
+      this.#effects.take(this.#wire.notify(event));
     } catch (error) {
       this.#fail(toFault(error));
     }
   }
 
-  /** Applies what one step of the session asks for, or leaves it to whoever is applying. A thrown fault is the session's own way to end. */
-  #take(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#effects.push(effect);
-    if (this.#applying) return;
-    this.#applying = true;
-    const last = this.#lastMove();
-    try {
-      for (this.#at = 0; this.#at < this.#effects.length; this.#at += 1) {
-        // What the client waits for goes before what is only noted of it.
-        if (this.#at === last + 1) this.#flush();
-        this.#applyOne(this.#effects[this.#at]!);
-        if (this.#finished) return;
-      }
-    } finally {
-      this.#applying = false;
-      this.#effects.length = 0;
-      if (!this.#finished) this.#flush();
-    }
-  }
-
-  /** Index of the last effect behind which there is nothing but notes of what was done. */
-  #lastMove(): number {
-    let at = this.#effects.length - 1;
-    for (; at >= 0; at -= 1) {
-      const { kind } = this.#effects[at]!;
-      if (kind !== 'complete' && kind !== 'sample') break;
-    }
-    return at;
-  }
-
-  /** What a decision brings comes before whatever was asked for behind the question. */
-  #takeNext(effects: readonly Effect[]): void {
-    if (this.#at + 1 === this.#effects.length) for (const effect of effects) this.#effects.push(effect);
-    else this.#effects.splice(this.#at + 1, 0, ...effects);
-  }
-
   #flush(): void {
+    if (this.#finished) return;
     this.#flushForwarded();
     if (this.#outbox.flush() === 'full') this.#upstream?.pause();
   }
@@ -296,13 +265,13 @@ class Drive implements Driven {
         ? session.decide(operation, (message) => this.#held(operation.id, message))
         : session.refuse(operation, refusal);
     if (!(outcome instanceof Promise)) {
-      this.#takeNext(this.#answered(operation.id, outcome));
+      this.#effects.takeNext(this.#answered(operation.id, outcome));
       return;
     }
     this.#await(
       outcome.then((answer) => {
         if (this.#heldOperation === operation.id) this.#heldOperation = undefined;
-        if (!this.#finished) this.#take(this.#answered(operation.id, answer));
+        if (!this.#finished) this.#effects.take(this.#answered(operation.id, answer));
       }),
     );
   }
@@ -433,7 +402,7 @@ class Drive implements Driven {
   /** The session cannot go on. The client is told where it still can be; nothing more is decided. */
   #fail(fault: GatewayFault): void {
     if (this.#finished) return;
-    this.#effects.length = 0;
+    this.#effects.clear();
     if (this.#closing) {
       this.#finish(fault.code);
       return;
@@ -441,8 +410,7 @@ class Drive implements Driven {
     this.#closing = true;
     if (fault.code === 'audit-unavailable') this.#outbox.discard();
     try {
-      this.#applying = false;
-      this.#take(this.#wire.notify({ kind: 'end', fault }));
+      this.#effects.take(this.#wire.notify({ kind: 'end', fault }));
     } catch (error) {
       this.#options.report('session failed', toFault(error), this.#session?.id);
       this.#finish(fault.code);
