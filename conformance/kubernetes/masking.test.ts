@@ -152,6 +152,7 @@ describe('a hidden value cannot be moved to where it is shown', () => {
     ['copied', [{ op: 'copy', from: '/data/password', path: '/data/shown' }]],
     ['moved', [{ op: 'move', from: '/data/password', path: '/metadata/annotations/shown' }]],
     ['asked for', [{ op: 'test', path: '/data/password', value: coded }]],
+    ['asked for with all that holds it', [{ op: 'test', path: '/data', value: { password: coded } }]],
   ] as const) {
     it(`${what} by a JSON patch, also on trial`, async () => {
       for (const dry of [[], ['--dry-run=server']]) {
@@ -162,6 +163,17 @@ describe('a hidden value cannot be moved to where it is shown', () => {
       }
     });
   }
+
+  it('copied, where only a detector finds it, to a name that is never looked at', async () => {
+    const operations = [
+      { op: 'add', path: '/metadata/ownerReferences', value: [{ apiVersion: 'v1', kind: 'A', name: 'a', uid: 'b' }] },
+      { op: 'copy', from: '/data/note', path: '/metadata/ownerReferences/0/name' },
+    ];
+    const ran = await clients[0]!.run(['patch', 'configmap', 'app', '--type=json', '-p', JSON.stringify(operations), '-o', 'yaml']);
+    assert.equal(ran.status, 1);
+    assert.match(ran.stderr, /values of this object are hidden/);
+    assertHidden(ran.stdout + ran.stderr, 'the patch');
+  });
 
   it('selected by', async () => {
     const ran = await clients[0]!.run(['get', 'secrets', '--field-selector', `data.password=${coded}`]);
@@ -212,6 +224,43 @@ describe('what changes an object goes on', () => {
       coded,
       'untouched',
     );
+  });
+
+  it('a text that was shown with a mask in it is not written back, whatever else is changed in it', async () => {
+    const noteOf = (name: string): string | undefined =>
+      (world.cluster.get('', 'configmaps', 'default', name) as unknown as { data: Record<string, string> }).data['note'];
+    for (const client of clients) {
+      const name = `notes-${client.version.replace('.', '-')}`;
+      const note = `paid by ${card}\non Monday`;
+      world.cluster.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data: { note, mode: 'fast' } });
+      const edit = (expression: string) => client.run(['edit', 'configmap', name], { env: { EDITOR: `sed -i ${expression}` } });
+      const other = await edit('s/fast/slow/');
+      assert.equal(other.status, 0, other.stderr);
+      const same = await edit('s/Monday/Tuesday/');
+      assert.match(same.stdout + same.stderr, /written in place of the real one/);
+      const { stdout } = await client.run(['get', 'configmap', name, '-o', 'json']);
+      assert.ok(stdout.includes('************1111'), stdout);
+      const replaced = await client.run(['replace', '-f', '-'], { input: stdout.replace('slow', 'slower') });
+      assert.match(replaced.stderr, /written in place of the real one/);
+      assert.equal(noteOf(name), note);
+      const written = await client.run(['patch', 'configmap', name, '--type=merge', '-p', '{"data":{"note":"paid in cash"}}']);
+      assert.equal(written.status, 0, written.stderr);
+      assert.equal(noteOf(name), 'paid in cash');
+    }
+  });
+
+  it('JSON patches may test, copy and move what is not hidden', async () => {
+    for (const client of clients) {
+      const operations = [
+        { op: 'test', path: '/metadata/name', value: 'db' },
+        { op: 'copy', from: '/metadata/labels/app', path: '/metadata/labels/copied' },
+        { op: 'move', from: '/metadata/labels/copied', path: '/metadata/labels/moved' },
+      ];
+      const ran = await client.run(['patch', 'secret', 'db', '--type=json', '-p', JSON.stringify(operations)]);
+      assert.equal(ran.status, 0, ran.stderr);
+      const { metadata } = world.cluster.get('', 'secrets', 'default', 'db') as unknown as { metadata: { labels: Record<string, string> } };
+      assert.equal(metadata.labels['moved'], 'web');
+    }
   });
 
   it('create secret works from either client, whatever encoding it sends', async () => {

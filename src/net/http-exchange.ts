@@ -146,10 +146,13 @@ class Exchange {
   }
 
   /** What the target was asked about before may mean something else since people have looked at it. */
-  async #hasChanged(target: RequestTarget, request: ReceivedRequest, { acts, facts }: Operation): Promise<boolean> {
+  async #hasChanged(target: RequestTarget, request: ReceivedRequest, operation: Operation): Promise<boolean> {
     if (target.reads(request, this.#session).length === 0) return false;
-    const again = (await this.#ask(target, request)).operation(this.#session);
-    return JSON.stringify([again.acts, again.facts]) !== JSON.stringify([acts, facts]);
+    const asked = await this.#ask(target, request);
+    if ((asked.refusal ?? asked.refusalIfPermitted) !== undefined) return true;
+    const again = asked.operation(this.#session);
+    const isTheSame = JSON.stringify([again.acts, again.facts]) === JSON.stringify([operation.acts, operation.facts]);
+    return !isTheSame || Buffer.compare(again.exact(), operation.exact()) !== 0;
   }
 
   async #received(head: CheckedHead, { rest, prefix }: Place): Promise<ReceivedRequest & { readonly body: RequestBody }> {
@@ -220,15 +223,19 @@ class Exchange {
    * nobody else; a body that nobody has seen cannot be approved.
    */
   #refusedBefore(asked: AskedRequest, operation: Operation, body: RequestBody): GatewayFault | undefined {
-    if (asked.unmasked === undefined && body.kind !== 'streamed') return undefined;
+    const { refusalIfPermitted } = asked;
+    if (asked.unmasked === undefined && body.kind !== 'streamed' && refusalIfPermitted === undefined) return undefined;
     const { principal, target } = this.#session;
     try {
       const [real, recorded] = [asked.unmasked ?? operation, operation].map(({ acts, facts }) =>
         this.#options.policy.decide({ principal, target, acts, facts, cacheKey: undefined }),
       ) as [ReturnType<PolicyPort['decide']>, ReturnType<PolicyPort['decide']>];
+      // Denied in any case, and put on record with its rule.
+      if (recorded.kind === 'deny') return undefined;
       if (real.kind === 'deny') return new GatewayFault(real.code, { publicMessage: real.message });
       const isUnseen = body.kind === 'streamed' && asked.isApprovableUnseen !== true;
       if (isUnseen && (real.kind === 'hold' || recorded.kind === 'hold')) return tooLongToApprove(this.#dialect.gathers);
+      if (refusalIfPermitted !== undefined) return refusalIfPermitted;
       if (real.kind === 'hold' && JSON.stringify(real) !== JSON.stringify(recorded)) return notToBeShown();
       return undefined;
     } catch (error) {

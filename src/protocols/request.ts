@@ -120,6 +120,8 @@ export interface AskedRequest {
   readonly unmasked: { readonly acts: readonly Act[]; readonly facts: Facts } | undefined;
   /** The protocol itself refuses it already, and only the record is asked for. */
   readonly refusal: GatewayFault | undefined;
+  /** The same, told only to whom policy permits it: it says something of what the target was asked about. Absent: nothing is to be said. */
+  readonly refusalIfPermitted?: GatewayFault | undefined;
   /** What goes upstream; framing and Host are the transport's. `body`: takes the place of one that was gathered. */
   readonly upstream: {
     readonly method: string;

@@ -29,6 +29,22 @@ export function maskedEvent(masks: KubernetesMasks, place: ObjectPlace, text: st
   });
 }
 
+/** A range of a text, and what is shown in its place. */
+export interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** What `maskedObject` would replace, in order. */
+export function objectEdits(masks: KubernetesMasks, place: ObjectPlace, text: string): readonly Edit[] | undefined {
+  const node = parseTree(text);
+  if (node === undefined) return undefined;
+  const edits = new Edits(masks, new Map());
+  new MaskWalk(masks, edits).document(node, place);
+  return edits.inOrder();
+}
+
 function masked(
   masks: KubernetesMasks,
   text: string,
@@ -45,7 +61,7 @@ function masked(
 class Edits implements Visitor {
   readonly #masks: KubernetesMasks;
   readonly #counts: MaskedCounts;
-  readonly #edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
+  readonly #edits: Edit[] = [];
   readonly #replaced = new Set<number>();
 
   constructor(masks: KubernetesMasks, counts: MaskedCounts) {
@@ -54,9 +70,11 @@ class Edits implements Visitor {
   }
 
   applied(text: string): string {
-    if (this.#edits.length === 0) return text;
-    this.#edits.sort((a, b) => a.start - b.start);
-    return splice(text, this.#edits, (edit) => edit.text);
+    return this.#edits.length === 0 ? text : splice(text, this.inOrder(), (edit) => edit.text);
+  }
+
+  inOrder(): readonly Edit[] {
+    return this.#edits.sort((a, b) => a.start - b.start);
   }
 
   hidden({ node, isCoded }: Leaf, rule: PlaceRule['rule']): void {

@@ -121,9 +121,7 @@ export class MaskWalk {
     if (followed.length === 0 && isOfTheServer(trail, name)) return;
     if (trail[0] === 'metadata' && trail.length === 1 && name === 'managedFields') {
       // Its names are those of members, save for elements of lists, which it names by their values.
-      const rules = place === undefined ? [] : this.#masks.rulesOf(place);
-      if (rules.length > 0) this.#managed(value, rules);
-      return;
+      return this.#managed(value, place === undefined ? [] : this.#masks.rulesOf(place));
     }
     this.#visitor.name(member);
     if (value.kind === 'string' && place !== undefined && trail[0] === 'metadata' && trail[1] === 'annotations' && name === LAST_APPLIED) {
@@ -139,7 +137,10 @@ export class MaskWalk {
     if (node.kind === 'array') for (const item of node.items) this.#managed(item, rules);
     if (node.kind !== 'object') return;
     for (const member of node.members) {
-      if (/^[vk]:/.test(member.name)) this.#visitor.managed(member, rules);
+      if (/^[vk]:/.test(member.name)) {
+        if (rules.length > 0) this.#visitor.managed(member, rules);
+        else this.#visitor.name(member);
+      }
       this.#managed(member.value, rules);
     }
   }

@@ -213,6 +213,13 @@ describe('an object', () => {
       spec: { hosts: ['canary'] },
     };
     assert.doesNotMatch(shown('GET /apis/example.com/v1/widgets/w', widget, environment), /canary/);
+    const found = { ...widget, metadata: { managedFields: [{ fieldsV1: { 'f:spec': { 'f:hosts': { 'v:"4111111111111111"': {} } } } }] } };
+    const { metadata } = object('GET /apis/example.com/v1/gadgets/w', found);
+    assert.deepEqual(
+      metadata.managedFields[0].fieldsV1,
+      { 'f:spec': { 'f:hosts': { 'v:"************1111"': {} } } },
+      'by the detectors alone',
+    );
   });
 });
 

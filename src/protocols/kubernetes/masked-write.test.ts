@@ -30,25 +30,38 @@ function refusal(
 }
 
 describe('an object with hidden values', () => {
-  it('takes no JSON patch that copies, moves or asks', () => {
+  it('takes no JSON patch that copies, moves or tests what is hidden', () => {
+    const patch = (operation: unknown, line = `PATCH ${db}`, revealed: readonly string[] = []) =>
+      refusal(line, 'patch', [operation], {}, revealed);
     for (const op of ['copy', 'move']) {
-      assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op, from: '/data/password', path: '/data/x' }]), 'masking-refused');
-      // Which places a pointer means (an array's end, escapes) is not told here: none is copied.
-      assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op, from: '/metadata/labels/a', path: '/metadata/labels/b' }]), 'masking-refused');
+      for (const from of ['/data/password', '/stringData/password', '/data', '', '/data/password/x', 'anything/data/password'])
+        assert.equal(patch({ op, from, path: '/data/x' }), 'masking-refused', `${op} ${from}`);
+      assert.equal(patch({ op, from: '/metadata/labels/a', path: '/metadata/labels/b' }), undefined);
+      assert.equal(patch({ op, from: '/data/user', path: '/data/password' }), undefined, 'over it');
     }
-    assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op: 'test', path: '/data/password', value: coded('guess') }]), 'masking-refused');
-    assert.equal(refusal(`PATCH ${db}?dryRun=All`, 'patch', [{ op: 'copy', from: '/data/password', path: '/data/x' }]), 'masking-refused');
-    assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op: 'replace', path: '/data/password', value: coded('new') }]), undefined);
+    assert.equal(patch({ op: 'test', path: '/data/password', value: coded('guess') }), 'masking-refused');
+    assert.equal(patch({ op: 'test', path: '/data/user', value: coded('guess') }), undefined);
+    assert.equal(patch({ op: 'test', path: '/metadata/resourceVersion', value: '7' }), undefined);
+    assert.equal(patch({ op: 'copy', from: '/data/password', path: '/data/x' }, `PATCH ${db}?dryRun=All`), 'masking-refused');
+    assert.equal(patch({ op: 'replace', path: '/data/password', value: coded('new') }), undefined);
+    assert.equal(patch({ op: 'copy', from: '/data/password', path: '/data/x' }, `PATCH ${db}`, ['password']), undefined, 'who sees it may');
     assert.equal(
-      refusal(`PATCH ${db}`, 'patch', [{ op: 'copy', from: '/data/password', path: '/data/x' }], {}, ['password']),
-      undefined,
-      'who sees it may',
-    );
-    assert.equal(
-      refusal('PATCH /api/v1/namespaces/prod/pods/a', 'patch', [{ op: 'copy', from: '/a', path: '/b' }]),
+      patch({ op: 'copy', from: '/a', path: '/b' }, 'PATCH /api/v1/namespaces/prod/pods/a'),
       undefined,
       'nothing is hidden there',
     );
+    assert.equal(patch({ op: 'guess', path: '/data/password' }), 'masking-refused', 'what is no JSON patch');
+  });
+
+  it('nor of where its value stands besides', () => {
+    for (const path of [
+      '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration',
+      '/metadata/annotations',
+      '/metadata',
+      '/metadata/managedFields/0/fieldsV1',
+    ])
+      assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op: 'test', path, value: 'x' }]), 'masking-refused', path);
+    assert.equal(refusal(`PATCH ${db}`, 'patch', [{ op: 'test', path: '/metadata/annotations/a', value: 'x' }]), undefined);
   });
 
   it('takes no value back that was shown masked', () => {

@@ -4,9 +4,9 @@ import type { QueryParameter } from '../http/path.ts';
 import { fromBase64 } from '../base64.ts';
 import type { SentBody } from './body.ts';
 import type { JsonNode } from './json-tree.ts';
-import { MaskWalk, type Leaf, type Visitor } from './mask-walk.ts';
+import { LAST_APPLIED, MaskWalk, type Leaf, type Visitor } from './mask-walk.ts';
 import type { KubernetesMasks, ObjectPlace, PlaceRule } from './masks.ts';
-import { isBlind, readPatch } from './patch.ts';
+import { blindSources, isIndex, readPatch } from './patch.ts';
 import { parameterOf, selectorTerms } from './request-info.ts';
 
 /**
@@ -35,8 +35,8 @@ export function refusedForMasks(
       return refused('the gateway cannot read what is written to an object with hidden values');
     case 'operations': {
       const operations = readPatch(body.value);
-      if (operations !== undefined && !operations.some(isBlind)) return undefined;
-      return refused('a JSON patch with copy, move or test could tell what values are hidden', 'Use a merge patch.');
+      if (operations !== undefined && !blindSources(operations).some((pointer) => reachesHidden(rules, pointer))) return undefined;
+      return refused('a JSON patch that copies, moves or tests a hidden value would tell what it is', 'Use a merge patch.');
     }
     case 'object':
     case 'merge':
@@ -46,6 +46,27 @@ export function refusedForMasks(
     default:
       return body satisfies never;
   }
+}
+
+/** Whether a pointer (RFC 6901) names a hidden place, one inside of it, or one that holds it; also where a copy of its value may stand. */
+function reachesHidden(rules: readonly PlaceRule[], pointer: readonly string[]): boolean {
+  return [...rules.map(({ steps }) => steps), ...COPIES].some((steps) => meets(steps, pointer));
+}
+
+/** As masking follows a path: elements of lists on the way to a member are looked into. Any index may mean any element once operations before have moved them. */
+function meets(steps: PlaceRule['steps'], pointer: readonly string[]): boolean {
+  let reached: ReadonlySet<number> = new Set([0]);
+  for (const token of pointer) {
+    const next = new Set<number>();
+    for (const at of reached) {
+      if (at === steps.length) return true;
+      const step = steps[at];
+      if (typeof step !== 'string' || step === token) next.add(at + 1);
+      if (typeof step === 'string' && isIndex(token)) next.add(at);
+    }
+    reached = next;
+  }
+  return reached.size > 0;
 }
 
 function writesMask(masks: KubernetesMasks, place: ObjectPlace, tree: JsonNode): boolean {
@@ -89,14 +110,14 @@ function isMasked(kind: MaskRule['kind'], text: string): boolean {
   }
 }
 
-function overwrites(): GatewayFault {
+export function overwrites(): GatewayFault {
   return refused(
     'a value that was shown masked would be written in place of the real one',
     'Send only what changes (kubectl patch, label, annotate, apply), not the object as it was shown.',
   );
 }
 
-function refused(why: string, hint?: string): GatewayFault {
+export function refused(why: string, hint?: string): GatewayFault {
   return new GatewayFault('masking-refused', {
     publicMessage: `values of this object are hidden from you: ${why}`,
     ...(hint === undefined ? {} : { hint }),
@@ -104,4 +125,9 @@ function refused(why: string, hint?: string): GatewayFault {
 }
 
 const lenient = new TextDecoder();
+/** Where values of an object stand besides. */
+const COPIES: readonly PlaceRule['steps'][] = [
+  ['metadata', 'annotations', LAST_APPLIED],
+  ['metadata', 'managedFields'],
+];
 const HARMLESS = /^(?:metadata\.(?:name|namespace)|type)$/;

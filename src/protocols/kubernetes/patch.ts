@@ -24,9 +24,14 @@ export function readPatch(value: unknown): readonly PatchOperation[] | undefined
   return operations;
 }
 
-/** Moves a value that it does not name to another place, or asks what a value is. */
-export function isBlind({ op }: PatchOperation): boolean {
-  return op === 'copy' || op === 'move' || op === 'test';
+/** What operations take without naming it: the values that they copy or move to another place, or ask about. */
+export function blindSources(operations: readonly PatchOperation[]): readonly (readonly string[])[] {
+  return operations.map(({ op, path, from }) => (op === 'test' ? path : from)).filter((pointer) => pointer !== undefined);
+}
+
+/** A token that can be an index of a list, as Go reads numbers; `-` is behind its end. */
+export function isIndex(token: string): boolean {
+  return /^(?:-|[-+]?\d+)$/.test(token);
 }
 
 /** What a JSON patch makes of pods: each value as it would stand, where it would stand. What is copied into a pod is not known. */

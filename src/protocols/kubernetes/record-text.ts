@@ -1,11 +1,15 @@
+import { escapeLine } from '../../core/escape.ts';
 import { exactText as exactOfHttp, recordedText as recordedOfHttp } from '../http/record-text.ts';
 import { LEFT_OUT } from '../http/credentials.ts';
 import type { MaskedCounts } from '../http/mask-text.ts';
 import type { ReceivedRequest } from '../request.ts';
 import type { SentBody } from './body.ts';
+import { execOptions } from './exec-options.ts';
+import { isStream } from './facts.ts';
 import { maskedObject } from './mask-object.ts';
 import type { KubernetesMasks, ObjectPlace } from './masks.ts';
 import { readPatch } from './patch.ts';
+import type { RequestInfo } from './request-info.ts';
 
 /** A request as people and the record see it, everything sensitive masked. `summary`: what it does, in words, where its path does not say it. */
 export function recordedText(
@@ -24,6 +28,21 @@ export function exactText(request: ReceivedRequest, body: SentBody, summary: str
   const head = exactOfHttp({ ...request, body: { kind: 'none' } });
   const shown = body.kind === 'none' ? '' : body.kind === 'unseen' ? UNSEEN : `${body.text}${body.isPartial ? PARTIAL : ''}`;
   return [summary, head, shown].filter((part) => part !== '').join('\n\n');
+}
+
+/** What happens in a pod is said in words: the query is hard to read. */
+export function summaryOf({ target: { parameters } }: ReceivedRequest, info: RequestInfo | undefined): string {
+  if (info?.kind !== 'resource' || !isStream(info)) return '';
+  const { container, argv, tty, stdin, ports } = execOptions(parameters);
+  const where = `${info.namespace}/${info.name}${container === '' ? '' : `, container ${container}`}`;
+  const terminal = tty ? ', with a terminal' : stdin ? ', with input' : '';
+  const what = argv.length > 0 ? `: ${argv.map(quoted).join(' ')}` : ports.length > 0 ? `: ports ${ports.join(', ')}` : '';
+  return escapeLine(`${info.subresource} in ${where}${terminal}${what}`);
+}
+
+/** So that each word is seen as one. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function recordedBody(masks: KubernetesMasks, place: ObjectPlace, body: SentBody): string {
