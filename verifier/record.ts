@@ -162,7 +162,7 @@ const memberTypes = new Map(
     'approval.requested': 'approval log? session operation target principal reviews:reviews binding text runs:strings? expires',
     'approval.answered': `approval session operation answer reason group ${PRINCIPAL}`,
     'approval.ended': 'approval state',
-    'credential.issued': `credential target expires ${PRINCIPAL}`,
+    'credential.issued': `credential target expires key? ${PRINCIPAL}`,
     'credential.revoked': 'credential by reason',
     administration: `action detail:object ${PRINCIPAL}`,
     'evidence.read': `what query results:count ${PRINCIPAL}`,

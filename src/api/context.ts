@@ -21,6 +21,8 @@ export interface ApiContext {
   readonly identity: ApiIdentity;
   /** Undefined where the target has no listener or does not exist. */
   connection(target: string): Connection | undefined;
+  /** Where SSH clients find the gateway, and the line by which they know it; undefined without such a listener. */
+  ssh(): { readonly host: string; readonly port: number; readonly publicKey: string } | undefined;
   /** What the principal's groups allow at this API; empty for a stranger. */
   roles(principal: Principal): ReadonlySet<Role>;
   readonly sessions: ApiSessions;
@@ -51,7 +53,7 @@ interface SignInIssuer {
 }
 
 /** The identity layer as it is; the API keeps the record of what is issued and revoked here. */
-type ApiIdentity = Pick<Identity, 'authenticateOidc' | 'exchange' | 'listGatewayTokens' | 'revoke'>;
+type ApiIdentity = Pick<Identity, 'authenticateOidc' | 'exchange' | 'listCredentials' | 'revoke'>;
 
 /** Where a standard client finds the target's listener, and what it must name there. */
 export interface Connection {
@@ -62,6 +64,8 @@ export interface Connection {
   readonly name: string;
   /** In front of every path, where clients speak HTTP: empty, or begins with a slash and ends with none. */
   readonly path?: string | undefined;
+  /** Of SSH: the public line of the gateway's host key. */
+  readonly hostKey?: string | undefined;
 }
 
 export interface ApiSessions {

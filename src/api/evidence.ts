@@ -2,7 +2,7 @@ import { principalKey } from '../core/principal.ts';
 import type { Principal } from '../core/principal.ts';
 import { recordPrincipal } from '../core/record.ts';
 import type { AuditRecord } from '../core/record.ts';
-import type { StoredGatewayToken } from '../identity/index.ts';
+import type { IssuedCredential } from '../identity/index.ts';
 import type { ApiContext } from './context.ts';
 
 interface Doer {
@@ -24,17 +24,18 @@ export async function recordAdministration(
   await record(doer.context, { type: 'administration', action, detail, ...recordPrincipal(doer.principal) });
 }
 
-/** Resolves once it is durable that this gateway token is issued: only then may it exist. Throws `audit-unavailable`. */
+/** Resolves once it is durable that this gateway token, or key for SSH, is issued: only then may it be used. Throws `audit-unavailable`. */
 export async function recordIssued(
   context: ApiContext,
-  issued: Pick<StoredGatewayToken, 'id' | 'target' | 'principal' | 'expiresAtMs'>,
+  issued: Pick<IssuedCredential, 'id' | 'target' | 'principal' | 'expiresAtMs' | 'fingerprint'>,
 ): Promise<void> {
-  const { id, target, principal, expiresAtMs } = issued;
+  const { id, target, principal, expiresAtMs, fingerprint } = issued;
+  const key = fingerprint === undefined ? {} : { key: fingerprint };
   const expires = new Date(expiresAtMs).toISOString();
-  await record(context, { type: 'credential.issued', credential: id, target, expires, ...recordPrincipal(principal) });
+  await record(context, { type: 'credential.issued', credential: id, target, expires, ...key, ...recordPrincipal(principal) });
 }
 
-/** Resolves once it is durable that this gateway token is revoked: only then is it. Throws `audit-unavailable`. */
+/** Resolves once it is durable that this credential is revoked: only then is it. Throws `audit-unavailable`. */
 export async function recordRevoked(doer: Doer, credential: string, reason: string): Promise<void> {
   await record(doer.context, { type: 'credential.revoked', credential, by: principalKey(doer.principal), reason });
 }

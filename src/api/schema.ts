@@ -46,14 +46,25 @@ export const wellKnown = z.object({
 });
 
 export const issuedToken = z.object({
+  /** The token; for a key for SSH its fingerprint. */
   access_token: z.string(),
-  issued_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token'),
-  token_type: z.literal('Bearer'),
+  issued_token_type: z.enum(['urn:ietf:params:oauth:token-type:access_token', 'urn:sallyport:token-type:ssh-key']),
+  token_type: z.enum(['Bearer', 'N_A']),
   expires_in: z.int(),
   /** The public id, for records and revocation. */
   token_id: z.string(),
   target: z.string(),
-  connection: z.object({ protocol: z.string(), host: z.string(), port: z.int(), name: z.string(), path: z.string().optional() }).optional(),
+  connection: z
+    .object({
+      protocol: z.string(),
+      host: z.string(),
+      port: z.int(),
+      name: z.string(),
+      path: z.string().optional(),
+      /** Of SSH: the line `ssh-ed25519 AAAA…` by which clients know the gateway. */
+      host_key: z.string().optional(),
+    })
+    .optional(),
 });
 
 const session = z.object({
@@ -149,7 +160,32 @@ export const auditPage = z.object({
 
 export const checkpoint = z.object({ checkpoint: z.string(), verifier_key: z.string(), records: z.int() });
 
-const credential = z.object({ id: z.string(), principal: who, target: z.string(), issued: time, expires: time });
+const credential = z.object({
+  id: z.string(),
+  kind: z.enum(['gateway-token', 'ssh-key']),
+  /** Of a key for SSH: `SHA256:…`. */
+  fingerprint: z.string().nullable(),
+  principal: who,
+  target: z.string(),
+  issued: time,
+  expires: time,
+});
+
+export const sshHostKeys = z.object({
+  host: z.string(),
+  port: z.int(),
+  keys: z.array(
+    z.object({
+      type: z.literal('ssh-ed25519'),
+      public_key: z.string(),
+      fingerprint: z.string(),
+      /** For `known_hosts`. */
+      known_hosts: z.string(),
+      /** For the zone of the gateway's name, signed by DNSSEC. */
+      sshfp: z.array(z.string()),
+    }),
+  ),
+});
 
 export const credentialList = z.object({ credentials: z.array(credential) });
 
@@ -189,6 +225,7 @@ export const approvalFilter = approvalState;
 export type WellKnown = z.output<typeof wellKnown>;
 export type WhoAmI = z.output<typeof whoami>;
 export type IssuedToken = z.output<typeof issuedToken>;
+export type SshHostKeys = z.output<typeof sshHostKeys>;
 export type SessionSummary = z.output<typeof session>;
 export type SessionList = z.output<typeof sessionList>;
 export type SessionDetail = z.output<typeof sessionDetail>;

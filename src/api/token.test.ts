@@ -75,3 +75,57 @@ describe('token exchange', () => {
     });
   }
 });
+
+describe('keys for SSH', () => {
+  const grant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+  const publicKey = `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), Buffer.alloc(32, 7)]).toString('base64')}`;
+  const form = {
+    grant_type: grant,
+    subject_token: 'job',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    requested_token_type: 'urn:sallyport:token-type:ssh-key',
+    ssh_public_key: publicKey,
+    audience: 'orders',
+  };
+
+  it('are bound by the same exchange, which says how the gateway is known', async () => {
+    context.connectionOf = { protocol: 'ssh', host: 'gw.example', port: 2222, name: 'orders', hostKey: publicKey };
+    const response = await exchange(form);
+    assert.equal(response.status, 200);
+    const issued = schema.issuedToken.parse(await response.json());
+    assert.equal(issued.issued_token_type, form.requested_token_type);
+    assert.deepEqual(issued.connection, { protocol: 'ssh', host: 'gw.example', port: 2222, name: 'orders', host_key: publicKey });
+    assert.equal(context.exchanges[0]?.sshPublicKey?.length, 51);
+  });
+
+  it('are on record with their fingerprint, and listed with it', async () => {
+    context.issued.clear();
+    await exchange(form);
+    const issued = context.entries.find(({ record }) => record.type === 'credential.issued')?.record as { key?: string } | undefined;
+    assert.equal(issued?.key, 'SHA256:of-the-key');
+    const response = await ask('/api/v1/credentials', 'operator', {});
+    const { credentials } = schema.credentialList.parse(await response.json());
+    assert.deepEqual(
+      credentials.map(({ kind, fingerprint }) => [kind, fingerprint]),
+      [['ssh-key', 'SHA256:of-the-key']],
+    );
+  });
+
+  it('are not bound where the line is none', async () => {
+    const response = await exchange({ ...form, ssh_public_key: `${publicKey}=` });
+    assert.equal(response.status, 400);
+    assert.ok(!context.events.includes('exchanged'));
+  });
+});
+
+describe('the key of the gateway', () => {
+  it('is told to anyone, or that there is no listener', async () => {
+    assert.equal((await ask('/api/v1/ssh/host-keys', undefined, {})).status, 404);
+    const publicKey = `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), Buffer.alloc(32, 9)]).toString('base64')}`;
+    context.sshOf = { host: 'gw.example', port: 2222, publicKey };
+    const response = await ask('/api/v1/ssh/host-keys', undefined, {});
+    assert.equal(response.status, 200);
+    const { port, keys } = schema.sshHostKeys.parse(await response.json());
+    assert.deepEqual([port, keys[0]?.known_hosts], [2222, `[gw.example]:2222 ${publicKey}`]);
+  });
+});

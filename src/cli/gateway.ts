@@ -6,7 +6,7 @@ import { LogsTogether, type AuditLog } from '../audit/index.ts';
 import { ConfigWatcher, loadConfig, RestartNeeded, type Config } from '../config/index.ts';
 import { GatewayFault } from '../core/fault.ts';
 import { appendIfPossible } from '../core/pipeline-session.ts';
-import { createIdentity, createSqliteGatewayTokenStore, type Identity } from '../identity/index.ts';
+import { createIdentity, createSqliteCredentialStores, type Identity } from '../identity/index.ts';
 import { CancelRegistry } from '../net/cancel.ts';
 import { SessionRegistry } from '../net/sessions.ts';
 import type { Recordings } from '../recordings/index.ts';
@@ -115,7 +115,7 @@ class RunningGateway implements Gateway {
 
     this.#identity = createIdentity({
       issuers: this.#inForce.config.issuers,
-      tokenStore: createSqliteGatewayTokenStore(database),
+      ...createSqliteCredentialStores(database),
       clock,
       gatewayTokens: tokenLimits(this.#inForce.config),
       isTarget: (name) => this.#inForce.targets.find(name) !== undefined,
@@ -254,8 +254,8 @@ class RunningGateway implements Gateway {
 
   #keepHouse(): void {
     this.#opened(this.#identity)
-      .deleteExpiredGatewayTokens()
-      .catch((error: unknown) => this.#log.problem('expired gateway tokens not deleted', error));
+      .deleteExpiredCredentials()
+      .catch((error: unknown) => this.#log.problem('expired credentials not deleted', error));
   }
 
   #opened<T>(part: T | undefined): T {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { IssuedToken } from '../api/schema.ts';
 import { Failure, messageOf } from './failure.ts';
+import { keepFresh } from './keep-fresh.ts';
 
 export interface Cluster {
   /** The target. */
@@ -60,7 +61,7 @@ export class TemporaryKubeconfig {
   readonly path: string;
   readonly #folder: string;
   readonly #tokenFile: string;
-  #timer: NodeJS.Timeout | undefined;
+  #stop = (): void => {};
 
   constructor(cluster: Cluster, issued: IssuedToken) {
     this.#folder = mkdtempSync(join(tmpdir(), 'sallyport-kube-'));
@@ -70,26 +71,18 @@ export class TemporaryKubeconfig {
     writeFileSync(this.path, kubeconfig(cluster, { tokenFile: this.#tokenFile }), { mode: 0o600 });
   }
 
-  /** Clients read the file anew every minute: a new token stands in it well before the old one ends. `report`: one line, where there is none. */
+  /** Clients read the file anew every minute. */
   keepFresh(issued: IssuedToken, renew: () => Promise<IssuedToken>, report: (line: string) => void): void {
-    const wait = Math.max(issued.expires_in * 600, leastWaitMs);
-    this.#timer = setTimeout(() => {
-      renew().then(
-        (next) => {
-          this.#write(next);
-          this.keepFresh(next, renew, report);
-        },
-        (error: unknown) => {
-          report(`the token could not be renewed: ${messageOf(error)}`);
-          this.keepFresh({ ...issued, expires_in: 0 }, renew, report);
-        },
-      );
-    }, wait);
-    this.#timer.unref();
+    const replace = async (): Promise<IssuedToken> => {
+      const next = await renew();
+      this.#write(next);
+      return next;
+    };
+    this.#stop = keepFresh(issued, replace, report);
   }
 
   remove(): void {
-    clearTimeout(this.#timer);
+    this.#stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -123,4 +116,3 @@ function askedVersion(info: string | undefined): string {
 }
 
 const latest = 'client.authentication.k8s.io/v1';
-const leastWaitMs = 10_000;

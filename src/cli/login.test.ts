@@ -24,6 +24,7 @@ before(async () => {
       { name: 'dev', issuer: issuer.issuer, audience, kind: 'user', groups_claim: 'groups', private_network: true, unsafe_http: true },
     ],
     tokenStore: undefined as never,
+    sshKeyStore: undefined as never,
     clock: { now: Date.now, monotonic: () => performance.now() },
     isTarget: () => false,
   });

@@ -17,6 +17,7 @@ const commands: readonly [name: string, summary: string, load: () => Promise<Com
   ['logout', 'forget a sign-in', async () => await import('./commands/logout.ts')],
   ['whoami', 'show who the gateway takes you for', async () => await import('./commands/whoami.ts')],
   ['token', 'exchange the CI job’s own token for a short-lived one for a target', async () => await import('./commands/token.ts')],
+  ['ssh-host-key', 'print the key by which SSH clients know the gateway', async () => await import('./commands/ssh-host-key.ts')],
   ['connect', 'run a client with everything set for a target', async () => await import('./commands/connect.ts')],
   ['approvals', 'see and answer requests for approval', async () => await import('./commands/approvals.ts')],
   ['sessions', 'list, show, replay and end sessions', async () => await import('./commands/sessions.ts')],

@@ -11,8 +11,12 @@ export interface TargetTokenOptions {
   readonly audience?: string;
 }
 
-/** Finds who runs this (a job by its surroundings, else a person signed in) and exchanges that token for one for the target. */
-export async function targetToken(target: string, options: TargetTokenOptions): Promise<IssuedToken> {
+/** Finds who runs this (a job by its surroundings, else a person signed in) and exchanges that token for one for the target, or for what else is `asked`. */
+export async function targetToken(
+  target: string,
+  options: TargetTokenOptions,
+  asked: Readonly<Record<string, string>> = {},
+): Promise<IssuedToken> {
   const client = new ApiClient(await gatewayUrl(options.url));
   const subject = await subjectToken(client, options);
   const response = await client.postForm('/oauth/token', {
@@ -20,6 +24,7 @@ export async function targetToken(target: string, options: TargetTokenOptions): 
     subject_token: subject.token,
     subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
     audience: target,
+    ...asked,
   });
   const body = (await response.json()) as IssuedToken & { error?: string; error_description?: string; detail?: string };
   if (response.ok) return body;

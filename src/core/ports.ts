@@ -15,6 +15,17 @@ export interface IdentityPort {
   authenticate(credential: string, targetName: string): Promise<Principal>;
 }
 
+/** `identity/`: keys that were bound to a principal and a target, for the transport of SSH, which alone verifies signatures. */
+export interface SshKeyPort {
+  /** Whether a signature of this key would be accepted: the answer to a query without one (RFC 4252 section 7). Opens nothing. */
+  offered(publicKeyBlob: Uint8Array, targetName: string): Promise<boolean>;
+  /**
+   * Only when the client's signature by this very key over this connection's session identifier was verified: a credential for `IdentityPort.authenticate`, for one use,
+   * in this process, within seconds. Undefined where the key opens nothing.
+   */
+  credentialFor(publicKeyBlob: Uint8Array, targetName: string): Promise<string | undefined>;
+}
+
 /** `policy/`: pure and synchronous. Throws `policy-unavailable` for any evaluation error: the caller denies. */
 export interface PolicyPort {
   /** Digest of the active policy set; changes with every reload, which empties all caches of decisions. */

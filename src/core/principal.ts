@@ -19,11 +19,11 @@ export interface Principal {
   readonly claims: Readonly<Record<string, ClaimValue>>;
   /** For people's eyes only; never compared. */
   readonly display: string;
-  /** `jti`, `uti`, or a gateway token's public id. */
+  /** `jti`, `uti`, or the public id of a gateway token or a key for SSH. */
   readonly tokenId: string | undefined;
   /** Milliseconds since 1970. The session ends then. */
   readonly expiresAtMs: number;
-  readonly authenticatedBy: 'oidc-token' | 'gateway-token';
+  readonly authenticatedBy: 'oidc-token' | 'gateway-token' | 'ssh-key';
 }
 
 /** The key under which two credentials are the same principal. The separator cannot stand in an issuer's configured name. */

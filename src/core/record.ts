@@ -128,6 +128,8 @@ export type AuditRecord =
       readonly credential: string;
       readonly target: string;
       readonly expires: string;
+      /** Fingerprint of a key for SSH. */
+      readonly key?: string;
     } & RecordedPrincipal)
   | { readonly type: 'credential.revoked'; readonly credential: string; readonly by: string; readonly reason: string }
   | ({

@@ -1,5 +1,6 @@
 import { GatewayFault, toFault } from '../core/fault.ts';
-import type { StoredGatewayToken } from './gateway-token.ts';
+import type { IssuedCredential } from './issued.ts';
+import { parsePublicKeyLine } from './ssh-key-format.ts';
 
 /** Parameters of an `application/x-www-form-urlencoded` body in their order, repeated ones repeated; `URLSearchParams` is one. */
 export type FormParameters = Iterable<readonly [name: string, value: string]>;
@@ -17,27 +18,31 @@ export interface ExchangeRequest {
   readonly target: string;
   /** Undefined: as long as allowed. */
   readonly lifetimeMs: number | undefined;
+  /** A key for SSH is asked for, not a token: the blob of its public part. */
+  readonly sshPublicKey: Uint8Array | undefined;
 }
 
-export interface IssuedGatewayToken {
+export interface Issued {
+  /** The token; of a key for SSH its fingerprint, which opens nothing. */
   readonly credential: string;
-  readonly stored: StoredGatewayToken;
+  readonly stored: IssuedCredential;
 }
 
 /**
- * Token exchange (RFC 8693): an OIDC token for a gateway token.
+ * Token exchange (RFC 8693): an OIDC token for a gateway token, or for the binding of a key for SSH.
  *
  * - `grant_type`, `subject_token` and `subject_token_type` (a JWT, ID token or access token) are required.
  * - `audience` or `resource` is the target's name; both may be given if they are equal, neither twice.
- * - `requested_token_type` may only be `…:access_token`. `requested_lifetime` (ours, not the RFC's) asks for fewer seconds.
+ * - `requested_token_type` may be `…:access_token`, or `urn:sallyport:token-type:ssh-key` together with `ssh_public_key`, a line
+ *   `ssh-ed25519 AAAA…`: that key then opens the target by public key authentication, and the answer holds no secret. `requested_lifetime` (ours, not the RFC's) asks for fewer seconds.
  * - `scope` and `actor_token` mean something that a gateway token cannot carry: refused. Other parameters are ignored (RFC 6749
  *   section 3.2), and so is a parameter without a value.
  *
- * `issue` throws `authentication-failed` for the token, `target-unknown` for the target, anything else for what may be tried again.
+ * `issue` throws `authentication-failed` for the token, `target-unknown` for the target, `protocol-violation` for another reason why it never will, anything else for what may be tried again.
  */
 export async function answerExchange(
   form: FormParameters,
-  issue: (request: ExchangeRequest) => Promise<IssuedGatewayToken>,
+  issue: (request: ExchangeRequest) => Promise<Issued>,
   now: () => number,
 ): Promise<ExchangeAnswer> {
   const request = readRequest(form);
@@ -48,8 +53,9 @@ export async function answerExchange(
       status: 200,
       body: {
         access_token: credential,
-        issued_token_type: accessTokenType,
-        token_type: 'Bearer',
+        ...(request.sshPublicKey === undefined
+          ? { issued_token_type: accessTokenType, token_type: 'Bearer' }
+          : { issued_token_type: sshKeyType, token_type: 'N_A' }),
         expires_in: Math.max(0, Math.floor((stored.expiresAtMs - now()) / 1000)),
         token_id: stored.id,
       },
@@ -59,6 +65,7 @@ export async function answerExchange(
     const fault = toFault(error);
     // RFC 8693 section 2.2.2: a subject token that is not accepted is `invalid_request`.
     if (fault.code === 'authentication-failed') return refuse(400, 'invalid_request', 'the subject token was not accepted', fault);
+    if (fault.code === 'protocol-violation') return refuse(400, 'invalid_request', fault.publicMessage, fault);
     if (fault.code === 'target-unknown') return refuse(400, 'invalid_target', 'there is no such target', fault);
     return refuse(503, 'temporarily_unavailable', 'the gateway cannot issue credentials now, try again later', fault);
   }
@@ -88,8 +95,17 @@ function readRequest(form: FormParameters): ExchangeRequest | Malformed {
   if (subjectTokenType === undefined || !subjectTokenTypes.has(subjectTokenType)) {
     return malformed('invalid_request', `subject_token_type must be one of ${[...subjectTokenTypes].join(', ')}`);
   }
-  if ((given('requested_token_type') ?? accessTokenType) !== accessTokenType) {
-    return malformed('invalid_request', `requested_token_type must be ${accessTokenType}`);
+  const requested = given('requested_token_type') ?? accessTokenType;
+  if (requested !== accessTokenType && requested !== sshKeyType) {
+    return malformed('invalid_request', `requested_token_type must be ${accessTokenType} or ${sshKeyType}`);
+  }
+  const publicKeyLine = given('ssh_public_key');
+  if ((publicKeyLine !== undefined) !== (requested === sshKeyType)) {
+    return malformed('invalid_request', `ssh_public_key and the requested_token_type ${sshKeyType} go together`);
+  }
+  const sshPublicKey = publicKeyLine === undefined ? undefined : parsePublicKeyLine(publicKeyLine);
+  if (publicKeyLine !== undefined && sshPublicKey === undefined) {
+    return malformed('invalid_request', 'ssh_public_key must be one line: ssh-ed25519 and the key in base64');
   }
   if (given('actor_token') !== undefined || given('actor_token_type') !== undefined) {
     return malformed('invalid_request', 'actor_token is not supported');
@@ -102,7 +118,7 @@ function readRequest(form: FormParameters): ExchangeRequest | Malformed {
   if (lifetime !== undefined && !/^[1-9]\d{0,8}$/.test(lifetime)) {
     return malformed('invalid_request', 'requested_lifetime must be a whole number of seconds above 0');
   }
-  return { subjectToken, target, lifetimeMs: lifetime === undefined ? undefined : Number(lifetime) * 1000 };
+  return { subjectToken, target, lifetimeMs: lifetime === undefined ? undefined : Number(lifetime) * 1000, sshPublicKey };
 }
 
 function malformed(error: string, description: string): Malformed {
@@ -119,6 +135,7 @@ function protocolFault(description: string): GatewayFault {
 
 const exchangeGrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+const sshKeyType = 'urn:sallyport:token-type:ssh-key';
 const subjectTokenTypes: ReadonlySet<string> = new Set([
   'urn:ietf:params:oauth:token-type:jwt',
   'urn:ietf:params:oauth:token-type:id_token',

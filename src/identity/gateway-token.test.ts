@@ -115,16 +115,16 @@ describe('a gateway token', () => {
     const principal = await identity.authenticate(credential, 'orders');
     clock.advance(minute - 1);
     await identity.authenticate(credential, 'orders');
-    assert.equal(await identity.deleteExpiredGatewayTokens(), 0);
+    assert.equal(await identity.deleteExpiredCredentials(), 0);
     clock.advance(1);
     await assertRefused(identity.authenticate(credential, 'orders'), 'gateway-token-expired');
     assert.equal(await identity.stillValid(principal), false);
     assert.deepEqual(
-      (await identity.listGatewayTokens(10)).map((token) => token.id),
+      (await identity.listCredentials(10)).map((token) => token.id),
       [id],
     );
-    assert.equal(await identity.deleteExpiredGatewayTokens(), 1);
-    assert.deepEqual(await identity.listGatewayTokens(10), []);
+    assert.equal(await identity.deleteExpiredCredentials(), 1);
+    assert.deepEqual(await identity.listCredentials(10), []);
     await assertRefused(identity.authenticate(credential, 'orders'), 'gateway-token-unknown');
   });
 
@@ -138,7 +138,7 @@ describe('a gateway token', () => {
     assert.equal(await identity.stillValid(principal), false);
     assert.equal(await identity.revoke(id, 'entra|eve', 'again'), false);
     assert.equal(await identity.revoke('gtk_none', 'entra|dana', 'x'), false);
-    assert.deepEqual((await identity.listGatewayTokens(10)).find((token) => token.id === id)?.revocation, {
+    assert.deepEqual((await identity.listCredentials(10)).find((token) => token.id === id)?.revocation, {
       atMs: startMs,
       by: 'entra|dana',
       reason: 'leaked',
@@ -237,7 +237,7 @@ describe('the exchange', () => {
       assert.deepEqual([answer.status, answer.body.error], [400, error]);
       assert.match(String(answer.body.error_description), /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/);
       assert.ok(answer.fault !== undefined);
-      assert.deepEqual(await identity.listGatewayTokens(10), []);
+      assert.deepEqual(await identity.listCredentials(10), []);
     });
   }
 
@@ -274,14 +274,14 @@ describe('the exchange', () => {
   it('issues nothing before it is on record', async () => {
     const issued: string[] = [];
     const answer = await identity.exchange(form(), async (token) => {
-      assert.deepEqual(await identity.listGatewayTokens(10), []);
+      assert.deepEqual(await identity.listCredentials(10), []);
       issued.push(token.id);
     });
     assert.deepEqual(issued, [answer.body.token_id]);
     const failed = await identity.exchange(form(), () => Promise.reject(new Error('disk full at /secret/path')));
     assert.deepEqual([failed.status, failed.body.error], [503, 'temporarily_unavailable']);
     assert.ok(!JSON.stringify(failed.body).includes('secret'));
-    assert.equal((await identity.listGatewayTokens(10)).length, 1);
+    assert.equal((await identity.listCredentials(10)).length, 1);
   });
 
   it('is closed when the store is', async () => {

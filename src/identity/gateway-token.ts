@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../core/principal.ts';
+import type { IssuedCredential, IssuedStore } from './issued.ts';
 import { refusal } from './refusal.ts';
 
 /**
@@ -9,40 +10,14 @@ import { refusal } from './refusal.ts';
 export const gatewayTokenPrefix = 'spt_';
 
 /** What is kept of a gateway token. */
-export interface StoredGatewayToken {
-  /** Public: `gtk_` and 128 random bits. */
-  readonly id: string;
+export interface StoredGatewayToken extends IssuedCredential {
   /** SHA-256 of the token's characters, hex. */
   readonly hash: string;
-  readonly target: string;
-  /** As the OIDC token proved it. */
-  readonly principal: Principal;
-  /** Fingerprint of the issuer's configuration under which it was issued. */
-  readonly issuerFingerprint: string;
-  readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
-  readonly revocation: Revocation | undefined;
 }
 
-export interface Revocation {
-  readonly atMs: number;
-  /** Key of the principal that revoked it. */
-  readonly by: string;
-  readonly reason: string;
-}
-
-/** Where gateway tokens are kept. Every method rejects when the store cannot be used: the caller refuses then. */
-export interface GatewayTokenStore {
-  /** Rejects when the id or the hash is there already. */
-  put(token: StoredGatewayToken): Promise<void>;
+/** Found by id or by hash. */
+export interface GatewayTokenStore extends IssuedStore<StoredGatewayToken> {
   findByHash(hash: string): Promise<StoredGatewayToken | undefined>;
-  findById(id: string): Promise<StoredGatewayToken | undefined>;
-  /** False where there is no such token, or it was revoked before. */
-  revoke(id: string, revocation: Revocation): Promise<boolean>;
-  /** Newest first, expired and revoked ones included until they are deleted. */
-  list(limit: number): Promise<readonly StoredGatewayToken[]>;
-  /** Deletes what expired at or before this time; returns how many. */
-  deleteExpired(nowMs: number): Promise<number>;
 }
 
 /** A new token. `credential` exists here and at the client, nowhere else. */

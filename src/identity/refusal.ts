@@ -38,7 +38,13 @@ export type Check =
   | 'gateway-token-revoked'
   | 'gateway-token-target'
   | 'gateway-token-issuer-changed'
-  | 'gateway-token-not-exchangeable';
+  | 'gateway-token-not-exchangeable'
+  | 'ssh-key-unproven'
+  | 'ssh-key-unknown'
+  | 'ssh-key-expired'
+  | 'ssh-key-revoked'
+  | 'ssh-key-target'
+  | 'ssh-key-issuer-changed';
 
 /**
  * What a refusal may say beside the check's name. `iss`, `kid` and `alg` are what the client claims; `sub` is given only once the
@@ -49,7 +55,7 @@ export interface RefusalContext {
   readonly kid?: string | undefined;
   readonly alg?: string | undefined;
   readonly sub?: string | undefined;
-  /** Public id of a gateway token. */
+  /** Public id of a gateway token or key. */
   readonly id?: string | undefined;
 }
 

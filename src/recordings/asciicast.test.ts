@@ -13,13 +13,13 @@ const header = {
 };
 const stream = (at: number, operation: string, name: string, text: string) => ({ at, event: 'stream', operation, stream: name, text });
 
-async function castOf(events: readonly unknown[], operation?: string): Promise<readonly unknown[] | undefined> {
+async function castOf(events: readonly unknown[], operation?: string, version?: 2 | 3): Promise<readonly unknown[] | undefined> {
   const stored = [header, ...events].map((line) => `${JSON.stringify(line)}\n`).join('');
   const lines: string[] = [];
   const chunks = (async function* () {
     yield Buffer.from(stored);
   })();
-  const played = await asciicast(readTimeline(chunks), operation, (line) => lines.push(line));
+  const played = await asciicast(readTimeline(chunks), operation, (line) => lines.push(line), version);
   assert.ok(lines.every((line) => line.endsWith('\n') && line.indexOf('\n') === line.length - 1));
   return played ? lines.map((line) => JSON.parse(line) as unknown) : undefined;
 }
@@ -71,5 +71,28 @@ describe('asciicast', () => {
       const shown = cast?.slice(1).map((event) => (event as [number, string, string])[2]);
       assert.equal(shown?.join(''), 'a\u001b[1mb\u001b[mcdefg\u001b[2J', `cut at ${cut}`);
     }
+  });
+});
+
+describe('asciicast of what ran without a terminal', () => {
+  const events = [stream(100, 'o1', 'output', 'one\ntwo\r\n'), stream(500, 'o1', 'error', 'three\n')];
+
+  it('ends its lines as a screen wants it, which a terminal has done by itself', async () => {
+    const shown = async (list: readonly unknown[]) => (await castOf(list))?.slice(1).map((event) => (event as [number, string, string])[2]);
+    assert.deepEqual(await shown(events), ['one\r\ntwo\r\n', 'three\r\n']);
+    assert.deepEqual(await shown([stream(0, 'o1', 'resize', '80x24'), ...events]), ['one\ntwo\r\n', 'three\n']);
+  });
+
+  it('of version 2 counts from the beginning, and has no end', async () => {
+    const end = { at: 900, event: 'completed', operation: 'o1', outcome: 'succeeded', rows: 0, bytes: 1, duration_ms: 1, masked: {} };
+    assert.deepEqual(
+      await castOf([stream(100, 'o1', 'resize', '90x20'), ...events, stream(700, 'o1', 'resize', '91x21'), end], undefined, 2),
+      [
+        { version: 2, width: 90, height: 20, timestamp: 1804240800, title: 's-1 o1' },
+        [0, 'o', 'one\ntwo\r\n'],
+        [0.4, 'o', 'three\n'],
+        [0.6, 'r', '91x21'],
+      ],
+    );
   });
 });

@@ -1,9 +1,13 @@
 import type { RecordingEvent } from './format.ts';
 import type { TimelineItem } from './timeline.ts';
 
+/** Version 2 (https://docs.asciinema.org/manual/asciicast/v2/) is what asciinema before 3.0 plays: times count from the beginning, and it has no event for the end. */
+export type AsciicastVersion = 2 | 3;
+
 /**
  * Writes the streams of one operation as asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/): a header, then `[seconds since the event before, code, text]` with
  * codes `o` (output, both kinds), `i` (input), `r` (resize) and `x` (how it ended). `operation` undefined: the first that has any. False where there is none.
+ * What ran without a terminal ends its lines with LF alone; a player's screen needs CR, too, which is put in.
  *
  * A player gives the text to a terminal. So sequences that reach beyond its screen are left out: titles, links, the clipboard, device control, questions that the terminal
  * would answer by typing, window operations and the full reset.
@@ -12,6 +16,7 @@ export async function asciicast(
   timeline: AsyncIterable<TimelineItem>,
   operation: string | undefined,
   write: (line: string) => void,
+  version: AsciicastVersion = 3,
 ): Promise<boolean> {
   let session = { started: 0, text: '' };
   let cast: Cast | undefined;
@@ -23,7 +28,7 @@ export async function asciicast(
     if (event.event === 'decided' && (cast === undefined || event.operation === cast.operation)) decided = event;
     if (event.event === 'completed' && event.operation === cast?.operation) cast.exit(event.at, event.error_code ?? event.outcome);
     if (event.event !== 'stream' || event.operation !== (operation ?? cast?.operation ?? event.operation)) continue;
-    cast ??= new Cast(event.operation, session, decided?.operation === event.operation ? decided.text : '', event, write);
+    cast ??= new Cast(event.operation, session, decided?.operation === event.operation ? decided.text : '', event, write, version);
     cast.event(event);
   }
   cast?.begin();
@@ -34,8 +39,11 @@ class Cast {
   readonly operation: string;
   readonly #header: Readonly<Record<string, unknown>>;
   readonly #write: (line: string) => void;
+  readonly #version: AsciicastVersion;
+  readonly #firstAt: number;
   readonly #screens = { output: new Harmless(), error: new Harmless() };
-  #size: readonly [columns: number, rows: number] | undefined;
+  #begun = false;
+  #hasTerminal = false;
   #lastAt: number;
 
   constructor(
@@ -44,8 +52,11 @@ class Cast {
     command: string,
     first: RecordingEvent,
     write: (line: string) => void,
+    version: AsciicastVersion,
   ) {
     this.operation = operation;
+    this.#version = version;
+    this.#firstAt = first.at;
     this.#lastAt = first.at;
     this.#write = write;
     this.#header = {
@@ -65,7 +76,7 @@ class Cast {
         return;
       case 'output':
       case 'error':
-        this.#put(event.at, 'o', this.#screens[event.stream].shown(event.text));
+        this.#put(event.at, 'o', this.#onScreen(this.#screens[event.stream].shown(event.text)));
         return;
       default:
         event.stream satisfies never;
@@ -73,32 +84,38 @@ class Cast {
   }
 
   exit(at: number, how: string): void {
-    this.#put(at, 'x', /^exit (-?\d+)$/.exec(how)?.[1] ?? (how === 'succeeded' ? '0' : how));
+    if (this.#version === 3) this.#put(at, 'x', /^exit (-?\d+)$/.exec(how)?.[1] ?? (how === 'succeeded' ? '0' : how));
   }
 
   /** The header tells the size, which is known when the client has told it or shows that it never will. */
   begin(): void {
-    if (this.#size !== undefined) return;
-    this.#begin(80, 24);
+    if (!this.#begun) this.#begin(80, 24);
   }
 
   #begin(columns: number, rows: number): void {
-    this.#size = [columns, rows];
-    this.#write(`${JSON.stringify({ version: 3, term: { cols: columns, rows }, ...this.#header })}\n`);
+    this.#begun = true;
+    const size = this.#version === 3 ? { term: { cols: columns, rows } } : { width: columns, height: rows };
+    this.#write(`${JSON.stringify({ version: this.#version, ...size, ...this.#header })}\n`);
   }
 
   #resize(at: number, text: string): void {
     const [columns = 80, rows = 24] = text.split('x').map(Number);
-    if (this.#size === undefined) this.#begin(columns, rows);
+    this.#hasTerminal = true;
+    if (!this.#begun) this.#begin(columns, rows);
     else this.#put(at, 'r', text);
+  }
+
+  /** A player's screen stays in its column at LF. */
+  #onScreen(text: string): string {
+    return this.#hasTerminal ? text : text.replaceAll(/\r?\n/g, '\r\n');
   }
 
   #put(at: number, code: string, text: string): void {
     if (text === '') return;
     this.begin();
-    const interval = Math.max(0, at - this.#lastAt) / 1000;
+    const since = this.#version === 3 ? this.#lastAt : this.#firstAt;
     this.#lastAt = Math.max(at, this.#lastAt);
-    this.#write(`${JSON.stringify([interval, code, text])}\n`);
+    this.#write(`${JSON.stringify([Math.max(0, this.#lastAt - since) / 1000, code, text])}\n`);
   }
 }
 

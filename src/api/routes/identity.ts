@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { principalKey } from '../../core/principal.ts';
 import type { Principal } from '../../core/principal.ts';
-import type { StoredGatewayToken } from '../../identity/index.ts';
+import type { IssuedCredential } from '../../identity/index.ts';
 import type { ApiContext } from '../context.ts';
 import { recordRead, recordRevoked } from '../evidence.ts';
 import { notFound } from '../problem.ts';
@@ -31,7 +31,7 @@ export const identityRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/credentials',
-    summary: 'Gateway tokens that are neither expired nor revoked',
+    summary: 'Gateway tokens and keys for SSH that are neither expired nor revoked',
     access: ['operator', 'admin'],
     params: nothing,
     query: nothing,
@@ -43,6 +43,8 @@ export const identityRoutes = [
       return ok({
         credentials: credentials.map((credential) => ({
           id: credential.id,
+          kind: credential.fingerprint === undefined ? ('gateway-token' as const) : ('ssh-key' as const),
+          fingerprint: credential.fingerprint ?? null,
           principal: whoOf(credential.principal),
           target: credential.target,
           issued: new Date(credential.issuedAtMs).toISOString(),
@@ -54,7 +56,7 @@ export const identityRoutes = [
   route({
     method: 'DELETE',
     path: '/api/v1/credentials/{id}',
-    summary: 'Revoke a gateway token; sessions opened with it end within 5 seconds',
+    summary: 'Revoke a gateway token or a key for SSH; sessions opened with it end within 5 seconds',
     access: ['operator', 'admin'],
     params: byId,
     query: z.strictObject({ reason: z.string().trim().min(1).max(1000) }),
@@ -70,9 +72,9 @@ export const identityRoutes = [
   }),
 ];
 
-async function liveCredentials(context: ApiContext): Promise<readonly StoredGatewayToken[]> {
-  const tokens = await context.identity.listGatewayTokens(maximumListed);
-  return tokens.filter((token) => token.revocation === undefined && token.expiresAtMs > Date.now());
+async function liveCredentials(context: ApiContext): Promise<readonly IssuedCredential[]> {
+  const issued = await context.identity.listCredentials(maximumListed);
+  return issued.filter(({ revocation, expiresAtMs }) => revocation === undefined && expiresAtMs > Date.now());
 }
 
 function whoOf({ issuer, subject, kind, display }: Principal): z.output<typeof schema.who> {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { describeHostKey } from '../../identity/ssh-host-key.ts';
 import { notFound } from '../problem.ts';
 import { identifier, nothing, ok, route } from '../route.ts';
 import * as schema from '../schema.ts';
@@ -68,6 +69,22 @@ export const publicRoutes = [
         agents: context.agents.map(({ issuer, audience }) => ({ issuer, audience })),
         verifier_key: context.audit.verifierKey,
       }),
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/ssh/host-keys',
+    summary: 'The key by which SSH clients know the gateway: for known_hosts and DNS',
+    access: 'open',
+    params: nothing,
+    query: nothing,
+    body: nothing,
+    result: schema.sshHostKeys,
+    handle({ context }) {
+      const ssh = context.ssh();
+      if (ssh === undefined) throw notFound('a listener for SSH');
+      const { host, port, publicKey } = ssh;
+      return ok({ host, port, keys: [describeHostKey(host, port, publicKey)] });
+    },
   }),
   route({
     method: 'GET',

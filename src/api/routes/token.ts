@@ -14,7 +14,7 @@ export function tokenRoutes(limiter: FailureLimiter): readonly Route[] {
     route({
       method: 'POST',
       path: '/oauth/token',
-      summary: 'Exchange an OIDC token for a short-lived gateway token bound to one target (RFC 8693)',
+      summary: 'Exchange an OIDC token for a short-lived gateway token bound to one target (RFC 8693), or bind a key for SSH',
       access: 'open',
       params: nothing,
       query: nothing,
@@ -36,7 +36,8 @@ export const exchangeForm = z.object({
     'urn:ietf:params:oauth:token-type:access_token',
   ]),
   audience: z.string().describe('name of the target'),
-  requested_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
+  requested_token_type: z.enum(['urn:ietf:params:oauth:token-type:access_token', 'urn:sallyport:token-type:ssh-key']).optional(),
+  ssh_public_key: z.string().optional().describe('the line `ssh-ed25519 AAAA…` of a key to bind to the target instead'),
   requested_lifetime: z.string().optional().describe('seconds, fewer than the gateway would give'),
 });
 
@@ -57,5 +58,7 @@ async function exchange(call: Call<unknown, unknown, URLSearchParams>, limiter: 
 /** Beside the RFC's members: which target it is for, and where a standard client finds it. */
 function connectionOf(context: ApiContext, target: string): Partial<schema.IssuedToken> {
   const connection = context.connection(target);
-  return { target, ...(connection === undefined ? {} : { connection: { ...connection } }) };
+  if (connection === undefined) return { target };
+  const { hostKey, ...place } = connection;
+  return { target, connection: { ...place, ...(hostKey === undefined ? {} : { host_key: hostKey }) } };
 }

@@ -7,7 +7,7 @@ import type { AuditRecord } from '../../core/record.ts';
 import { answerExchange } from '../../identity/exchange.ts';
 import type { ExchangeRequest } from '../../identity/exchange.ts';
 import { LogsTogether, type LoggedRecord, type RecordQuery, type TailOptions } from '../../audit/index.ts';
-import type { StoredGatewayToken } from '../../identity/index.ts';
+import type { IssuedCredential } from '../../identity/index.ts';
 import type { ApiContext, Connection, Role } from '../context.ts';
 
 /**
@@ -33,7 +33,7 @@ export class TestContext implements ApiContext {
   readonly reports: string[] = [];
   readonly live = new Map<string, LiveSession>();
   readonly filed = new Map<string, ApprovalView>();
-  readonly issued = new Map<string, StoredGatewayToken>();
+  readonly issued = new Map<string, IssuedCredential>();
   readonly recorded = new Map<string, string>();
   readonly people = new Map<string, Principal>();
   readonly exchanges: ExchangeRequest[] = [];
@@ -68,15 +68,19 @@ export class TestContext implements ApiContext {
           this.exchanges.push(request);
           const principal = await this.identity.authenticateOidc(request.subjectToken);
           if (request.target !== 'orders') throw new GatewayFault('target-unknown', { publicMessage: 'no such target for you' });
-          const stored = credential('gtk_new', principal);
+          const isKey = request.sshPublicKey !== undefined;
+          const stored = {
+            ...credential(isKey ? 'ssk_new' : 'gtk_new', principal),
+            ...(isKey ? { fingerprint: 'SHA256:of-the-key' } : {}),
+          };
           await record(stored);
           this.events.push('exchanged');
           this.issued.set(stored.id, stored);
-          return { credential: 'spt_secret-handle', stored };
+          return { credential: stored.fingerprint ?? 'spt_secret-handle', stored };
         },
         Date.now,
       ),
-    listGatewayTokens: async () => [...this.issued.values()],
+    listCredentials: async () => [...this.issued.values()],
     revoke: async (id) => {
       this.events.push(`revoked ${id}`);
       return this.issued.delete(id);
@@ -87,6 +91,12 @@ export class TestContext implements ApiContext {
 
   connection(target: string): Connection | undefined {
     return target === 'orders' ? this.connectionOf : undefined;
+  }
+
+  sshOf: ReturnType<ApiContext['ssh']>;
+
+  ssh(): ReturnType<ApiContext['ssh']> {
+    return this.sshOf;
   }
 
   readonly sessions: ApiContext['sessions'] = {
@@ -244,11 +254,10 @@ export function person(subject: string, groups: readonly string[]): Principal {
   };
 }
 
-export function credential(id: string, principal: Principal): StoredGatewayToken {
+export function credential(id: string, principal: Principal): IssuedCredential {
   const issuedAtMs = Date.now();
   return {
     id,
-    hash: '',
     target: 'orders',
     principal,
     issuerFingerprint: '',

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { Config, TargetConfig } from '../../config/index.ts';
 import { createIdentity, IssuerConfigError } from '../../identity/index.ts';
-import type { GatewayTokenStore } from '../../identity/index.ts';
+import type { GatewayTokenStore, SshKeyStore } from '../../identity/index.ts';
 import { dial } from '../../net/upstream.ts';
 import { count, policyLine, readConfiguration, readPolicies } from '../configuration.ts';
 import { Failure, messageOf } from '../failure.ts';
@@ -77,7 +77,8 @@ async function reachIssuers(config: Config): Promise<Reach[]> {
   try {
     const identity = createIdentity({
       issuers: config.issuers,
-      tokenStore: noTokens,
+      tokenStore: nothingIssued,
+      sshKeyStore: nothingIssued,
       clock: { now: Date.now, monotonic: () => performance.now() },
       isTarget: () => false,
     });
@@ -103,9 +104,10 @@ async function reach({ host, port }: TargetConfig['upstream']): Promise<string |
 }
 
 /** Asking issuers for their keys needs no gateway tokens. */
-const noTokens: GatewayTokenStore = {
-  put: async () => await Promise.reject(new Error('check issues no token')),
+const nothingIssued: GatewayTokenStore & SshKeyStore = {
+  put: async () => await Promise.reject(new Error('check issues nothing')),
   findByHash: async () => undefined,
+  findByFingerprint: async () => undefined,
   findById: async () => undefined,
   revoke: async () => false,
   list: async () => [],

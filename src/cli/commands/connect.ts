@@ -4,6 +4,7 @@ import type { IssuedToken } from '../../api/schema.ts';
 import { Failure } from '../failure.ts';
 import { example, withGateway } from '../options.ts';
 import { connectKubernetes } from '../connect-kubernetes.ts';
+import { connectSsh, splitTarget } from '../connect-ssh.ts';
 import { runClient } from '../run-client.ts';
 import { targetToken } from '../target-token.ts';
 import type { TargetTokenOptions } from '../target-token.ts';
@@ -11,6 +12,9 @@ import type { TargetTokenOptions } from '../target-token.ts';
 interface ConnectOptions extends TargetTokenOptions {
   readonly ca?: string;
   readonly user?: string;
+  readonly tty?: boolean;
+  readonly local?: boolean;
+  readonly sshConfig?: boolean;
 }
 
 export function configure(command: Command): void {
@@ -22,15 +26,27 @@ export function configure(command: Command): void {
     `sallyport connect crm -- sh -c 'curl -H "Authorization: Bearer $SALLYPORT_TARGET_TOKEN" "$SALLYPORT_TARGET_URL/customers/7"'`,
     'sallyport connect aks -- kubectl get pods',
     'sallyport connect aks > aks.kubeconfig',
+    'sallyport connect web-1',
+    'sallyport connect deploy+web-1 -- systemctl restart app',
+    'sallyport connect web-1 --local -- rsync -a site/ web-1:/srv/site/',
+    'sallyport connect web-1 --ssh-config >> ~/.ssh/config',
   )
     .argument('<target>', 'name of the target')
-    .argument('[command...]', 'what to run, after -- (default: the target’s own client)')
+    .argument('[command...]', 'what to run, after -- (default: the target’s own client); at an SSH target, unless with --local')
     .option('--token-file <file>', 'a file that holds the job’s OIDC token')
     .option('--audience <audience>', 'the audience to ask the job’s issuer for (default: what the gateway says)')
     .option('--ca <file>', 'PEM file of the authority that signed the gateway’s certificate')
-    .option('--user <name>', 'user name to give; it is recorded and grants nothing')
-    .action(async (target: string, words: string[], options: ConnectOptions) => {
+    .option('--user <name>', 'user name to give; it is recorded and grants nothing. For SSH: the user of the target')
+    .option('-t, --tty', 'SSH: a terminal for the command')
+    .option('--local', 'SSH: the command is one of this machine, such as scp, rsync, git or ansible')
+    .option('--ssh-config', 'SSH: print lines for ~/.ssh/config that make a key whenever a client connects')
+    .action(async (named: string, words: string[], options: ConnectOptions) => {
+      const { target, user } = splitTarget(named);
       const issued = await targetToken(target, options);
+      if (issued.connection?.protocol === 'ssh') {
+        process.exitCode = await connectSsh(target, words, user === undefined ? options : { ...options, user });
+        return;
+      }
       if (issued.connection?.protocol === 'kubernetes') {
         process.exitCode = await connectKubernetes(issued, target, words, options);
         return;

@@ -35,6 +35,7 @@ export function configure(command: Command): void {
       '--asciicast [operation]',
       'the terminal of an operation (default: the first that has one) as asciicast v3, for any asciinema player',
     )
+    .addOption(new Option('--format <format>', 'with --asciicast: v2 for asciinema before 3.0').choices(['v3', 'v2']).default('v3'))
     .option('--speed <factor>', '1: as it happened, 2: twice as fast (default: at once)', readSpeed)
     .action(play);
   example(add('kill <id>', 'end a live session'), 'sallyport sessions kill 01JD2V --reason "runaway job"')
@@ -95,7 +96,7 @@ function fieldsOf(session: SessionSummary): readonly (readonly [string, string])
   ];
 }
 
-async function play(id: string, options: Options & { speed?: number; asciicast?: string | true }): Promise<void> {
+async function play(id: string, options: Options & { speed?: number; asciicast?: string | true; format: 'v2' | 'v3' }): Promise<void> {
   const client = await signedInClient(options);
   const path = `/api/v1/sessions/${segment(id)}`;
   if (options.json === true) {
@@ -105,7 +106,9 @@ async function play(id: string, options: Options & { speed?: number; asciicast?:
   const { asciicast, replay, readTimeline } = await import('../../recordings/index.ts');
   if (options.asciicast !== undefined) {
     const operation = options.asciicast === true ? undefined : options.asciicast;
-    const played = await asciicast(readTimeline(client.bytes(`${path}/recording`)), operation, (line) => void process.stdout.write(line));
+    const write = (line: string): void => void process.stdout.write(line);
+    const recorded = readTimeline(client.bytes(`${path}/recording`));
+    const played = await asciicast(recorded, operation, write, options.format === 'v2' ? 2 : 3);
     if (!played) throw new Failure('nothing of this session was recorded as a stream', { hint: 'leave --asciicast out' });
     return;
   }

@@ -4,8 +4,9 @@ import type { AuditLog, LogsTogether } from '../../audit/index.ts';
 import type { Config } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { Principal } from '../../core/principal.ts';
-import type { Target } from '../../core/target.ts';
+import type { Protocol, Target } from '../../core/target.ts';
 import type { Identity } from '../../identity/index.ts';
+import { sshHostKey } from '../../identity/ssh-host-key.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { explain, type PolicyEngine } from '../../policy/index.ts';
 import { operationsOf } from '../http-listing.ts';
@@ -33,6 +34,7 @@ export interface ApiSources {
   readonly ports: {
     readonly postgres: number | undefined;
     readonly https: number | undefined;
+    readonly ssh?: number | undefined;
     readonly targets: ReadonlyMap<string, number>;
   };
   readonly problems: () => readonly string[];
@@ -63,6 +65,7 @@ export function apiContext(sources: ApiSources): ApiContext {
     },
     identity,
     connection: (name) => connection(sources, name),
+    ssh: () => sshDoor(sources),
     roles: (principal) => rolesOf(sources.config(), principal),
     sessions: plane.sessions,
     approvals: desk,
@@ -95,6 +98,11 @@ export function apiContext(sources: ApiSources): ApiContext {
   };
 }
 
+function sshDoor({ config, ports }: ApiSources): ReturnType<ApiContext['ssh']> {
+  const { host, data } = config().gateway;
+  return ports.ssh === undefined ? undefined : { host, port: ports.ssh, publicKey: sshHostKey(data).publicKey };
+}
+
 function rolesOf(config: Config, principal: Principal): ReadonlySet<Role> {
   if (!principal.groupsKnown || principal.kind !== 'user') return new Set();
   const roles = (Object.entries(config.roles) as [Role, readonly string[]][]).filter(([, groups]) =>
@@ -110,6 +118,10 @@ function connection(sources: ApiSources, name: string) {
   const { protocol } = target;
   const { host } = config.gateway;
   const own = sources.ports.targets.get(name);
+  if ((protocol as Protocol) === 'ssh') {
+    const ssh = sshDoor(sources);
+    return ssh === undefined ? undefined : { protocol, host, port: own ?? ssh.port, name, hostKey: ssh.publicKey };
+  }
   if (protocol === 'postgres') {
     const port = own ?? sources.ports.postgres;
     return port === undefined ? undefined : { protocol, host, port, name: own === undefined ? name : target.upstream.database };

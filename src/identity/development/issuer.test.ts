@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import * as client from 'openid-client';
 import { createIdentity, type Identity } from '../identity.ts';
-import { createSqliteGatewayTokenStore } from '../sqlite/gateway-token-store.ts';
+import { createSqliteCredentialStores } from '../sqlite/index.ts';
 import { Browser } from '../testing/browser.ts';
 import { startDevelopmentIssuer, type DevelopmentIssuer, type DevelopmentIssuerOptions } from './issuer.ts';
 
@@ -38,7 +38,7 @@ before(async () => {
   issuer = await startDevelopmentIssuer(options);
   identity = createIdentity({
     issuers: [{ name: 'dev', issuer: issuer.issuer, audience: options.audience, groups_claim: 'groups', unsafe_http: true }],
-    tokenStore: createSqliteGatewayTokenStore(new DatabaseSync(':memory:')),
+    ...createSqliteCredentialStores(new DatabaseSync(':memory:')),
     clock: { now: () => Date.now(), monotonic: () => performance.now() },
     isTarget: () => true,
   });

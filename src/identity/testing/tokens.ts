@@ -5,7 +5,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { ClockPort } from '../../core/ports.ts';
 import type { FetchDocument } from '../https/fetch-document.ts';
 import { createIdentity, type Identity, type IdentityOptions } from '../identity.ts';
-import { createSqliteGatewayTokenStore } from '../sqlite/gateway-token-store.ts';
+import { createSqliteCredentialStores } from '../sqlite/index.ts';
 import type { IssuerConfig } from '../../config/issuer.ts';
 
 /** What tests sign tokens with: every byte of header, payload and signature can be wrong on purpose. */
@@ -101,7 +101,7 @@ export function fetchKeySets(sets: Readonly<Record<string, readonly TestKey[]>>)
 export function testIdentity(options: Partial<IdentityOptions> & { readonly keys?: readonly TestKey[] } = {}): Identity {
   return createIdentity({
     issuers: [testIssuer],
-    tokenStore: createSqliteGatewayTokenStore(new DatabaseSync(':memory:')),
+    ...createSqliteCredentialStores(new DatabaseSync(':memory:')),
     clock: testClock(),
     isTarget: (name) => name === 'orders' || name === 'ledger',
     fetch: fetchKeySets({ [jwksUri]: options.keys ?? [] }),

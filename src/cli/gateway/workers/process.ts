@@ -4,7 +4,7 @@ import type { AuditLog, LoggedRecord } from '../../../audit/index.ts';
 import { unpackConfig } from '../../../config/index.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import { appendIfPossible } from '../../../core/pipeline-session.ts';
-import { createIdentity, createSqliteGatewayTokenStore, type Identity } from '../../../identity/index.ts';
+import { createIdentity, createSqliteCredentialStores, type Identity } from '../../../identity/index.ts';
 import { CancelRegistry } from '../../../net/cancel.ts';
 import { SessionRegistry } from '../../../net/sessions.ts';
 import { loadParser } from '../../../sql/postgres/index.ts';
@@ -127,7 +127,7 @@ class Worker {
     await audit.durable(started);
     const identity = createIdentity({
       issuers: config.issuers,
-      tokenStore: createSqliteGatewayTokenStore(openDatabase(join(config.gateway.data, 'state.db'))),
+      ...createSqliteCredentialStores(openDatabase(join(config.gateway.data, 'state.db'))),
       clock,
       gatewayTokens: tokenLimits(config),
       isTarget: (name) => inForce.targets.find(name) !== undefined,
