@@ -20,6 +20,13 @@ export const testPackages: readonly string[] = [
   'python3-botocore',
   'python3-requests',
   'python3-websockets',
+  'dash',
+  'busybox',
+  'zsh',
+  'mksh',
+  'ksh93u+m',
+  'fish',
+  'tcsh',
 ];
 
 /** What `npm run bench` compares with. */

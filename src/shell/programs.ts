@@ -27,6 +27,7 @@ export function interpreterReason(name: string, words: readonly string[]): strin
 
 function isWriter(name: string, words: readonly string[]): boolean {
   if (writers.has(name)) return true;
+  if (name === 'find') return words.some((word) => word === '-delete' || word.startsWith('-fprint') || word === '-fls');
   if (name === 'dd') return words.some((word) => word.startsWith('of='));
   if (name === 'sed' || name === 'perl') return words.some((word) => /^-[a-zA-Z]*i/.test(word) || word.startsWith('--in-place'));
   return false;

@@ -2,7 +2,7 @@ import { GatewayFault } from '../core/fault.ts';
 import type { CommandReading, SimpleCommand } from './reading.ts';
 import { programFacts } from './programs.ts';
 import { quoted } from './quote.ts';
-import { Syntax } from './syntax.ts';
+import { Syntax, type SyntaxName } from './syntax.ts';
 import { readTree } from './tree.ts';
 import { literalWords } from './words.ts';
 
@@ -23,12 +23,18 @@ export function readCommand(text: string): CommandReading | GatewayFault {
     if (tree.argv !== undefined && isSame(argv, tree.argv)) return simple(argv);
     return { kind: 'script', syntax: [...new Set([...tree.syntax, Syntax.ambiguous])].toSorted(), facts: tree.facts };
   }
-  const reasons = words as ReadonlySet<string>;
-  return { kind: 'script', syntax: [...new Set([...reasons, ...tree.syntax])].toSorted(), facts: tree.facts };
+  return { kind: 'script', syntax: namesOf(words as ReadonlySet<SyntaxName>, tree.syntax), facts: tree.facts };
 }
 
 function simple(argv: readonly string[]): SimpleCommand {
   return { kind: 'simple', argv, canonical: quoted(argv), facts: programFacts([argv]) };
+}
+
+/** The parser knows better what a character stands for; what it has no name for, our own reading has. */
+function namesOf(reasons: ReadonlySet<SyntaxName>, tree: ReadonlySet<SyntaxName>): readonly SyntaxName[] {
+  const own = [...reasons].filter((reason) => ownReasons.has(reason));
+  const known = new Set([...tree, ...own]);
+  return [...(known.size === 0 ? reasons : known)].toSorted();
 }
 
 function isSame(one: readonly string[], other: readonly string[]): boolean {
@@ -39,5 +45,17 @@ export function unclassified(why: string): GatewayFault {
   return new GatewayFault('unclassified', { publicMessage: `the command cannot be understood: ${why}` });
 }
 
+const ownReasons: ReadonlySet<SyntaxName> = new Set([
+  Syntax.newline,
+  Syntax.tilde,
+  Syntax.comment,
+  Syntax.history,
+  Syntax.equals,
+  Syntax.job,
+  Syntax.control,
+  Syntax.encoding,
+  Syntax.option,
+  Syntax.nothing,
+]);
 /** In UTF-16 units. OpenSSH bounds a channel request at 256 KiB; nobody types so much. */
 const mostCharacters = 65_536;

@@ -31,7 +31,7 @@ export const Syntax = {
   /** The program is not named literally. */
   computedProgram: 'computed-program',
   control: 'control',
-  /** Beyond ASCII outside of quotes, or beside a backslash. */
+  /** Beyond ASCII outside of quotes, or before a backslash within them. */
   encoding: 'encoding',
   /** The text begins like an option of the shell. */
   option: 'option',

@@ -111,6 +111,19 @@ function named(node: SyntaxNode): SyntaxName | undefined {
     case 'SimpleExpansion':
     case 'ParameterExpansion':
     case 'ArithmeticExpansion':
+    case 'ArithmeticBinary':
+    case 'ArithmeticUnary':
+    case 'ArithmeticTernary':
+    case 'ArithmeticGroup':
+    case 'ArithmeticWord':
+    case 'Default':
+    case 'Remove':
+    case 'Replace':
+    case 'Slice':
+    case 'CaseModification':
+    case 'Transform':
+    case 'Names':
+    case 'Unknown':
     case 'AnsiCQuoted':
     case 'LocaleString':
       return Syntax.variable;

@@ -15,8 +15,6 @@ class Words {
   #at = 0;
   /** Of the word that is read; undefined between words. */
   #word: string | undefined;
-  #isAscii = true;
-  #hasEscape = false;
 
   constructor(text: string) {
     this.#text = text;
@@ -28,8 +26,6 @@ class Words {
     while (this.#at < this.#text.length) this.#next();
     this.#endWord();
     if (this.#words.length === 0) this.#reasons.add(Syntax.nothing);
-    // In some character sets the second byte of a character is a backslash, and bash would see one less.
-    if (!this.#isAscii && this.#hasEscape) this.#reasons.add(Syntax.encoding);
     this.#judgeProgram();
     return this.#reasons.size > 0 ? this.#reasons : this.#words;
   }
@@ -41,8 +37,9 @@ class Words {
     else if (character === "'") this.#singleQuoted();
     else if (character === '"') this.#doubleQuoted();
     else if (character === '\\') this.#escaped();
-    else if (character === '=' && this.#word === undefined) this.#reasons.add(Syntax.equals);
+    else if (character === '=' && (this.#word ?? '') === '') this.#reasons.add(Syntax.equals);
     else if (plain.test(character)) this.#add(character);
+    else if (character === '#') this.#reasons.add(this.#word === undefined ? Syntax.comment : Syntax.other);
     else this.#reasons.add(reasonFor(character));
   }
 
@@ -63,7 +60,8 @@ class Words {
       }
       if (character === '"') break;
       if (character === '\\') {
-        this.#hasEscape = true;
+        // In some character sets (GBK, Shift JIS) a backslash may be the second byte of a character, and bash would see one less.
+        if ((this.#text[this.#at - 1] ?? '') > '\u007f') this.#reasons.add(Syntax.encoding);
         const next = this.#text[this.#at + 1];
         if (next !== undefined && '\\"$`'.includes(next)) {
           value += next;
@@ -82,7 +80,6 @@ class Words {
   #escaped(): void {
     const character = this.#text[this.#at];
     this.#at += 1;
-    this.#hasEscape = true;
     if (character === undefined) this.#reasons.add(Syntax.unfinished);
     else if (!/^[ -~]$/.test(character)) this.#reasons.add(Syntax.encoding);
     else this.#add(character);
@@ -91,12 +88,7 @@ class Words {
   /** Nothing in quotes but these is taken for anything else than itself. */
   #quote(value: string): void {
     // oxlint-disable-next-line no-control-regex -- they are what is looked for
-    if (/[\u0000-\u001f\u007f]/.test(value)) this.#reasons.add(value.includes('\n') ? Syntax.newline : Syntax.control);
-    // oxlint-disable-next-line no-control-regex -- ASCII
-    if (/[^\u0000-\u007f]/.test(value)) {
-      this.#isAscii = false;
-      if (/[\u0080-\u009f]/.test(value)) this.#reasons.add(Syntax.control);
-    }
+    if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) this.#reasons.add(value.includes('\n') ? Syntax.newline : Syntax.control);
     this.#add(value);
   }
 
@@ -146,7 +138,6 @@ const reasons: ReadonlyMap<string, SyntaxName> = new Map([
   ['}', Syntax.brace],
   ['(', Syntax.group],
   [')', Syntax.group],
-  ['#', Syntax.comment],
   ['!', Syntax.history],
   // A pipe in the first shells, a negation or a history in others.
   ['^', Syntax.history],
