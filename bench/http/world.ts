@@ -19,7 +19,7 @@ export interface Way {
   readonly program: Program | undefined;
 }
 
-export const wayNames = ['direct', 'nginx', 'haproxy', 'sallyport process', 'sallyport disk'] as const;
+export const wayNames = ['direct', 'nginx', 'haproxy', 'bare node:tls', 'bare node:http', 'sallyport process', 'sallyport disk'] as const;
 export type WayName = (typeof wayNames)[number];
 /** Who signs in at the gateway: `job` sees no data class, `analyst` all. */
 export type Who = 'job' | 'analyst';
@@ -38,7 +38,7 @@ export interface HttpWorldOptions {
 }
 
 /**
- * nginx as an API of two answers, and in front of it nginx, HAProxy and two gateways with everything on. Clients speak TLS with each of them; behind them nothing is
+ * nginx as an API of two answers, and in front of it nginx, HAProxy, the least that a proxy on Node can be (`floor.ts`), and two gateways with everything on. Clients speak TLS with each of them; behind them nothing is
  * encrypted, and connections are kept.
  */
 export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWorld> {
@@ -86,6 +86,12 @@ export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWor
     '',
     await start({ name: 'HAProxy', command: 'haproxy', parameters: ['-db', '-f', haproxyFile], port: haproxyPort }, options.proxyCore),
   );
+  for (const kind of ['bytes', 'http'] as const) {
+    const port = await freePort();
+    const parameters = [floor, kind, String(port), String(api), tls.certificate, tls.key];
+    const launched = { name: `bare proxy (${kind})`, command: process.execPath, parameters, port };
+    add(kind === 'bytes' ? 'bare node:tls' : 'bare node:http', port, '', await start(launched, options.proxyCore));
+  }
 
   const issuer = await startDevelopmentIssuer({ audience, pipelines, people: [], lifetimeSeconds: 12 * 3_600 });
   onClose(() => issuer.close());
@@ -250,4 +256,5 @@ const pipelines = (['job', 'analyst'] as const).map((clientId) => ({
   subject: `repo:bank/orders:${clientId}`,
   claims: { repository: 'bank/orders', repository_id: '7741', role: clientId },
 }));
+const floor = fileURLToPath(new URL('floor.ts', import.meta.url));
 const ownCommand = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
