@@ -17,7 +17,9 @@ it('asks nothing again of a target that has ended its answer, however long it li
       return Promise.resolve({
         status: 200,
         fields: [],
+        whole: undefined,
         body: Readable.from([]),
+        discard: () => {},
         trailers: () => [{ name: 'grpc-status', value: '7' }],
       });
     },

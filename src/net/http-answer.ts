@@ -40,8 +40,6 @@ export class AnswerRelay {
     this.#maxBytes = limits.inForce.bytes ?? Number.POSITIVE_INFINITY;
     this.status = answer.status;
     this.#head = answer;
-    // Whoever reads it is told; an error while nobody does must not end the process.
-    answer.body.on('error', () => {});
   }
 
   /** What counts as rows of it: of a stream, the messages that went to the client. */
@@ -76,7 +74,7 @@ export class AnswerRelay {
 
   /** Resolves when the client has it all. Throws the fault that ends it; what of it was sent by then is not all. */
   async run(client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
-    const stop = (): void => void this.#answer.body.destroy();
+    const stop = (): void => this.#answer.discard();
     signal.addEventListener('abort', stop);
     try {
       await this.#follow(this.#asked.answer(this.#head), client, signal, target);
@@ -102,6 +100,14 @@ export class AnswerRelay {
         throw plan.fault;
       case 'pass':
         this.#isCoded = plan.fields.some(({ name }) => name === 'content-encoding');
+        if (this.#answer.whole !== undefined && this.#answer.trailers().length === 0) {
+          const { whole } = this.#answer;
+          this.#count(whole, target);
+          this.#keep(whole);
+          this.#isWhole = this.#windowBytes <= windowBytes;
+          await client.answer(this.status, plan.fields, whole);
+          return;
+        }
         this.#checkAnnounced(plan.fields, target);
         client.sendHead(this.status, plan.fields);
         await this.#pump(client, signal, target, undefined, undefined);
@@ -109,7 +115,7 @@ export class AnswerRelay {
         return;
       case 'head':
         this.#outcome = plan.outcome;
-        this.#answer.body.resume();
+        if (this.#answer.whole === undefined) this.#answer.body.resume();
         client.endWithHead(200, plan.fields);
         return;
       case 'messages':
@@ -135,9 +141,7 @@ export class AnswerRelay {
         this.#countRows(shown.rows ?? 0, target);
         this.#count(shown.body, target);
         const fields = shown.fields.filter(({ name }) => name !== 'content-length');
-        client.sendHead(this.status, [...fields, { name: 'content-length', value: String(shown.body.length) }]);
-        await client.write(shown.body);
-        client.end();
+        await client.answer(this.status, [...fields, { name: 'content-length', value: String(shown.body.length) }], shown.body);
         return;
       }
       default:
@@ -145,12 +149,17 @@ export class AnswerRelay {
     }
   }
 
-  async #whole({ coding, maxBytes, tooLong }: AnswerPlan & { readonly kind: 'whole' }): Promise<Buffer> {
+  async #whole({ coding, maxBytes, tooLong }: AnswerPlan & { readonly kind: 'whole' }): Promise<Uint8Array> {
+    const { whole } = coding === undefined ? this.#answer : { whole: undefined };
+    if (whole !== undefined) {
+      if (whole.length > maxBytes) throw tooLong();
+      return whole;
+    }
     const { bytes, isWhole } = await gather(decoded(this.#answer.body, coding), maxBytes).catch((error: unknown) => {
       throw this.#broken(error, coding);
     });
     if (isWhole) return bytes;
-    this.#answer.body.destroy();
+    this.#answer.discard();
     throw tooLong();
   }
 

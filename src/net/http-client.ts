@@ -93,10 +93,31 @@ export class ClientExchange {
   }
 
   sendHead(status: number, fields: readonly HeaderField[]): void {
-    this.#setHead(status, fields);
-    if ('stream' in this.#response) this.#response.writeHead(status);
+    this.#writeHead(status, fields);
     // A short body goes out with its head; one that may take its time must not keep the head back.
-    else if (!(Number(this.#response.getHeader('content-length')) <= shortBodyBytes)) this.#response.flushHeaders();
+    if (!('stream' in this.#response) && !(Number(lengthIn(fields)) <= shortBodyBytes)) this.#response.flushHeaders();
+  }
+
+  /** An answer that is there as a whole. Without a body where the method or the status has none. */
+  async answer(status: number, fields: readonly HeaderField[], body: Uint8Array): Promise<void> {
+    const isBodiless = this.head.method === 'HEAD' || status === 204 || status === 304;
+    const isFramed = isBodiless || lengthIn(fields) !== undefined;
+    this.#writeHead(status, isFramed ? fields : [...fields, { name: 'content-length', value: String(body.length) }]);
+    // What may take its time is waited for.
+    if (!isBodiless && body.length > shortBodyBytes) await this.write(body);
+    else if (!isBodiless && body.length > 0) (this.#response as ServerResponse).write(body);
+    this.#response.end();
+  }
+
+  #writeHead(status: number, fields: readonly HeaderField[]): void {
+    if ('stream' in this.#response) {
+      this.#setHead(status, fields);
+      this.#response.writeHead(status);
+      return;
+    }
+    const raw: string[] = [];
+    for (const { name, value } of fields) raw.push(name, value);
+    this.#response.writeHead(status, raw);
   }
 
   #setHead(status: number, fields: readonly HeaderField[]): void {
@@ -164,6 +185,10 @@ export class ClientExchange {
     if ('stream' in this.#response) this.#response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     else this.request.socket.destroy();
   }
+}
+
+function lengthIn(fields: readonly HeaderField[]): string | undefined {
+  return fields.find(({ name }) => name === 'content-length')?.value;
 }
 
 const readIdleMs = 120_000;

@@ -1,5 +1,6 @@
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { UpstreamCredential } from '../identity/upstream/index.ts';
+import { untilAborted } from './http-aborted.ts';
 import { hostOf, isRepeatable, type Forwarded } from './http-upstream.ts';
 import type { Upstream } from './http-upstream-answer.ts';
 import type { UpstreamAddress } from './upstream.ts';
@@ -16,7 +17,7 @@ export function withCredential(upstream: Upstream, address: UpstreamAddress, cre
         upstream.send({ ...forwarded, fields: [...forwarded.fields, ...fields] }, grant, sessionId, signal);
       const answer = await send(added);
       if (answer.status !== 401 || !isRepeatable(forwarded) || !credential.refused(added)) return answer;
-      answer.body.destroy();
+      answer.discard();
       return send(await fieldsFor(credential, forwarded, address, signal));
     },
     async upgrade(forwarded, protocol, grant, sessionId, signal) {
@@ -49,18 +50,5 @@ async function fieldsFor(
     if (signal.aborted) throw signal.reason;
     const { code, publicMessage, detail, hint, cause } = toFault(error);
     throw new GatewayFault(code, { publicMessage, detail, ...(hint === undefined ? {} : { hint }), cause, nothingSent: true });
-  }
-}
-
-/** Whoever waits may go away; what is fetched is fetched for the next one. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const gone = Promise.withResolvers<never>();
-  const abort = (): void => gone.reject(signal.reason);
-  signal.addEventListener('abort', abort);
-  try {
-    return await Promise.race([work, gone.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

@@ -293,7 +293,7 @@ class Exchange {
     } catch (error) {
       const fault = signal.aborted ? (signal.reason as GatewayFault) : toFault(error);
       this.#complete(operation, relay, fault);
-      answer?.body.destroy();
+      answer?.discard();
       if (this.#client.headSent) await this.#cut(relay, fault, operation);
       else await this.#refuse(fault, operation, relay !== undefined);
       if (fault.code === 'internal') this.#options.report('request failed', fault, this.#session.id);

@@ -29,3 +29,7 @@ export function tooSlow(target: string, timeoutMs: number | undefined): GatewayF
   const limit = timeoutMs === undefined ? 'did not answer in time' : `did not answer within statement_timeout (${timeoutMs / 1000} s)`;
   return new GatewayFault('statement-timeout', { publicMessage: `target ${target} ${limit}` });
 }
+
+export function unavailable(what: string, detail: string, cause?: unknown): GatewayFault {
+  return new GatewayFault('upstream-unavailable', { publicMessage: `the target cannot be reached: ${what}`, detail, cause });
+}

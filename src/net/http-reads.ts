@@ -17,7 +17,7 @@ export function readTarget(
         const answer = await upstream.send({ method: 'GET', target, fields, body: { kind: 'none' } }, grant, id, within);
         const { bytes, isWhole } = await gather(answer.body, maxReadBytes);
         if (isWhole) return { status: answer.status, body: bytes };
-        answer.body.destroy();
+        answer.discard();
       } catch {
         signal.throwIfAborted();
       }

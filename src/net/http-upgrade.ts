@@ -1,25 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { GatewayFault } from '../core/fault.ts';
 import type { HeaderField } from '../protocols/request.ts';
 import type { AskedTunnel, UpgradeName } from '../protocols/tunnel.ts';
 import type { UpstreamAnswer } from './http-upstream-answer.ts';
 import type { Forwarded } from './http-upstream.ts';
-
-/** What the target switched to, after its 101 was verified. */
-export interface Upgraded {
-  readonly head: IncomingMessage;
-  readonly socket: Duplex;
-  /** What came behind its head. */
-  readonly unread: Uint8Array;
-}
+import type { SwitchedProtocols } from './http1-connection.ts';
 
 /** An upgrade that the gateway asks of a target. */
 export interface UpgradeRequest {
   readonly fields: readonly HeaderField[];
   /** Throws `upstream-unavailable` where the 101 does not answer this very request. */
-  readonly verify: (head: IncomingMessage) => void;
+  readonly verify: (fields: readonly HeaderField[]) => void;
 }
 
 /**
@@ -28,20 +19,20 @@ export interface UpgradeRequest {
 export async function switchProtocols(
   { upgrade, otherwise }: Pick<AskedTunnel, 'upgrade' | 'otherwise'>,
   forwarded: Forwarded,
-  ask: (forwarded: Forwarded, protocol: UpgradeName) => Promise<Upgraded | UpstreamAnswer>,
-): Promise<{ readonly switched: Upgraded | UpstreamAnswer; readonly spoken: UpgradeName }> {
+  ask: (forwarded: Forwarded, protocol: UpgradeName) => Promise<SwitchedProtocols | UpstreamAnswer>,
+): Promise<{ readonly switched: SwitchedProtocols | UpstreamAnswer; readonly spoken: UpgradeName }> {
   const first = await ask(forwarded, upgrade);
   if ('unread' in first || otherwise === undefined) return { switched: first, spoken: upgrade };
   try {
     const second = await ask({ ...forwarded, method: otherwise.method, fields: otherwise.fields }, otherwise.upgrade);
     if (!('unread' in second)) {
-      second.body.destroy();
+      second.discard();
       return { switched: first, spoken: upgrade };
     }
-    first.body.destroy();
+    first.discard();
     return { switched: second, spoken: otherwise.upgrade };
   } catch (error) {
-    first.body.destroy();
+    first.discard();
     throw error;
   }
 }
@@ -52,14 +43,14 @@ export function upgradeRequest(protocol: UpgradeName): UpgradeRequest {
     { name: 'connection', value: 'Upgrade' },
     { name: 'upgrade', value: protocol === 'websocket' ? 'websocket' : 'SPDY/3.1' },
   ];
-  if (protocol !== 'websocket') return { fields: common, verify: (head) => verifyUpgrade(head, protocol) };
+  if (protocol !== 'websocket') return { fields: common, verify: (fields) => verifyUpgrade(fields, protocol) };
   const key = randomBytes(16).toString('base64');
   return {
     fields: [...common, { name: 'sec-websocket-key', value: key }, { name: 'sec-websocket-version', value: '13' }],
-    verify(head) {
-      verifyUpgrade(head, protocol);
-      if (head.headers['sec-websocket-accept'] !== acceptOf(key)) throw mismatch('Sec-WebSocket-Accept is not of this key');
-      if (head.headers['sec-websocket-extensions'] !== undefined) throw mismatch('an extension that was not offered');
+    verify(fields) {
+      verifyUpgrade(fields, protocol);
+      if (valueOf(fields, 'sec-websocket-accept') !== acceptOf(key)) throw mismatch('Sec-WebSocket-Accept is not of this key');
+      if (fields.some(({ name }) => name === 'sec-websocket-extensions')) throw mismatch('an extension that was not offered');
     },
   };
 }
@@ -79,25 +70,14 @@ export function switchingFields(rawHeaders: readonly string[], protocol: Upgrade
   return protocol === 'websocket' ? [...common, { name: 'Sec-WebSocket-Accept', value: acceptOf(rawHeaders[at + 1] ?? '') }] : common;
 }
 
-/** Resolves with what was switched to, or with an answer that is not 101. */
-export function upgradeOf(request: ClientRequest, { verify }: UpgradeRequest): Promise<Upgraded | IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    request.once('response', resolve);
-    request.once('upgrade', (head, socket: Duplex, unread: Buffer) => {
-      try {
-        verify(head);
-        resolve({ head, socket, unread });
-      } catch (error) {
-        socket.destroy();
-        reject(error);
-      }
-    });
-  });
+function verifyUpgrade(fields: readonly HeaderField[], protocol: UpgradeName): void {
+  if (valueOf(fields, 'upgrade')?.toLowerCase() !== protocol) throw mismatch('another protocol than was asked for');
 }
 
-function verifyUpgrade({ statusCode, headers }: IncomingMessage, protocol: UpgradeName): void {
-  if (statusCode !== 101) throw mismatch(`status ${statusCode}`);
-  if (headers.upgrade?.toLowerCase() !== protocol) throw mismatch('another protocol than was asked for');
+/** Undefined also where it is given more than once. */
+function valueOf(fields: readonly HeaderField[], name: string): string | undefined {
+  const [only, ...more] = fields.filter((field) => field.name === name);
+  return more.length === 0 ? only?.value : undefined;
 }
 
 function mismatch(detail: string): GatewayFault {

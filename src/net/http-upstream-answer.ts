@@ -1,10 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
 import type { UpgradeName } from '../protocols/tunnel.ts';
-import type { Upgraded } from './http-upgrade.ts';
 import type { Forwarded } from './http-upstream.ts';
+import type { SwitchedProtocols } from './http1-connection.ts';
 
 /** The way to a target, whichever version of HTTP it speaks. */
 export interface Upstream {
@@ -22,7 +21,7 @@ export interface Upstream {
     grant: Grant,
     sessionId: string,
     signal: AbortSignal,
-  ): Promise<Upgraded | UpstreamAnswer>;
+  ): Promise<SwitchedProtocols | UpstreamAnswer>;
   /** What runs goes on; nothing is sent any more. */
   close(): void;
 }
@@ -32,23 +31,12 @@ export interface UpstreamAnswer {
   readonly status: number;
   /** Names in lower case, in their order. */
   readonly fields: readonly HeaderField[];
+  /** All of the body, where it is there already and `body` was not asked for; undefined where it must be read. */
+  readonly whole: Uint8Array | undefined;
+  /** Its errors may go unheard. */
   readonly body: Readable;
   /** What stands behind the body; known when it has been read to its end. Throws `upstream-unavailable` where the target broke off instead of ending. */
   trailers(): readonly HeaderField[];
-}
-
-export function answerOfHttp1(message: IncomingMessage): UpstreamAnswer {
-  return {
-    status: message.statusCode ?? 0,
-    fields: fieldsOf(message.rawHeaders),
-    body: message,
-    trailers: () => fieldsOf(message.rawTrailers),
-  };
-}
-
-/** Names and values in turn, as Node gives them. */
-export function fieldsOf(raw: readonly string[]): readonly HeaderField[] {
-  const fields: HeaderField[] = [];
-  for (let at = 0; at < raw.length; at += 2) fields.push({ name: raw[at]!.toLowerCase(), value: raw[at + 1]! });
-  return fields;
+  /** Nobody reads it any further. */
+  discard(): void;
 }

@@ -2,10 +2,12 @@ import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type Outgo
 import { Readable } from 'node:stream';
 import { GatewayFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
+import { fieldsOf } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
+import { unavailable } from './http-faults.ts';
 import { sendPieces } from './http-pieces.ts';
 import type { Forwarded } from './http-upstream.ts';
-import { fieldsOf, type Upstream, type UpstreamAnswer } from './http-upstream-answer.ts';
+import type { Upstream, UpstreamAnswer } from './http-upstream-answer.ts';
 import { openHttp2, type Http2Connection } from './http2-session.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
@@ -91,10 +93,13 @@ function exchange(stream: ClientHttp2Stream, forwarded: Forwarded, signal: Abort
     });
     stream.once('response', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
       const fields = fieldsOf(raw);
+      const body = kept(stream);
       resolve({
         status: Number(fields.find(({ name }) => name === ':status')?.value ?? 0),
         fields: fields.filter(({ name }) => !name.startsWith(':')),
-        body: kept(stream),
+        whole: undefined,
+        body,
+        discard: () => void body.destroy(),
         trailers() {
           if (trailers.length === 0 && stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
             throw unavailable('it broke off its answer', `stream closed with ${stream.rstCode}`);
@@ -123,6 +128,8 @@ function kept(stream: ClientHttp2Stream): Readable {
       done(error);
     },
   });
+  // Whoever reads it is told; an error while nobody does must not end the process.
+  body.on('error', () => {});
   stream.on('data', (chunk: Buffer) => {
     if (!body.push(chunk)) stream.pause();
   });
@@ -155,10 +162,6 @@ function add(headers: Record<string, string | string[]>, { name, value }: Header
   if (before === undefined) headers[name] = value;
   else if (typeof before === 'string') headers[name] = [before, value];
   else before.push(value);
-}
-
-function unavailable(what: string, detail: string, cause?: unknown): GatewayFault {
-  return new GatewayFault('upstream-unavailable', { publicMessage: `the target cannot be reached: ${what}`, detail, cause });
 }
 
 const mostConnections = 16;

@@ -60,6 +60,7 @@ function settled(socket: Socket, event: string, publicMessage: string, code: 'up
           detail,
           cause,
           hint: 'Try again in a moment.',
+          nothingSent: true,
         }),
       );
     };

@@ -8,6 +8,10 @@ import { canonicalTarget } from './path.ts';
 export type { HttpTarget } from './environment.ts';
 export { explainHttp, type HttpMeaning } from './explain.ts';
 export { listedOperations } from './listed.ts';
+export { fieldsOf, readAnswerMessage, type AnswerMessage } from './answer-message.ts';
+export { isFieldContent } from './field-lines.ts';
+export { isToken } from './head-fields.ts';
+export { BodyReader } from './message-body.ts';
 export { checkedHead, type CheckedHead, type RawHead } from './head.ts';
 
 export const httpProtocol: RequestProtocol<AskEnvironment> = {

@@ -1,0 +1,12 @@
+/** Whoever waits may go away; what is waited for comes for the next one. Rejects with the reason of `signal`. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const gone = Promise.withResolvers<never>();
+  const abort = (): void => gone.reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([work, gone.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
