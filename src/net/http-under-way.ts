@@ -1,0 +1,50 @@
+import type { FaultContext, RequestDialect } from '../protocols/request.ts';
+import { toFault, type GatewayFault } from '../core/fault.ts';
+import type { Operation } from '../core/operation.ts';
+import type { PipelineSession } from '../core/pipeline-session.ts';
+import type { ClientExchange } from './http-client.ts';
+import type { ExchangeOptions } from './http-exchange.ts';
+import { refuse } from './http-refusal.ts';
+import type { HttpSession } from './http-sessions.ts';
+
+/** A request inside a session: what all who work on it know. */
+export class UnderWay {
+  readonly client: ClientExchange;
+  readonly options: ExchangeOptions;
+  readonly dialect: RequestDialect;
+  readonly session: PipelineSession;
+  readonly abort: AbortController;
+  readonly arrivedAt = performance.now();
+  readonly #opened: HttpSession;
+
+  constructor(client: ClientExchange, options: ExchangeOptions, dialect: RequestDialect, opened: HttpSession, abort: AbortController) {
+    this.client = client;
+    this.options = options;
+    this.dialect = dialect;
+    this.session = opened.session;
+    this.abort = abort;
+    this.#opened = opened;
+  }
+
+  /** Milliseconds until its own deadline, which was so far away when it came. */
+  timeLeft(deadlineMs: number): number {
+    return Math.max(0, this.arrivedAt + deadlineMs - performance.now());
+  }
+
+  async refuse(fault: GatewayFault, operation: Operation, ofTheAnswer = false): Promise<void> {
+    await refuse(this.client, this.dialect, fault, this.faultContext(operation, ofTheAnswer));
+  }
+
+  faultContext(operation: Operation, ofTheAnswer: boolean): FaultContext {
+    const id = this.options.approvals.of(operation);
+    const approval = id === undefined ? undefined : { id, link: `${this.options.apiUrl()}/approvals/${id}` };
+    return { operationId: operation.id, approval, ofTheAnswer };
+  }
+
+  /** A session that can no longer be recorded ends. */
+  endUnrecorded(error: unknown): void {
+    const fault = toFault(error);
+    this.options.report('recording failed', fault, this.session.id);
+    void this.#opened.end(fault.publicMessage);
+  }
+}
