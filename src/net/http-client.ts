@@ -57,6 +57,11 @@ export class ClientExchange {
     return this.#upgrade !== undefined || this.request.readableEnded || this.request.complete;
   }
 
+  /** What stands behind the body of its request, names and values in turn; known when all of it has been read. */
+  get trailers(): readonly string[] {
+    return this.request.rawTrailers;
+  }
+
   /** This was the last request on its connection. */
   get closes(): boolean {
     return this.#closes;

@@ -4,7 +4,7 @@ import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Operation } from '../core/operation.ts';
 import type { AuditPort, PolicyPort } from '../core/ports.ts';
 import { unknownTarget } from '../core/pipeline-faults.ts';
-import { checkedHead, type CheckedHead } from '../protocols/http/index.ts';
+import { checkedHead, checkedTrailers, type CheckedHead } from '../protocols/http/index.ts';
 import type { AskedRequest, CanonicalTarget, ReceivedRequest, RequestBody, RequestDialect } from '../protocols/request.ts';
 import type { NotedApprovals } from './http-approvals.ts';
 import { gather, type Gathered } from './http-body.ts';
@@ -144,6 +144,7 @@ class Exchange {
       throw target;
     }
     if (head.expectsContinue) client.continue();
+    const body = await this.#body(head, target);
     return {
       method: head.method,
       target,
@@ -152,11 +153,13 @@ class Exchange {
       upgrade: head.upgrade,
       fields: head.fields,
       forwardable: head.upstream,
-      body: await this.#body(head, target),
+      body,
+      // Those of a body that passes as it comes are not there yet.
+      ...(body.kind === 'whole' ? { trailers: checkedTrailers(client.trailers) } : {}),
     };
   }
 
-  async #body({ body }: CheckedHead, target: CanonicalTarget): Promise<RequestBody> {
+  async #body({ body, fields }: CheckedHead, target: CanonicalTarget): Promise<RequestBody> {
     if (body.kind === 'none') return body;
     const { client, session, dialect, options, abort } = this.#underWay;
     if (options.target(session.target.name)?.passes?.(target) === true) return { kind: 'streamed', octets: undefined };
@@ -169,9 +172,12 @@ class Exchange {
     const { bytes, isWhole } = gathered;
     if (!isWhole) {
       this.#begun = bytes;
-      return { kind: 'streamed', octets: body.kind === 'length' ? body.octets : undefined };
+      // Trailers need chunks upstream.
+      const mayHaveTrailers = client.isHttp2 && fields.some(({ name }) => name === 'trailer');
+      return { kind: 'streamed', octets: body.kind === 'length' && !mayHaveTrailers ? body.octets : undefined };
     }
-    return bytes.length === 0 && body.kind === 'until-end' ? { kind: 'none' } : { kind: 'whole', bytes };
+    const isNothing = bytes.length === 0 && body.kind === 'until-end' && client.trailers.length === 0;
+    return isNothing ? { kind: 'none' } : { kind: 'whole', bytes };
   }
 
   // ---- the second door

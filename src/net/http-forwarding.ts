@@ -1,6 +1,7 @@
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Completion, Operation } from '../core/operation.ts';
+import { checkedTrailers } from '../protocols/http/index.ts';
 import type { AskedRequest, HeaderField, ReceivedRequest, RequestBody } from '../protocols/request.ts';
 import { AnswerRelay } from './http-answer.ts';
 import { bodyIdleMs, rest } from './http-body.ts';
@@ -67,6 +68,7 @@ class Forwarding {
       ...asked.upstream,
       fields: this.#fields(),
       body: this.#body(request.body, hasTimer ? () => this.#startTimer() : () => {}),
+      trailers: () => this.#trailers(),
     };
     const answer = isUpgrade(this.#granted, upstream)
       ? await serveUpgrade(this.#underWay, this.#granted, upstream, forwarded, () => clearTimeout(this.#timer))
@@ -92,6 +94,12 @@ class Forwarding {
     const { upstream, deadlineMs } = this.#granted.asked;
     if (upstream.timeLeft === undefined || deadlineMs === undefined) return upstream.fields;
     return [...upstream.fields, upstream.timeLeft(this.#underWay.timeLeft(deadlineMs))];
+  }
+
+  #trailers(): readonly HeaderField[] {
+    const { request, asked } = this.#granted;
+    const received = request.body.kind === 'streamed' ? checkedTrailers(this.#underWay.client.trailers) : request.trailers;
+    return received === undefined || received.length === 0 ? [] : (asked.upstream.trailers?.(received) ?? []);
   }
 
   /** `sent`: called when all of a body that passes as it comes was passed. */

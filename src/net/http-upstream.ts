@@ -19,6 +19,8 @@ export interface Forwarded {
   readonly target: string;
   readonly fields: readonly HeaderField[];
   readonly body: ForwardedBody;
+  /** What goes behind the body; asked for when all of that was sent. */
+  readonly trailers?: (() => readonly HeaderField[]) | undefined;
 }
 
 export type ForwardedBody =

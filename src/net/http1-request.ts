@@ -18,7 +18,16 @@ export interface Http1Request extends Forwarded {
  */
 export function sendRequest(socket: Socket, request: Http1Request): Promise<void> | undefined {
   const { body } = request;
-  const head = headOf(request);
+  const trailers = body.kind === 'whole' ? (request.trailers?.() ?? []) : [];
+  const head = headOf(request, trailers.length > 0);
+  if (body.kind === 'whole' && trailers.length > 0) {
+    socket.cork();
+    socket.write(head, 'latin1');
+    writeChunk(socket, body.bytes);
+    socket.write(lastChunk(trailers), 'latin1');
+    socket.uncork();
+    return undefined;
+  }
   switch (body.kind) {
     case 'none':
       socket.write(head, 'latin1');
@@ -26,7 +35,7 @@ export function sendRequest(socket: Socket, request: Http1Request): Promise<void
     case 'whole':
       if (body.bytes.length <= mostJoinedBytes) {
         const joined = Buffer.allocUnsafe(head.length + body.bytes.length);
-        joined.latin1Write(head, 0);
+        joined.write(head, 0, 'latin1');
         joined.set(body.bytes, head.length);
         socket.write(joined);
         return undefined;
@@ -38,24 +47,21 @@ export function sendRequest(socket: Socket, request: Http1Request): Promise<void
       return undefined;
     case 'streamed':
       socket.write(head, 'latin1');
-      return body.octets === undefined ? sendChunks(socket, body.pieces) : sendOctets(socket, body.pieces, body.octets);
+      return body.octets === undefined ? sendChunks(socket, body.pieces, request.trailers) : sendOctets(socket, body.pieces, body.octets);
     default:
       return body satisfies never;
   }
 }
 
-function headOf({ method, target, host, fields, body }: Http1Request): string {
+/** `isChunked`: also a body whose length is known. */
+function headOf({ method, target, host, fields, body }: Http1Request, isChunked: boolean): string {
   if (!isToken(method) || !/^[\x21-\x7e]+$/.test(target)) throw notToBeSent('the request line');
-  let head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`;
-  for (const { name, value } of fields) {
-    if (!isToken(name) || !isFieldContent(value)) throw notToBeSent(`field ${JSON.stringify(name)}`);
-    head += `${name}: ${value}\r\n`;
-  }
+  const head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n${fieldLines(fields)}`;
   switch (body.kind) {
     case 'none':
       return usuallyBodiless.has(method) ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`;
     case 'whole':
-      return `${head}content-length: ${body.bytes.length}\r\n\r\n`;
+      return `${head}${isChunked ? 'transfer-encoding: chunked' : `content-length: ${body.bytes.length}`}\r\n\r\n`;
     case 'streamed':
       return `${head}${body.octets === undefined ? 'transfer-encoding: chunked' : `content-length: ${body.octets}`}\r\n\r\n`;
     default:
@@ -63,15 +69,34 @@ function headOf({ method, target, host, fields, body }: Http1Request): string {
   }
 }
 
-async function sendChunks(socket: Socket, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+function fieldLines(fields: readonly HeaderField[]): string {
+  let lines = '';
+  for (const { name, value } of fields) {
+    if (!isToken(name) || !isFieldContent(value)) throw notToBeSent(`field ${JSON.stringify(name)}`);
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+async function sendChunks(socket: Socket, pieces: AsyncIterable<Uint8Array>, trailers: Forwarded['trailers']): Promise<void> {
   await eachPiece(socket, pieces, (piece) => {
     socket.cork();
-    socket.write(`${piece.length.toString(16)}\r\n`, 'latin1');
-    socket.write(piece);
-    socket.write('\r\n', 'latin1');
+    writeChunk(socket, piece);
     socket.uncork();
   });
-  if (!socket.destroyed) socket.write('0\r\n\r\n', 'latin1');
+  if (!socket.destroyed) socket.write(lastChunk(trailers?.() ?? []), 'latin1');
+}
+
+/** An empty one would be the last. */
+function writeChunk(socket: Socket, piece: Uint8Array): void {
+  if (piece.length === 0) return;
+  socket.write(`${piece.length.toString(16)}\r\n`, 'latin1');
+  socket.write(piece);
+  socket.write('\r\n', 'latin1');
+}
+
+function lastChunk(trailers: readonly HeaderField[]): string {
+  return `0\r\n${fieldLines(trailers)}\r\n`;
 }
 
 /** The length was announced: what is more would be taken for the next request, what is less for a part of it. */
@@ -90,8 +115,7 @@ async function eachPiece(socket: Socket, pieces: AsyncIterable<Uint8Array>, send
   try {
     for await (const piece of pieces) {
       if (socket.destroyed) return;
-      // An empty chunk would be the last one.
-      if (piece.length > 0) send(piece);
+      send(piece);
       if (socket.writableNeedDrain) await room(socket);
     }
   } catch (error) {

@@ -101,6 +101,8 @@ export interface ReceivedRequest {
   /** What may go upstream. */
   readonly forwardable: readonly HeaderField[];
   readonly body: RequestBody;
+  /** What stands behind a body that was gathered, and may go upstream. Absent: nothing. */
+  readonly trailers?: readonly HeaderField[];
 }
 
 export type RequestBody =
@@ -128,6 +130,8 @@ export interface AskedRequest {
     readonly target: string;
     readonly fields: readonly HeaderField[];
     readonly body?: Uint8Array | undefined;
+    /** What goes upstream of those that stand behind the body, as far as they may go at all. Absent: nothing. */
+    readonly trailers?: (received: readonly HeaderField[]) => readonly HeaderField[];
     /** Tells the target how much of the deadline is left when the request goes, milliseconds. */
     readonly timeLeft?: ((ms: number) => HeaderField) | undefined;
   };

@@ -14,9 +14,10 @@ interface Sent {
   readonly method?: string;
   readonly fields?: Readonly<Record<string, string>>;
   readonly body?: string | RequestBody;
+  readonly trailers?: Readonly<Record<string, string>>;
 }
 
-function request(target: string, { method = 'GET', fields = {}, body }: Sent = {}): ReceivedRequest {
+function request(target: string, { method = 'GET', fields = {}, body, trailers = {} }: Sent = {}): ReceivedRequest {
   const canonical = canonicalTarget(target);
   assert.ok(!(canonical instanceof GatewayFault), target);
   const all: HeaderField[] = Object.entries(fields).map(([name, value]) => ({ name, value }));
@@ -29,6 +30,7 @@ function request(target: string, { method = 'GET', fields = {}, body }: Sent = {
     fields: all,
     forwardable: all.filter(({ name }) => !name.startsWith('sallyport-')),
     body: typeof body === 'string' ? { kind: 'whole', bytes: Buffer.from(body) } : (body ?? { kind: 'none' }),
+    trailers: Object.entries(trailers).map(([name, value]) => ({ name, value })),
   };
 }
 
@@ -186,6 +188,8 @@ describe('what an approval binds', () => {
       exact('/a/b?c', { method: 'PUT', fields, body: '{} ' }),
       exact('/a/b?c', { method: 'PUT', fields }),
       exact('/a/b?c', { method: 'PUT', fields, body: { kind: 'streamed', octets: 2 } }),
+      exact('/a/b?c', { method: 'PUT', fields, body: '{}', trailers: { 'x-sum': '1' } }),
+      exact('/a/b?c', { method: 'PUT', fields, body: '{}', trailers: { 'x-sum': '2' } }),
     ];
     assert.equal(new Set([one, ...others]).size, others.length + 1);
     assert.equal(exact('/a/b?c', { method: 'PUT', fields: { ...fields, traceparent: 'x', 'x-request-id': 'y' }, body: '{}' }), one);

@@ -6,6 +6,7 @@ import { isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
 import { bodyFacts } from './body-facts.ts';
+import { isToken, listOf } from './head-fields.ts';
 import { spelledOut } from './head-names.ts';
 import { relocated } from './location.ts';
 import { answerPlan, textOf } from './mask.ts';
@@ -15,6 +16,7 @@ import { possibleNames } from './multipart.ts';
 import { namesAnotherMethod } from './path.ts';
 import { httpOperation } from './operation.ts';
 import { sampleOf } from './sample.ts';
+import { mayFollow } from './trailers.ts';
 import { webSocketTunnel } from './web-socket.ts';
 
 /** What a request asks for, and what becomes of its answer. Pure. */
@@ -72,6 +74,7 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
       method: request.method,
       target: upstreamTarget(target.basePath, request),
       fields: upstreamFields(request, environment, masks),
+      trailers: (received) => received.filter(({ name }) => !isCredential(name, target)),
     },
     tunnel: request.upgrade === 'websocket' ? webSocketTunnel(request, environment, masks, record) : undefined,
     answer: (head) => withTrailers(noted(answerPlan(ofTheGateway(head), request.method, environment, masks)), request, environment, masks),
@@ -114,15 +117,29 @@ function upstreamTarget(basePath: string, { target: { path, query } }: ReceivedR
 }
 
 /** What is hidden must come whole and in a coding that can be read; whether it changed is told by what is hidden, too. */
-function upstreamFields({ forwardable, method }: ReceivedRequest, { target }: HttpEnvironment, masks: HttpMasks): readonly HeaderField[] {
-  const { credentialNames, cookies } = target;
+function upstreamFields(request: ReceivedRequest, { target }: HttpEnvironment, masks: HttpMasks): readonly HeaderField[] {
+  const { forwardable, method } = request;
   const passed = forwardable.filter(
     ({ name }) =>
-      (cookies || name !== 'cookie') &&
-      !credentialNames.some((own) => spelledOut(own) === spelledOut(name)) &&
+      (target.cookies || name !== 'cookie') &&
+      !isCredential(name, target) &&
       !(masks.hides && (PARTIAL.has(name) || (isPureRead(method) && CONDITIONAL.has(name)))),
   );
-  return masks.hides ? [...passed, { name: 'accept-encoding', value: 'identity' }] : passed;
+  const announced = announcedTrailers(request, target);
+  if (announced.length > 0) passed.push({ name: 'trailer', value: announced.join(', ') });
+  if (masks.hides) passed.push({ name: 'accept-encoding', value: 'identity' });
+  return passed;
+}
+
+/** One that the gateway itself puts there. */
+function isCredential(name: string, { credentialNames }: HttpEnvironment['target']): boolean {
+  return credentialNames.some((own) => spelledOut(own) === spelledOut(name));
+}
+
+/** Some servers show only trailers that were announced. */
+function announcedTrailers({ fields, body, trailers = [] }: ReceivedRequest, target: HttpEnvironment['target']): readonly string[] {
+  if (trailers.length === 0 && !(body.kind === 'streamed' && body.octets === undefined)) return [];
+  return listOf(fields, 'trailer').filter((name) => isToken(name) && mayFollow(name) && !isCredential(name, target));
 }
 
 /** Trailers (RFC 9110 section 6.5) are for clients that say that they take them. Where anything is hidden there are none: they speak of a body that is another one then. */

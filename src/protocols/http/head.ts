@@ -49,7 +49,7 @@ export type BodyFraming =
  * Faults: `protocol-violation` (nothing behind this head can be trusted to be a request: answer 400 and close the connection), `unsupported` for what the gateway
  * does not speak, `limit-exceeded` for `headBounds`.
  *
- * Trailers are not seen from here: they never go upstream.
+ * Trailers are not seen from here: `checkedTrailers` reads them when the body is over.
  */
 export function checkedHead(head: RawHead): CheckedHead | GatewayFault {
   try {

@@ -13,6 +13,7 @@ export { isFieldContent } from './field-lines.ts';
 export { isToken } from './head-fields.ts';
 export { BodyReader } from './message-body.ts';
 export { checkedHead, type CheckedHead, type RawHead } from './head.ts';
+export { checkedTrailers } from './trailers.ts';
 
 export const httpProtocol: RequestProtocol<AskEnvironment> = {
   name: 'http',

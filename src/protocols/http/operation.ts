@@ -52,10 +52,10 @@ class HttpOperation implements Operation {
 }
 
 /**
- * What an approval binds: method, target, bound fields and body, each with its length in front. The length of a body that passes as it comes stands for it:
+ * What an approval binds: method, target, bound fields, body and trailers, each with its length in front. The length of a body that passes as it comes stands for it:
  * what waits for approval has none (`net/http-exchange.ts`).
  */
-export function exactRequest({ method, upgrade, target, forwardable, body }: ReceivedRequest): Uint8Array {
+export function exactRequest({ method, upgrade, target, forwardable, body, trailers = [] }: ReceivedRequest): Uint8Array {
   const fields = boundFields(forwardable).flatMap(({ name, value }) => [name, value]);
   const texts = [
     'http 1',
@@ -66,7 +66,13 @@ export function exactRequest({ method, upgrade, target, forwardable, body }: Rec
     ...fields,
   ];
   const bytes = body.kind === 'whole' ? body.bytes : encoder.encode(body.kind === 'none' ? '' : `streamed ${body.octets ?? ''}`);
-  return joined([...texts.map((text) => encoder.encode(text)), encoder.encode(body.kind), bytes]);
+  const behind = boundFields(trailers).flatMap(({ name, value }) => [name, value]);
+  return joined([
+    ...texts.map((text) => encoder.encode(text)),
+    encoder.encode(body.kind),
+    bytes,
+    ...behind.map((text) => encoder.encode(text)),
+  ]);
 }
 
 /** All parts with their lengths in front, so that no two lists are the same bytes. */

@@ -11,23 +11,33 @@ import { mediaTypeOf } from './media.ts';
  */
 export function recordedText(masks: HttpMasks, request: ReceivedRequest): string {
   const counts: MaskedCounts = new Map();
-  const fields = shownFields(request.forwardable).map(({ name, value }) => {
-    return `${name}: ${speaksOfCredential(name) || mayCarryToken(name) ? LEFT_OUT : maskedText(masks, value, counts)}`;
-  });
-  return withBody(
-    [`${request.method} ${recordedTarget(masks, request, counts)}`, ...upgradeLine(request), ...fields],
-    recordedBody(masks, request, counts),
-  );
+  const shown = ({ name, value }: HeaderField): string =>
+    `${name}: ${speaksOfCredential(name) || mayCarryToken(name) ? LEFT_OUT : maskedText(masks, value, counts)}`;
+  const head = [
+    `${request.method} ${recordedTarget(masks, request, counts)}`,
+    ...upgradeLine(request),
+    ...shownFields(request.forwardable).map(shown),
+    ...trailerLines(request, shown),
+  ];
+  return withBody(head, recordedBody(masks, request, counts));
 }
 
 /** The same with nothing masked, for the reviewer who decides on it. */
 export function exactText(request: ReceivedRequest): string {
   const { path, query } = request.target;
-  const lines = shownFields(request.forwardable).map(({ name, value }) => `${name}: ${value}`);
-  return withBody(
-    [`${request.method} ${query === undefined ? path : `${path}?${query}`}`, ...upgradeLine(request), ...lines],
-    request.body.kind === 'whole' ? (textOf(request.body.bytes) ?? describeBody(request)) : describeBody(request),
-  );
+  const shown = ({ name, value }: HeaderField): string => `${name}: ${value}`;
+  const head = [
+    `${request.method} ${query === undefined ? path : `${path}?${query}`}`,
+    ...upgradeLine(request),
+    ...shownFields(request.forwardable).map(shown),
+    ...trailerLines(request, shown),
+  ];
+  return withBody(head, request.body.kind === 'whole' ? (textOf(request.body.bytes) ?? describeBody(request)) : describeBody(request));
+}
+
+/** No name of a field has a space in it. */
+function trailerLines({ trailers = [] }: ReceivedRequest, shown: (field: HeaderField) => string): readonly string[] {
+  return shownFields(trailers).map((field) => `trailer ${shown(field)}`);
 }
 
 function upgradeLine({ upgrade }: ReceivedRequest): readonly string[] {
