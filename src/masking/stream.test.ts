@@ -195,6 +195,42 @@ describe('a masked stream', () => {
   });
 });
 
+describe('a masked stream that keeps its length', () => {
+  const kept = (classes: DataClasses, chunks: Iterable<Uint8Array>): Buffer => {
+    const masker = streamMasker(classes, classes.detectors, { keepsLength: true });
+    const out: Buffer[] = [];
+    for (const chunk of chunks) out.push(take(masker.push(chunk)));
+    return Buffer.concat([...out, take(masker.end())]);
+  };
+  const keptText = (classes: DataClasses, text: string): string => kept(classes, [bytes(text)]).toString('utf8');
+
+  it('shows a mask where it fits, stars where it does not', () => {
+    assert.equal(keptText(all, 'paid 4111 1111 1111 1111, ok\n'), 'paid **** **** **** 1111, ok\n');
+    assert.equal(keptText(all, 'ssn: 123-45-6789 KEY-ABCDEF\n'), 'ssn: *********** **********\n');
+    assert.equal(keptText(all, 'call (212) 555-0123 now'), 'call ************** now');
+    assert.equal(keptText(compiled(ssn), '123-\x1b[1m45-6789\x1b[m'), '****\x1b[1m*******\x1b[m');
+    assert.equal(keptText(cards, '４１１１ 1111 1111 1111'), `${'*'.repeat(12)} **** **** 1111`, 'three bytes each');
+    assert.match(keptText(compiled(iban), 'x GB29NWBK60161331926819 y'), /^x [A-Z]{2}\d{2}[A-Z]{4}\d{14} y$/);
+  });
+
+  it('and every byte that is not hidden where it was, however it is cut', () => {
+    const cuts = fc.array(fc.nat({ max: 400 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(stream, cuts, (parts, at) => {
+        const whole = bytes(parts.join(''));
+        const places = [0, ...at.filter((place) => place < whole.length).sort((a, b) => a - b), whole.length];
+        const out = kept(
+          all,
+          places.slice(1).map((place, index) => whole.subarray(places[index], place)),
+        );
+        assert.equal(out.length, whole.length);
+        assert.deepEqual(out, kept(all, [whole]));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
 describe('what a masked stream holds back', () => {
   const goesAtOnce = (masker: StreamMasker, text: string): void => {
     for (const character of text) assert.equal(take(masker.push(bytes(character))).toString(), character, `in ${text}`);

@@ -27,8 +27,13 @@ export interface StreamMasker {
   readonly masked: ReadonlyMap<string, number>;
 }
 
-export function streamMasker(classes: DataClasses, detectors: DetectorSet): StreamMasker {
-  return detectors.isEmpty ? new Passing() : new Masking(classes, detectors);
+export interface StreamOptions {
+  /** As many bytes come out as went in, each where it was, for files that are read at any place: a mask that is longer or shorter than its value is shown as stars. */
+  readonly keepsLength?: boolean;
+}
+
+export function streamMasker(classes: DataClasses, detectors: DetectorSet, options: StreamOptions = {}): StreamMasker {
+  return detectors.isEmpty ? new Passing() : new Masking(classes, detectors, options.keepsLength === true);
 }
 
 class Passing implements StreamMasker {
@@ -44,6 +49,7 @@ class Masking implements StreamMasker {
   readonly #classes: DataClasses;
   readonly #detectors: DetectorSet;
   readonly #openings: Openings;
+  readonly #keepsLength: boolean;
   /** What is held back, as it came. */
   #held: Uint8Array = new Uint8Array(0);
   /** How much of it was read already. */
@@ -56,9 +62,10 @@ class Masking implements StreamMasker {
   /** The beginning of what is open was released. */
   #isReleased = false;
 
-  constructor(classes: DataClasses, detectors: DetectorSet) {
+  constructor(classes: DataClasses, detectors: DetectorSet, keepsLength: boolean) {
     this.#classes = classes;
     this.#detectors = detectors;
+    this.#keepsLength = keepsLength;
     this.#openings = new Openings(detectors.reach);
   }
 
@@ -176,8 +183,10 @@ class Masking implements StreamMasker {
     for (let unit = span.start; unit < span.end;) {
       const start = text.startOf(unit);
       const next = unit + 1 < span.end && text.startOf(unit + 1) === start ? unit + 2 : unit + 1;
+      const end = text.endOf(unit);
       const shown = isAligned ? mask.slice(unit - span.start, next - span.start) : unit === span.start ? mask : '';
-      if (start + offset >= from) edits.push({ start: start + offset, end: text.endOf(unit) + offset, shown });
+      const fitting = this.#keepsLength && (!isAligned || encoder.encode(shown).length !== end - start) ? '*'.repeat(end - start) : shown;
+      if (start + offset >= from) edits.push({ start: start + offset, end: end + offset, shown: fitting });
       unit = next;
     }
   }
