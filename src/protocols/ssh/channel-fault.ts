@@ -47,7 +47,7 @@ function word(code: FaultCode): Wording {
     case 'masking-refused':
       return refused('Values in it are hidden from you.');
     case 'reason-required':
-      return refused('This target asks for a reason, which SSH cannot state; ask the platform team.');
+      return refused('State a reason: ssh -o SetEnv=SALLYPORT_REASON=….');
     case 'read-only':
       return refused('This target is for reading only.');
     case 'limit-exceeded':

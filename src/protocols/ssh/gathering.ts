@@ -1,15 +1,19 @@
+import { cut } from '../../core/cut.ts';
+import { escapeLine } from '../../core/escape.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import { maskProse } from '../../masking/text.ts';
 import type { ChannelEffect, ChannelRequest, Terminal } from './channel.ts';
 import type { SshContext } from './context.ts';
 import { maySet } from './environment.ts';
 import type { Gathered } from './program.ts';
 import { targetObject } from './acts.ts';
 import { sshOperation } from './operation.ts';
-import { GatewayFault } from '../../core/fault.ts';
 
 /** What a channel asks for before its program: variables and a terminal are kept until then; an agent and X11 are refused, on record. */
 export class Gathering implements Gathered {
   readonly #context: SshContext;
   readonly #environment = new Map<string, string>();
+  #reason: string | undefined;
   #characters = 0;
   #terminal: Terminal | undefined;
   #notes = 0;
@@ -22,6 +26,11 @@ export class Gathering implements Gathered {
 
   get environment(): readonly (readonly [string, string])[] {
     return [...this.#environment];
+  }
+
+  /** Why it is done, as the client states it; never a variable of the program. */
+  get reason(): string | undefined {
+    return this.#reason;
   }
 
   get terminal(): Terminal | undefined {
@@ -50,6 +59,12 @@ export class Gathering implements Gathered {
   }
 
   #set(name: string, value: string): readonly ChannelEffect[] {
+    if (name === reasonVariable) {
+      const { classes, recordDetectors } = this.#context;
+      const stated = maskProse(classes, recordDetectors, escapeLine(cut(value.trim(), mostReasonCharacters)));
+      this.#reason = stated === '' ? undefined : stated;
+      return [{ kind: 'accept' }];
+    }
     if (!maySet(name, this.#context.settings.environment)) {
       this.#notes += 1;
       return this.#notes > mostNotes
@@ -82,6 +97,8 @@ export class Gathering implements Gathered {
   }
 }
 
+const reasonVariable = 'SALLYPORT_REASON';
+const mostReasonCharacters = 256;
 /** A value of TERM names a file of the terminal database. Empty: none is set. */
 const terminalName = /^(?:[A-Za-z0-9][A-Za-z0-9._+-]{0,63})?$/;
 /** RFC 4254 section 8 knows some 60 modes of five bytes. */

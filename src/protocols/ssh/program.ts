@@ -22,6 +22,8 @@ export interface AskedProgram {
 export interface Gathered {
   readonly environment: readonly (readonly [name: string, value: string])[];
   readonly terminal: Terminal | undefined;
+  /** Stated, never believed. */
+  readonly reason: string | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Gathered {
  */
 export function askProgram(context: SshContext, program: Program, gathered: Gathered): AskedProgram {
   const meaning = meaningOf(context, program);
-  const { environment, terminal } = gathered;
+  const { environment, terminal, reason } = gathered;
   const target = context.session.target.name;
   const acts: Act[] = [...meaning.acts];
   for (const name of new Set(environment.map(([one]) => one)))
@@ -39,6 +41,7 @@ export function askProgram(context: SshContext, program: Program, gathered: Gath
   const facts: Facts = {
     ...meaning.facts,
     terminal: terminal !== undefined,
+    ...(reason === undefined ? {} : { reason }),
     ...(environment.length === 0 ? {} : { environment: [...new Set(environment.map(([name]) => name))] }),
   };
   const question: SshQuestion = {
@@ -50,13 +53,14 @@ export function askProgram(context: SshContext, program: Program, gathered: Gath
       meaning.program.kind,
       meaning.text,
       ...(terminal === undefined ? ['no terminal'] : ['terminal', terminal.name, terminal.modes]),
+      reason ?? '',
       String(environment.length),
       ...environment.flat(),
     ],
   };
   return {
     question,
-    refusal: meaning.refusal,
+    refusal: meaning.refusal ?? (context.session.target.readOnly === true && mayWrite(meaning) ? readOnly() : undefined),
     program: meaning.program,
     copy: meaning.copy,
     isInteractive: terminal !== undefined || meaning.takesCommands,
@@ -120,6 +124,17 @@ function execMeaning(context: SshContext, text: string, program: Program): Meani
     program: isExact ? { kind: 'exec', command: reading.canonical } : program,
     takesCommands,
   };
+}
+
+/** Nobody can tell of a program that it does not write; each request of sftp, and each copy, is looked at by itself. */
+function mayWrite({ program, copy }: Meaning): boolean {
+  return copy === undefined && !(program.kind === 'subsystem' && program.name === sftp);
+}
+
+function readOnly(): GatewayFault {
+  return new GatewayFault('read-only', {
+    publicMessage: 'this target is for reading only: files may be read over sftp, and no program may run',
+  });
 }
 
 /** `command`, `program` and `argv` stand only where every shell runs exactly these words, so that no rule about them can be led astray. */

@@ -13,6 +13,8 @@ export interface RunningParts {
   /** As it runs at the target. */
   readonly program: Program;
   readonly terminal: Terminal | undefined;
+  /** As the client stated it: the fact `reason` of whatever is asked in the channel. */
+  readonly reason: string | undefined;
 }
 
 /** A program that moves files, known by its words: what it does to which of them, and who looks on. */

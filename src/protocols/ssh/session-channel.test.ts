@@ -100,6 +100,21 @@ describe('a channel before its program', () => {
     assert.equal(operation?.facts['remote_user'], 'root');
   });
 
+  it('takes the reason that is stated, and passes it on to nobody', () => {
+    const channel = ask(open(), variable('SALLYPORT_REASON', ' CHG-1\n 4111111111111111 '), start('true'));
+    assert.equal(channel.asks()[0]?.facts['reason'], 'CHG-1\\u{a} ************1111');
+    assert.deepEqual(channel.grant().only('start').environment, []);
+    assert.equal(channel.asks()[0]?.facts['environment'], undefined);
+  });
+
+  it('runs no program at a target for reading only, and opens sftp', () => {
+    const refusal = (program: Program | string): unknown => ask(open({ readOnly: true }), start(program)).only('ask').refusal?.code;
+    assert.deepEqual(
+      [refusal('true'), refusal(shell), refusal({ kind: 'subsystem', name: 'netconf' }), refusal({ kind: 'subsystem', name: 'sftp' })],
+      ['read-only', 'read-only', 'read-only', undefined],
+    );
+  });
+
   it('binds all of it: no two that differ are the same to an approval', () => {
     const exact = (settings: Settings, ...requests: readonly ChannelRequest[]): string =>
       Buffer.from(
@@ -125,6 +140,7 @@ describe('a channel before its program', () => {
       exact({}, variable('LC_ALL', 'C'), start('true')),
       exact({}, variable('LANG', 'C'), variable('LC_ALL', 'C'), start('true')),
       exact({}, terminal, variable('LANG', 'C'), start('true')),
+      exact({}, variable('SALLYPORT_REASON', 'CHG-1'), start('true')),
     ];
     assert.equal(new Set(all).size, all.length);
     assert.equal(

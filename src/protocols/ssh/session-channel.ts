@@ -145,8 +145,9 @@ class SessionChannel implements ChannelSession {
   }
 
   #handOver(asked: AskedProgram, grant: Grant): readonly ChannelEffect[] {
-    const { terminal } = this.#gathering;
-    const program = sessionOf({ context: this.#context, grant, operationId: grant.operationId, program: asked.program, terminal }, asked);
+    const { terminal, reason } = this.#gathering;
+    const parts = { context: this.#context, grant, operationId: grant.operationId, program: asked.program, terminal, reason };
+    const program = sessionOf(parts, asked);
     const group = this.#moderators(asked);
     const running =
       group === undefined

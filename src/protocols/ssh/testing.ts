@@ -11,7 +11,7 @@ import type { SshContext, SshSettings } from './context.ts';
 /** A context of a target `web-1`, whose principal sees no card numbers. */
 export function testContext(
   crypto: Crypto,
-  settings: Partial<SshSettings> & { readonly exact?: readonly string[]; readonly remoteUser?: string } = {},
+  settings: Partial<SshSettings> & { readonly exact?: readonly string[]; readonly remoteUser?: string; readonly readOnly?: boolean } = {},
 ): SshContext {
   const card = {
     name: 'card',
@@ -21,13 +21,13 @@ export function testContext(
     mask: 'partial-last4',
   } as const;
   const classes = compileDataClasses([card], crypto, new Uint8Array(32));
+  const { exact = [], remoteUser = 'deploy', readOnly = false, ...rest } = settings;
   let operations = 0;
   const session = {
     id: 's',
-    target: { name: 'web-1', protocol: 'ssh', labels: {}, masking: 'taint', hold: 'wait' },
+    target: { name: 'web-1', protocol: 'ssh', labels: {}, masking: 'taint', hold: 'wait', readOnly },
     nextOperationId: () => `s-${(operations += 1)}`,
   } as unknown as OpenSession;
-  const { exact = [], remoteUser = 'deploy', ...rest } = settings;
   return {
     session,
     remoteUser,
