@@ -82,6 +82,9 @@ const session = z.object({
   recording: z.object({ file: z.string(), sha256: z.string(), bytes: z.int() }).nullable(),
 });
 
+/** What passes in a session that is watched. Nothing in `text` is neutralised: a terminal would follow its control sequences. */
+export const transcriptPart = z.object({ operation: z.string(), stream: z.enum(['input', 'output', 'error', 'resize']), text: z.string() });
+
 export const sessionList = z.object({ sessions: z.array(session) });
 
 const operation = z.object({
@@ -228,6 +231,7 @@ export type IssuedToken = z.output<typeof issuedToken>;
 export type SshHostKeys = z.output<typeof sshHostKeys>;
 export type SessionSummary = z.output<typeof session>;
 export type SessionList = z.output<typeof sessionList>;
+export type TranscriptPart = z.output<typeof transcriptPart>;
 export type SessionDetail = z.output<typeof sessionDetail>;
 export type OperationSummary = z.output<typeof operation>;
 export type Approval = z.output<typeof approval>;

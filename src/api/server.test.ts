@@ -46,6 +46,7 @@ describe('who may do what', () => {
     ['GET /api/v1/sessions', '/api/v1/sessions', undefined, ['admin', 'auditor', 'operator']],
     ['GET /api/v1/sessions/{id}', '/api/v1/sessions/s-1', undefined, ['admin', 'auditor', 'operator']],
     ['GET /api/v1/sessions/{id}/recording', '/api/v1/sessions/s-1/recording', undefined, ['auditor', 'operator']],
+    ['GET /api/v1/sessions/{id}/watch', '/api/v1/sessions/s-1/watch', undefined, ['admin', 'auditor', 'operator']],
     ['DELETE /api/v1/sessions/{id}', '/api/v1/sessions/s-1?reason=r', undefined, ['admin', 'operator']],
     ['GET /api/v1/approvals', '/api/v1/approvals', undefined, ['admin', 'reviewer', 'auditor', 'operator']],
     ['GET /api/v1/approvals/events', '/api/v1/approvals/events', undefined, ['admin', 'reviewer', 'auditor', 'operator']],

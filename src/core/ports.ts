@@ -3,6 +3,7 @@ import type { Act, Completion, Facts, Operation, ResultSample, TranscriptPart } 
 import type { Principal } from './principal.ts';
 import type { AuditRecord, SealedRecording } from './record.ts';
 import type { Target } from './target.ts';
+import type { Watcher } from './watching.ts';
 
 /**
  * What the pipeline needs from the rest of the house, written from what it calls. Each is implemented in the folder of its name and
@@ -132,6 +133,10 @@ export interface LiveSession {
   readonly operations: number;
   /** Ends the session within 5 seconds, with the reason in the client's own protocol. */
   end(reason: string): void;
+  /** The group of which someone must watch. */
+  readonly moderators?: string | undefined;
+  /** Shows what passes while it passes; the answer ends it. Undefined where nothing can be shown. */
+  readonly watch?: ((watcher: Watcher) => () => void) | undefined;
 }
 
 export interface ClockPort {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { WatchBook, type Watcher } from './watching.ts';
+import { WatchedSession, type Watcher } from './watching.ts';
 
 const agent = { issuer: 'ci', subject: 'job' };
 class Someone implements Watcher {
@@ -23,54 +23,47 @@ class Someone implements Watcher {
 
 describe('watching a session', () => {
   it('shows what passes, the last of it to those who come late too, until it is over', () => {
-    const book = new WatchBook();
-    book.open('s', agent);
-    book.show('s', 's-1', { stream: 'output', text: 'a' });
+    const session = new WatchedSession(agent, () => {});
+    session.show('s-1', { stream: 'output', text: 'a' });
     const early = new Someone('carol', 'sre');
-    const stop = book.watch('s', early);
-    book.show('s', 's-1', { stream: 'input', text: 'b' });
+    const stop = session.watch(early);
+    session.show('s-1', { stream: 'input', text: 'b' });
     const late = new Someone('dave', 'sre');
-    book.watch('s', late);
-    stop?.();
-    book.show('s', 's-1', { stream: 'error', text: 'c' });
+    session.watch(late);
+    stop();
+    session.show('s-1', { stream: 'error', text: 'c' });
     assert.deepEqual(early.seen, ['s-1 output a', 's-1 input b']);
     assert.deepEqual(late.seen, ['s-1 output a', 's-1 input b', 's-1 error c']);
-    book.close('s');
+    session.close();
     assert.deepEqual([early.isOver, late.isOver], [false, true]);
-    assert.equal(book.watch('s', new Someone('eve')), undefined);
-    book.show('s', 's-1', { stream: 'output', text: 'nobody' });
+    const tooLate = new Someone('eve', 'sre');
+    session.watch(tooLate);
+    assert.deepEqual([tooLate.isOver, tooLate.seen.length, session.watchers('sre')], [true, 0, 0]);
   });
 
   it('keeps no more than the last characters', () => {
-    const book = new WatchBook();
-    book.open('s', agent);
-    for (let count = 0; count < 1_000; count += 1) book.show('s', 's-1', { stream: 'output', text: `${count}`.padStart(1_024, '-') });
+    const session = new WatchedSession(agent, () => {});
+    for (let count = 0; count < 1_000; count += 1) session.show('s-1', { stream: 'output', text: `${count}`.padStart(1_024, '-') });
     const late = new Someone('carol');
-    book.watch('s', late);
+    session.watch(late);
     assert.equal(late.seen.length, 64);
     assert.match(late.seen.at(-1) ?? '', /999$/);
   });
 
   it('counts people of the group, each once, never the one who opened the session', () => {
-    const book = new WatchBook();
-    book.open('s', agent);
     const counts: number[] = [];
-    const stop = book.onChange('s', () => counts.push(book.watchers('s', 'sre')));
-    const ends = [
+    const session = new WatchedSession(agent, () => counts.push(session.watchers('sre')));
+    const people = [
       new Someone('job', 'sre'),
       new Someone('bob', 'dba'),
       new Someone('carol', 'sre'),
       new Someone('carol', 'sre'),
       new Someone('dave', 'sre'),
-    ].map((one) => book.watch('s', one));
-    for (const end of ends) {
-      end?.();
-      end?.();
+    ];
+    for (const end of people.map((one) => session.watch(one))) {
+      end();
+      end();
     }
     assert.deepEqual(counts, [0, 0, 1, 1, 2, 2, 2, 2, 1, 0]);
-    stop();
-    book.watch('s', new Someone('dave', 'sre'));
-    assert.equal(counts.length, 10);
-    assert.equal(book.watchers('other', 'sre'), 0);
   });
 });

@@ -11,72 +11,56 @@ export interface Watcher {
 }
 
 /**
- * Which sessions run here, and who watches them. The transport tells what passes (`show`) and hears how many members of a group watch; the API lets people watch. Whoever opened a
+ * Who watches a session while it runs. The transport tells what passes (`show`) and hears how many members of a group watch; the API lets people watch. Whoever opened the
  * session does not count as its watcher. A watcher that comes late first sees the last 64 Ki characters.
  */
-export class WatchBook {
-  readonly #sessions = new Map<string, Watched>();
+export class WatchedSession {
+  readonly #opener: string;
+  readonly #changed: () => void;
+  readonly #watchers = new Set<Watcher>();
+  readonly #last: { readonly operationId: string; readonly part: TranscriptPart }[] = [];
+  #lastCharacters = 0;
+  #isOver = false;
 
-  /** A session begins. */
-  open(sessionId: string, opener: Pick<Principal, 'issuer' | 'subject'>): void {
-    this.#sessions.set(sessionId, { opener: principalKey(opener), watchers: new Set(), listeners: new Set(), last: [], lastCharacters: 0 });
+  /** `changed`: told after every change of who watches. */
+  constructor(opener: Pick<Principal, 'issuer' | 'subject'>, changed: () => void) {
+    this.#opener = principalKey(opener);
+    this.#changed = changed;
   }
 
-  close(sessionId: string): void {
-    const session = this.#sessions.get(sessionId);
-    this.#sessions.delete(sessionId);
-    for (const watcher of session?.watchers ?? []) watcher.ended();
+  show(operationId: string, part: TranscriptPart): void {
+    this.#last.push({ operationId, part });
+    this.#lastCharacters += part.text.length;
+    while (this.#lastCharacters > mostLastCharacters) this.#lastCharacters -= this.#last.shift()!.part.text.length;
+    for (const watcher of this.#watchers) watcher.see(operationId, part);
   }
 
-  show(sessionId: string, operationId: string, part: TranscriptPart): void {
-    const session = this.#sessions.get(sessionId);
-    if (session === undefined) return;
-    session.last.push({ operationId, part });
-    session.lastCharacters += part.text.length;
-    while (session.lastCharacters > mostLastCharacters) session.lastCharacters -= session.last.shift()!.part.text.length;
-    for (const watcher of session.watchers) watcher.see(operationId, part);
-  }
-
-  /** Undefined where no such session runs here. The answer ends it. */
-  watch(sessionId: string, watcher: Watcher): (() => void) | undefined {
-    const session = this.#sessions.get(sessionId);
-    if (session === undefined) return undefined;
-    for (const { operationId, part } of session.last) watcher.see(operationId, part);
-    session.watchers.add(watcher);
-    tell(session);
+  /** The answer ends it. */
+  watch(watcher: Watcher): () => void {
+    if (this.#isOver) {
+      watcher.ended();
+      return () => {};
+    }
+    for (const { operationId, part } of this.#last) watcher.see(operationId, part);
+    this.#watchers.add(watcher);
+    this.#changed();
     return () => {
-      if (session.watchers.delete(watcher)) tell(session);
+      if (this.#watchers.delete(watcher)) this.#changed();
     };
   }
 
   /** Different people of the group who watch, without the one who opened the session. */
-  watchers(sessionId: string, group: string): number {
-    const session = this.#sessions.get(sessionId);
-    if (session === undefined) return 0;
-    const people = [...session.watchers]
-      .filter(({ principal }) => principal.groups.includes(group))
-      .map(({ principal }) => principalKey(principal));
-    return new Set(people.filter((person) => person !== session.opener)).size;
+  watchers(group: string): number {
+    const people = [...this.#watchers].filter(({ principal }) => principal.groups.includes(group));
+    return new Set(people.map(({ principal }) => principalKey(principal)).filter((person) => person !== this.#opener)).size;
   }
 
-  /** Told after every change of a session's watchers; the answer ends it. */
-  onChange(sessionId: string, listener: () => void): () => void {
-    const session = this.#sessions.get(sessionId);
-    session?.listeners.add(listener);
-    return () => session?.listeners.delete(listener);
+  close(): void {
+    this.#isOver = true;
+    const watchers = [...this.#watchers];
+    this.#watchers.clear();
+    for (const watcher of watchers) watcher.ended();
   }
-}
-
-interface Watched {
-  readonly opener: string;
-  readonly watchers: Set<Watcher>;
-  readonly listeners: Set<() => void>;
-  readonly last: { readonly operationId: string; readonly part: TranscriptPart }[];
-  lastCharacters: number;
-}
-
-function tell({ listeners }: Watched): void {
-  for (const listener of listeners) listener();
 }
 
 const mostLastCharacters = 65_536;

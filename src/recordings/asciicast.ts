@@ -120,7 +120,7 @@ class Cast {
 }
 
 /** Text for a terminal that only its screen can see. Sequences may lie across events. */
-class Harmless {
+export class Harmless {
   #carry = '';
 
   shown(text: string): string {

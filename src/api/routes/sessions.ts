@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { recordAdministration, recordRead } from '../evidence.ts';
-import { notFound } from '../problem.ts';
-import { byId, nothing, ok, route } from '../route.ts';
+import { HttpRefusal, notFound } from '../problem.ts';
+import type { LiveSession } from '../../core/ports.ts';
+import { byId, nothing, ok, route, type Call } from '../route.ts';
 import * as schema from '../schema.ts';
 import { findSession, listSessions } from '../sessions.ts';
 
@@ -59,16 +60,58 @@ export const sessionRoutes = [
     },
   }),
   route({
+    method: 'GET',
+    path: '/api/v1/sessions/{id}/watch',
+    summary:
+      'Server-sent events: what passes in a live session, masked, as it passes. A moderated one runs while a reviewer of its group watches',
+    access: ['operator', 'auditor', 'admin', 'reviewer'],
+    params: byId,
+    query: nothing,
+    body: nothing,
+    result: schema.transcriptPart,
+    resultType: 'text/event-stream',
+    async handle(call) {
+      const session = call.context.sessions.find(call.params.id);
+      if (!call.roles.has('operator') && !call.roles.has('auditor') && !call.roles.has('admin')) await moderates(call, session);
+      await recordRead(call, 'session.watch', call.params, session?.watch === undefined ? 0 : 1);
+      const watch = session?.watch;
+      if (watch === undefined) throw notFound('a session that can be watched now');
+      return {
+        kind: 'events',
+        async run(stream) {
+          stream.send({ event: 'watching', data: {} });
+          await new Promise<void>((resolve) => {
+            const stop = watch({
+              principal: call.principal,
+              see: (operation, { stream: name, text }) => stream.send({ event: 'transcript', data: { operation, stream: name, text } }),
+              ended: () => {
+                stream.send({ event: 'over', data: {} });
+                resolve();
+              },
+            });
+            const gone = (): void => {
+              stop();
+              resolve();
+            };
+            stream.signal.addEventListener('abort', gone, { once: true });
+            if (stream.signal.aborted) gone();
+          });
+        },
+      };
+    },
+  }),
+  route({
     method: 'DELETE',
     path: '/api/v1/sessions/{id}',
-    summary: 'End a live session within 5 seconds; its client is told the reason',
-    access: ['operator', 'admin'],
+    summary: 'End a live session within 5 seconds; its client is told the reason. Of a moderated one, also by reviewers of its group',
+    access: ['operator', 'admin', 'reviewer'],
     params: byId,
     query: z.strictObject({ reason: z.string().trim().min(1).max(1000) }),
     body: nothing,
     result: schema.done,
     async handle(call) {
       const session = call.context.sessions.find(call.params.id);
+      if (!call.roles.has('operator') && !call.roles.has('admin')) await moderates(call, session);
       if (session === undefined) throw notFound('this live session');
       await recordAdministration(call, 'session.kill', { session: session.id, target: session.target.name, reason: call.query.reason });
       session.end(call.query.reason);
@@ -76,3 +119,13 @@ export const sessionRoutes = [
     },
   }),
 ];
+
+/** Of the group that moderates the session; a session that is none's says no more than one that is another's. */
+async function moderates(call: Call<{ readonly id: string }>, session: LiveSession | undefined): Promise<void> {
+  const group = session?.moderators;
+  if (group !== undefined && call.principal.groups.includes(group)) return;
+  await recordAdministration(call, 'api.refused', { session: call.params.id });
+  throw new HttpRefusal(403, 'access-denied', 'reviewers may watch and end sessions that their group moderates', {
+    hint: 'run: sallyport whoami, to see your groups and roles',
+  });
+}

@@ -298,6 +298,11 @@ export function liveSession(id: string, ended: (reason: string) => void): LiveSe
     startedAtMs: Date.now() - 5_000,
     operations: 3,
     end: ended,
+    watch: (watcher) => {
+      watcher.see(`${id}-1`, { stream: 'output', text: 'hello\n' });
+      watcher.ended();
+      return () => {};
+    },
   };
 }
 

@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
-import type { SessionDetail, SessionList, SessionSummary } from '../../api/schema.ts';
+import type { SessionDetail, SessionList, SessionSummary, TranscriptPart } from '../../api/schema.ts';
 import { segment } from '../client.ts';
 import { Failure } from '../failure.ts';
 import { example, signedInClient, subcommand, withGateway, withJson } from '../options.ts';
 import type { GatewayOptions, JsonOption } from '../options.ts';
 import {
   brokenLine,
+  note,
   oneLine,
   print,
   printable,
@@ -38,6 +39,10 @@ export function configure(command: Command): void {
     .addOption(new Option('--format <format>', 'with --asciicast: v2 for asciinema before 3.0').choices(['v3', 'v2']).default('v3'))
     .option('--speed <factor>', '1: as it happened, 2: twice as fast (default: at once)', readSpeed)
     .action(play);
+  example(
+    add('watch <id>', 'what passes in a live session, as it passes; a moderated one runs while you do'),
+    'sallyport sessions watch 01JD2V',
+  ).action(watch);
   example(add('kill <id>', 'end a live session'), 'sallyport sessions kill 01JD2V --reason "runaway job"')
     .requiredOption('--reason <text>', 'why; the client is told')
     .action(kill);
@@ -128,6 +133,27 @@ async function play(id: string, options: Options & { speed?: number; asciicast?:
   if (result.unaltered === false || result.damagedLines > 0) {
     throw new Failure('this recording is not what was recorded', { hint: 'keep it as it is, and verify the audit log' });
   }
+}
+
+/** A line that breaks is not taken up again: a moderated session has been paused since, which whoever watched ought to know. */
+async function watch(id: string, options: Options): Promise<void> {
+  const client = await signedInClient(options);
+  const { Harmless } = await import('../../recordings/index.ts');
+  const screens = new Map<string, InstanceType<typeof Harmless>>();
+  note(`watching ${printable(id)} until Ctrl-C; to end it: sallyport sessions kill ${printable(id)} --reason "…"`);
+  for await (const { event, data } of client.events(`/api/v1/sessions/${segment(id)}/watch`)) {
+    if (event === 'over') return note('the session is over');
+    if (event === 'end') throw new Failure('the gateway ended the stream', { hint: 'run it again' });
+    if (event !== 'transcript') continue;
+    const part = JSON.parse(data) as TranscriptPart;
+    if (options.json === true) printJson(part);
+    else if (part.stream === 'output' || part.stream === 'error') {
+      const screen = screens.get(part.stream) ?? new Harmless();
+      screens.set(part.stream, screen);
+      process.stdout.write(screen.shown(part.text));
+    }
+  }
+  throw new Failure('the connection to the gateway broke', { hint: 'run it again' });
 }
 
 function readSpeed(text: string): number {

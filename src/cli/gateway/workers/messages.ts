@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import type { LoggedRecord, RecordQuery } from '../../../audit/index.ts';
 import type { PackedConfig } from '../../../config/index.ts';
 import type { UsageReport } from '../../../core/limits.ts';
-import type { UnmaskedOperation } from '../../../core/operation.ts';
+import type { TranscriptPart, UnmaskedOperation } from '../../../core/operation.ts';
 import type { ApprovalAnswer, HeldOperation, LiveSession } from '../../../core/ports.ts';
+import type { Watcher } from '../../../core/watching.ts';
 import type { DefinitionBegun, DefinitionOver } from '../definition-book.ts';
 
 /**
@@ -24,6 +25,9 @@ export type WorkerSide = {
   endSession(ending: { readonly session: string; readonly reason: string }): void;
   /** A client's request with a key that another worker does not know. */
   cancel(request: { readonly key: Uint8Array }): void;
+  /** Someone begins to watch a session here. The number is the primary's own. */
+  watch(begun: { readonly watch: number; readonly session: string; readonly principal: Watcher['principal'] }): void;
+  unwatch(over: { readonly watch: number }): void;
   /** What principals used in another worker. */
   usedElsewhere(used: { readonly worker: number; readonly reports: readonly UsageReport[] }): void;
   endedElsewhere(ended: { readonly worker: number }): void;
@@ -55,6 +59,9 @@ export type PrimarySide = {
   cancelElsewhere(request: { readonly key: Uint8Array }): void;
   holdRequested(held: PackedHold): Promise<FiledHold>;
   holdUsed(hold: { readonly hold: number }): Promise<boolean>;
+  watchSeen(seen: { readonly watch: number; readonly operation: string; readonly part: TranscriptPart }): void;
+  /** The session is over. */
+  watchEnded(over: { readonly watch: number }): void;
   holdCancelled(cancelled: { readonly hold: number; readonly reason: string }): void;
 };
 
@@ -71,7 +78,9 @@ export interface OpenedLog {
   readonly checkpoint: string;
 }
 
-export type OpenedSession = Omit<LiveSession, 'operations' | 'end'>;
+export interface OpenedSession extends Omit<LiveSession, 'operations' | 'end' | 'watch'> {
+  readonly canBeWatched: boolean;
+}
 
 export interface WorkerStatus {
   readonly records: number;

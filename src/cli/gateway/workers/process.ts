@@ -4,6 +4,7 @@ import type { AuditLog, LoggedRecord } from '../../../audit/index.ts';
 import { unpackConfig } from '../../../config/index.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import { appendIfPossible } from '../../../core/pipeline-session.ts';
+import type { Watcher } from '../../../core/watching.ts';
 import { createIdentity, createSqliteCredentialStores, type Identity } from '../../../identity/index.ts';
 import { CancelRegistry } from '../../../net/cancel.ts';
 import { SessionRegistry } from '../../../net/sessions.ts';
@@ -32,6 +33,8 @@ class Worker {
   readonly #sessions: SessionRegistry;
   /** Operations of each session, as they were told last. */
   readonly #told = new Map<string, number>();
+  /** How those who watch sessions here stop. */
+  readonly #watches = new Map<number, () => void>();
   #log: OperatorLog = createLog('info');
   #running: Running | undefined;
   #prepared: Change | undefined;
@@ -53,9 +56,10 @@ class Worker {
     });
     this.#cancels = new CancelRegistry((key) => this.#channel.tell('cancelElsewhere', { key: Uint8Array.from(key) }));
     this.#sessions = new SessionRegistry({
-      opened: ({ id, principal, target, peer, startedAtMs }) => {
+      opened: ({ id, principal, target, peer, startedAtMs, moderators, watch }) => {
         const { name, protocol, labels, masking, hold } = target;
-        const session = { id, principal, target: { name, protocol, labels, masking, hold }, peer, startedAtMs };
+        const told = { name, protocol, labels, masking, hold };
+        const session = { id, principal, target: told, peer, startedAtMs, moderators, canBeWatched: watch !== undefined };
         this.#channel.tell('sessionOpened', session);
       },
       closed: (id) => {
@@ -93,6 +97,11 @@ class Worker {
       },
       endSession: ({ session, reason }) => this.#sessions.find(session)?.end(reason),
       cancel: ({ key }) => void this.#cancels.cancel(key),
+      watch: (begun) => this.#watch(begun),
+      unwatch: ({ watch }) => {
+        this.#watches.get(watch)?.();
+        this.#watches.delete(watch);
+      },
       usedElsewhere: ({ worker: from, reports }) => this.#now.dataPath.usage.addElsewhere(from, reports, clock.monotonic()),
       endedElsewhere: ({ worker: ended }) => {
         this.#now.dataPath.usage.endedElsewhere(ended, clock.monotonic());
@@ -106,6 +115,17 @@ class Worker {
       length: () => this.#now.audit.size,
       stop: ({ reason }) => this.#stop(reason),
     };
+  }
+
+  #watch({ watch, session, principal }: Parameters<WorkerSide['watch']>[0]): void {
+    const ended = (): void => {
+      this.#watches.delete(watch);
+      this.#channel.tell('watchEnded', { watch });
+    };
+    const see: Watcher['see'] = (operation, part) => this.#channel.tell('watchSeen', { watch, operation, part });
+    const stop = this.#sessions.find(session)?.watch?.({ principal, see, ended });
+    if (stop === undefined) ended();
+    else this.#watches.set(watch, stop);
   }
 
   async #start({ worker, config: packed, version, logLevel }: StartOrder): Promise<OpenedLog> {

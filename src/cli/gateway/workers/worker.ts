@@ -6,10 +6,12 @@ import { packConfig, type Config } from '../../../config/index.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import type { UsageReport } from '../../../core/limits.ts';
 import type { ApprovalPort, LiveSession } from '../../../core/ports.ts';
+import type { Watcher } from '../../../core/watching.ts';
 import type { DefinitionBegun, DefinitionOver } from '../definition-book.ts';
 import { Channel } from './channel.ts';
 import { Holds } from './holds.ts';
 import { workerLog, type OpenedLog, type OpenedSession, type PrimarySide, type WorkerSide, type WorkerStatus } from './messages.ts';
+import { RemoteWatches } from './remote-watches.ts';
 
 export interface WorkerOptions {
   readonly number: number;
@@ -36,6 +38,7 @@ export class WorkerProcess implements NamedLog {
   readonly #child: ChildProcess;
   readonly #channel: Channel<WorkerSide>;
   readonly #holds: Holds;
+  readonly #watches: RemoteWatches;
   readonly #options: WorkerOptions;
   /** By door. */
   readonly #connections = new Map<string, number>();
@@ -64,6 +67,7 @@ export class WorkerProcess implements NamedLog {
       (what, error) => report(`worker ${number}: ${what}`, error),
     );
     this.#holds = new Holds(desk, this.name, (hold, answer) => this.#channel.tell('holdAnswered', { hold, answer }));
+    this.#watches = new RemoteWatches(this.#channel);
     this.ended = new Promise((resolve) => {
       child.on('exit', (code, signal) => resolve(this.#over(signal ?? `exit code ${code}`)));
       child.on('error', (error) => {
@@ -215,13 +219,16 @@ export class WorkerProcess implements NamedLog {
     return {
       sessionOpened: (session) => {
         const end = (reason: string): void => this.#channel.tell('endSession', { session: session.id, reason });
-        this.sessions.set(session.id, new RemoteSession(session, end));
+        const watch = session.canBeWatched ? (watcher: Watcher) => this.#watches.begin(session.id, watcher) : undefined;
+        this.sessions.set(session.id, new RemoteSession(session, end, watch));
       },
       sessionClosed: ({ id }) => {
         this.sessions.delete(id);
         this.#holds.sessionClosed(id);
       },
       connectionOver: ({ door }) => this.#count(door, -1),
+      watchSeen: ({ watch, operation, part }) => this.#watches.seen(watch, operation, part),
+      watchEnded: ({ watch }) => this.#watches.ended(watch),
       status: (status) => {
         this.#status = status;
         this.#heardAt = performance.now();
@@ -248,6 +255,7 @@ export class WorkerProcess implements NamedLog {
     this.#serving = false;
     this.#channel.close();
     this.#holds.end('the gateway lost the session');
+    this.#watches.end();
     this.sessions.clear();
     this.#counted.clear();
     this.#connections.clear();
@@ -278,16 +286,24 @@ class RemoteSession implements LiveSession {
   readonly target: LiveSession['target'];
   readonly peer: LiveSession['peer'];
   readonly startedAtMs: LiveSession['startedAtMs'];
+  readonly moderators: LiveSession['moderators'];
   readonly end: LiveSession['end'];
+  readonly watch: LiveSession['watch'];
   #operations = 0;
 
-  constructor({ id, principal, target, peer, startedAtMs }: OpenedSession, end: (reason: string) => void) {
+  constructor(
+    { id, principal, target, peer, startedAtMs, moderators }: OpenedSession,
+    end: LiveSession['end'],
+    watch: LiveSession['watch'],
+  ) {
     this.id = id;
     this.principal = principal;
     this.target = target;
     this.peer = peer;
     this.startedAtMs = startedAtMs;
+    this.moderators = moderators;
     this.end = end;
+    this.watch = watch;
   }
 
   /** As of the worker's last report. */
