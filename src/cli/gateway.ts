@@ -28,6 +28,7 @@ export interface Gateway {
   /** Ports that were bound, where the configuration leaves the choice to the system (0). */
   readonly ports: {
     readonly postgres: number | undefined;
+    readonly ssh: number | undefined;
     readonly https: number | undefined;
     readonly api: number | undefined;
     readonly targets: ReadonlyMap<string, number>;
@@ -62,6 +63,7 @@ export async function startGateway(configPath: string, options: GatewayOptions =
 class RunningGateway implements Gateway {
   ports: Gateway['ports'] & { readonly api: number | undefined } = {
     postgres: undefined,
+    ssh: undefined,
     https: undefined,
     api: undefined,
     targets: new Map(),
@@ -128,12 +130,12 @@ class RunningGateway implements Gateway {
       apiUrl: () => this.#inForce.config.gateway.apiUrl,
     });
     this.#plane = gateway.workers > 1 ? this.#pool(audit, this.#desk) : this.#dataPath(audit, recordings, this.#desk);
-    const { postgres, https, targets } = await this.#plane.start();
-    this.ports = { postgres, https, api: undefined, targets };
+    const { postgres, ssh, https, targets } = await this.#plane.start();
+    this.ports = { postgres, ssh, https, api: undefined, targets };
     if (listeners.api !== undefined) await this.#listenApi(this.#plane, recordings);
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
     this.#watcher.start();
-    this.#log.info('gateway started', { name: gateway.name, version: packageVersion, postgres, https, api: this.ports.api });
+    this.#log.info('gateway started', { name: gateway.name, version: packageVersion, postgres, ssh, https, api: this.ports.api });
   }
 
   close(reason = 'stopped by the operator'): Promise<void> {

@@ -145,7 +145,7 @@ describe('what is wrong with it is said at the very place', () => {
   }
 
   it('a protocol that is not served', async () => {
-    edit(crm.replace('protocol: http', 'protocol: ssh'));
+    edit(crm.replace('protocol: http', 'protocol: tds'));
     assert.match(await problems(), /targets\.crm\.protocol: expected postgres.* \(other protocols are not in this release\)/);
   });
 

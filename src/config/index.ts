@@ -6,6 +6,8 @@ export type { HttpTargetConfig } from './http-target.ts';
 export type { CosmosTargetConfig } from './cosmos-target.ts';
 export type { KubernetesTargetConfig } from './kubernetes-target.ts';
 export type { PostgresTargetConfig } from './postgres-target.ts';
+export type { SshTargetConfig } from './ssh-target.ts';
+export { fingerprintOf, type PinnedHostKey } from './ssh-host-key.ts';
 export type { RequestTargetConfig, TargetConfig } from './targets.ts';
 export type { Config } from './types.ts';
 export { packConfig, unpackConfig, type PackedConfig } from './packed.ts';

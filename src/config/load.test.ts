@@ -37,6 +37,7 @@ it('a good file is read with defaults filled in, absolute paths and milliseconds
   assert.equal(config.gateway.unsafePlaintext, false);
   assert.deepEqual(config.listeners, {
     postgres: { host: undefined, port: 5432 },
+    ssh: undefined,
     https: undefined,
     api: { host: '127.0.0.1', port: 8080 },
   });
@@ -175,7 +176,7 @@ describe('a bad file is refused at the very place, with what was expected', () =
     [
       'an empty section',
       [['listeners: { postgres: 5432, api: 127.0.0.1:8080 }', 'listeners:']],
-      '6:1: listeners: expected postgres, https, api',
+      '6:1: listeners: expected postgres, ssh, https, api',
     ],
     [
       'limits',
@@ -183,7 +184,6 @@ describe('a bad file is refused at the very place, with what was expected', () =
       '24:38: targets.orders.limits.operations_per_minute: expected a whole number of operations, at least 1',
     ],
     ['tds', [['postgres: 5432,', 'postgres: 5432, tds: 1433,']], '6:30: listeners.tds: not in this release'],
-    ['ssh', [['postgres: 5432,', 'postgres: 5432, ssh: 2222,']], '6:30: listeners.ssh: not in this release'],
     ['a shared state', [['  data: data', '  data: data\n  state: postgres://x']], '6:3: gateway.state: not in this release'],
     ['stores', [['audit: { retain: 7y', 'audit: { stores: [], retain: 7y']], '34:10: audit.stores: not in this release'],
     ['sinks', [['audit: { retain: 7y', 'audit: { sinks: [], retain: 7y']], '34:10: audit.sinks: not in this release'],
@@ -280,7 +280,7 @@ describe('a bad file is refused at the very place, with what was expected', () =
         ['{ postgres: 5432, api: 127.0.0.1:8080 }', '{}'],
         ['    listen: 6432\n', ''],
       ],
-      '6:12: listeners: expected at least one of postgres, https and api',
+      '6:12: listeners: expected at least one of postgres, ssh, https and api',
     ],
     [
       'a port twice',

@@ -46,6 +46,7 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
 
   const listeners = {
     postgres: resolver.address(['listeners', 'postgres'], raw!.listeners.postgres),
+    ssh: resolver.address(['listeners', 'ssh'], raw!.listeners.ssh),
     https: resolver.address(['listeners', 'https'], raw!.listeners.https),
     api: resolver.address(['listeners', 'api'], raw!.listeners.api),
   };

@@ -28,11 +28,11 @@ export class Resolver {
       this.#add(['gateway'], 'required: tls, with certificate and key (or unsafe_plaintext: true)');
     }
     const addresses: { readonly path: Path; readonly address: ListenAddress }[] = [];
-    for (const key of ['postgres', 'https', 'api'] as const) this.#listen(['listeners', key], listeners[key], addresses);
+    for (const key of ['postgres', 'ssh', 'https', 'api'] as const) this.#listen(['listeners', key], listeners[key], addresses);
     for (const [name, target] of Object.entries(targets)) {
       this.#listen(['targets', name, 'listen'], target.listen, addresses);
     }
-    if (addresses.length === 0) this.#add(['listeners'], 'expected at least one of postgres, https and api');
+    if (addresses.length === 0) this.#add(['listeners'], 'expected at least one of postgres, ssh, https and api');
     for (const [index, issuer] of issuers.entries()) this.#checkIssuer(issuer, index);
     for (const [name, target] of Object.entries(targets)) this.#checkTarget(target, ['targets', name]);
   }
@@ -116,14 +116,13 @@ export class Resolver {
   #checkTarget(target: RawTarget, path: Path): void {
     const { upstream, protocol } = target;
     if (!served.has(protocol)) this.#add([...path, 'protocol'], protocolExpected());
-    const verifies = upstream.tls === 'verify-full' || upstream.tls === 'verify-ca';
-    if (upstream.ca !== undefined && !verifies) {
+    if ('tls' in upstream && upstream.ca !== undefined && upstream.tls.startsWith('unsafe_')) {
       this.#add([...path, 'upstream', 'ca'], 'expected no ca: with this tls it would not be used');
     }
     const add = (below: Path, message: string): void => this.#add([...path, ...below], message);
     const { listeners, targets } = this.#raw;
     const protocolOf = (other: string): Protocol | undefined => new Map(Object.entries(targets)).get(other)?.protocol;
-    kindOf(target).check(target, { add, protocolOf, hasHttps: listeners.https !== undefined });
+    kindOf(target).check(target, { add, protocolOf, hasHttps: listeners.https !== undefined, hasSsh: listeners.ssh !== undefined });
   }
 
   /** Its places are those of documents, by paths of requests; it has no columns. */
@@ -178,7 +177,7 @@ export function unsafeSettings(raw: RawConfig): string[] {
       const { upstream, masking } = target;
       return [
         ...kindOf(target).unsafe(target),
-        ...(upstream.tls.startsWith('unsafe_') ? [`upstream.tls: ${upstream.tls}`] : []),
+        ...('tls' in upstream && upstream.tls.startsWith('unsafe_') ? [`upstream.tls: ${upstream.tls}`] : []),
         ...(masking.startsWith('unsafe_') ? [`masking: ${masking}`] : []),
       ].map((setting) => `targets.${name}.${setting}`);
     }),

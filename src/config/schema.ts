@@ -29,6 +29,7 @@ const gateway = strict({
 
 const listeners = strict({
   postgres: address.optional().describe('PostgreSQL, the target chosen by database name. Absent: off.'),
+  ssh: address.optional().describe('SSH, the target chosen by user name (<target> or <remote-user>+<target>). Absent: off.'),
   https: address
     .optional()
     .describe('HTTP APIs, the target chosen by path (/http/<target>/…) or by host name (<target>.<gateway.host>). Absent: off.'),
@@ -153,7 +154,6 @@ export type RawIssuer = z.output<typeof issuer>;
 /** Keys that exist in the design or suggest themselves, and what to do about them. `*` stands for any name or list position. */
 export const refusedKeys: ReadonlyMap<string, string> = new Map([
   ['listeners.tds', notInThisRelease()],
-  ['listeners.ssh', notInThisRelease()],
   ['targets.*.limits.rows', onlyForSql()],
   ['targets.*.limits.rows_per_minute', onlyForSql()],
   ['gateway.state', notInThisRelease()],

@@ -20,6 +20,8 @@ export interface CheckContext {
   readonly protocolOf: (name: string) => Protocol | undefined;
   /** `listeners.https` is on. */
   readonly hasHttps: boolean;
+  /** `listeners.ssh` is on. */
+  readonly hasSsh: boolean;
 }
 
 export type AddProblem = (path: Path, message: string) => void;

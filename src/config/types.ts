@@ -55,6 +55,7 @@ export interface ListenAddress {
 
 export interface ListenersConfig {
   readonly postgres: ListenAddress | undefined;
+  readonly ssh: ListenAddress | undefined;
   readonly https: ListenAddress | undefined;
   readonly api: ListenAddress | undefined;
 }

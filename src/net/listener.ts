@@ -13,7 +13,16 @@ export interface ListenerOptions {
   readonly port: number;
   /** Connections beyond this are closed at once. */
   readonly maxConnections: number;
-  readonly connections: Connections;
+  readonly connections: Accepting;
+}
+
+/** Takes connections that were accepted. */
+export interface Accepting {
+  /** Resolves when the connection is over. */
+  accept(client: Socket): Promise<void>;
+  notAccepted(error: unknown): void;
+  /** Ends every connection, signed in or not; resolves when all are over. */
+  close(reason: string): Promise<void>;
 }
 
 export interface Listener {
@@ -23,7 +32,7 @@ export interface Listener {
 }
 
 /** The connections of one listener, whoever accepted them. */
-export class Connections {
+export class Connections implements Accepting {
   readonly #options: ConnectionOptions;
   readonly #open = new Set<Driven>();
 
@@ -77,7 +86,7 @@ export async function bind(
   return (server.address() as AddressInfo).port;
 }
 
-async function close(server: Server, connections: Connections, reason: string): Promise<void> {
+async function close(server: Server, connections: Accepting, reason: string): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });

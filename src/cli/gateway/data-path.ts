@@ -22,6 +22,7 @@ import { HttpPath } from './http-path.ts';
 import type { Change, InForce } from './in-force.ts';
 import type { OperatorLog } from './log.ts';
 import type { Plane, WorkerUse } from './plane.ts';
+import { SshPath } from './ssh-path.ts';
 
 export interface DataPathParts {
   readonly inForce: InForce;
@@ -40,8 +41,10 @@ export class DataPath implements Plane {
   readonly #parts: DataPathParts;
   readonly #pipeline: Pipeline;
   readonly #http: HttpPath;
+  readonly #ssh: SshPath;
   readonly #connections = new Map<string, Connections>();
-  readonly #https = new Map<string, Door>();
+  /** Those of the other paths. */
+  readonly #doors = new Map<string, Door>();
   /** Of connections that came within others, by target. */
   readonly #joined = new Map<string, Connections>();
   readonly #listeners: Listener[] = [];
@@ -63,9 +66,10 @@ export class DataPath implements Plane {
       maxSessionMs: () => inForce.config.session.maxLifetimeMs,
     });
     this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline, join: (target, peer) => this.#join(target, peer) });
+    this.#ssh = new SshPath({ ...parts, pipeline: this.#pipeline });
     for (const door of doorsOf(inForce.config)) {
       if (door.kind === 'postgres') this.#connections.set(door.name, this.#newConnections(door.target?.name, false));
-      else this.#https.set(door.name, door);
+      else this.#doors.set(door.name, door);
     }
     this.#validity = setInterval(() => void this.#endInvalidSessions(), validityIntervalMs);
   }
@@ -85,7 +89,7 @@ export class DataPath implements Plane {
   async start(): Promise<Ports> {
     const ports = new Ports();
     for (const door of doorsOf(this.#parts.inForce.config)) {
-      const listener = door.kind === 'https' ? await this.#http.listen(door) : await this.#listen(door);
+      const listener = await this.#listen(door);
       this.#listeners.push(listener);
       ports.set(door, listener.port);
     }
@@ -95,10 +99,10 @@ export class DataPath implements Plane {
   /** Takes a connection that was accepted elsewhere; resolves when it is over. */
   async accept(door: string, client: Socket): Promise<void> {
     const connections = this.#connections.get(door);
-    const https = this.#https.get(door);
+    const other = this.#doors.get(door);
     if (connections !== undefined) await connections.accept(client);
-    else if (https !== undefined) await this.#http.accept(https, client);
-    else client.destroy();
+    else if (other === undefined) client.destroy();
+    else await (other.kind === 'ssh' ? this.#ssh : this.#http).accept(other, client);
   }
 
   async prepare(): Promise<void> {}
@@ -125,7 +129,7 @@ export class DataPath implements Plane {
   /** Accepts nothing more and ends every connection; resolves when all are over, or after seven seconds. */
   async close(): Promise<void> {
     clearInterval(this.#validity);
-    const open = this.#listeners.length > 0 ? this.#listeners : [...this.#connections.values(), this.#http];
+    const open = this.#listeners.length > 0 ? this.#listeners : [...this.#connections.values(), this.#http, this.#ssh];
     await Promise.race([Promise.all(open.map((one) => one.close('the gateway is stopping'))), delay(closeTimeoutMs)]);
   }
 
@@ -140,6 +144,8 @@ export class DataPath implements Plane {
   }
 
   #listen(door: Door): Promise<Listener> {
+    if (door.kind === 'https') return this.#http.listen(door);
+    if (door.kind === 'ssh') return this.#ssh.listen(door);
     const connections = this.#connections.get(door.name) as Connections;
     return listen({ ...door.address, maxConnections, connections });
   }

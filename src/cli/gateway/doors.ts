@@ -5,20 +5,20 @@ import type { ListenAddress } from '../../config/types.ts';
 export interface Door {
   readonly name: string;
   /** `https`: of all request protocols. */
-  readonly kind: 'postgres' | 'https';
+  readonly kind: 'postgres' | 'ssh' | 'https';
   readonly address: ListenAddress;
   readonly target: TargetConfig | undefined;
 }
 
 /** Those of a configuration. A restart is needed to change them. */
 export function doorsOf({ listeners, targets }: Config): readonly Door[] {
-  const shared = (['postgres', 'https'] as const).flatMap((kind) => {
+  const shared = (['postgres', 'ssh', 'https'] as const).flatMap((kind) => {
     const address = listeners[kind];
     return address === undefined ? [] : [{ name: kind, kind, address, target: undefined }];
   });
   const own = targets.flatMap((target): Door[] => {
     if (target.listen === undefined) return [];
-    const kind = target.protocol === 'postgres' ? 'postgres' : 'https';
+    const kind = target.protocol === 'postgres' || target.protocol === 'ssh' ? target.protocol : 'https';
     return [{ name: `target ${target.name}`, kind, address: target.listen, target }];
   });
   return [...shared, ...own];
@@ -31,6 +31,10 @@ export class Ports {
 
   get postgres(): number | undefined {
     return this.#shared.get('postgres');
+  }
+
+  get ssh(): number | undefined {
+    return this.#shared.get('ssh');
   }
 
   get https(): number | undefined {

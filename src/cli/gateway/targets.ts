@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Config, PostgresTargetConfig, RequestTargetConfig, Secret, TargetConfig } from '../../config/index.ts';
+import type { Config, PostgresTargetConfig, RequestTargetConfig, Secret, SshTargetConfig, TargetConfig } from '../../config/index.ts';
 import { unknownTarget } from '../../core/pipeline-faults.ts';
 import type { Target } from '../../core/target.ts';
 import { compileDataClasses, type DataClasses } from '../../masking/classes.ts';
@@ -101,7 +101,12 @@ export class Targets {
   /** A target of a request protocol. */
   request(name: string): RequestTargetConfig | undefined {
     const target = this.#byName.get(name);
-    return target?.protocol === 'postgres' ? undefined : target;
+    return target?.protocol === 'postgres' || target?.protocol === 'ssh' ? undefined : target;
+  }
+
+  ssh(name: string): SshTargetConfig | undefined {
+    const target = this.#byName.get(name);
+    return target?.protocol === 'ssh' ? target : undefined;
   }
 
   /** Of a gRPC target, where the configuration has its descriptors. */

@@ -1,0 +1,134 @@
+import type { Socket } from 'node:net';
+import type { AuditLog } from '../../audit/index.ts';
+import type { SshTargetConfig } from '../../config/index.ts';
+import type { Pipeline } from '../../core/pipeline.ts';
+import type { PipelineSession } from '../../core/pipeline-session.ts';
+import { unknownTarget } from '../../core/pipeline-faults.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import type { Identity } from '../../identity/index.ts';
+import { sshHostKey } from '../../identity/ssh-host-key.ts';
+import { listen, type Listener } from '../../net/listener.ts';
+import type { SessionRegistry } from '../../net/sessions.ts';
+import { SshConnections } from '../../net/ssh/listener.ts';
+import { parseSigningKey, type SshAddress } from '../../net/ssh/upstream.ts';
+import { remoteUserActs } from '../../protocols/ssh/acts.ts';
+import type { ChannelSession } from '../../protocols/ssh/channel.ts';
+import { sessionChannel } from '../../protocols/ssh/index.ts';
+import { exactCommands, type ExactCommands } from '../../shell/index.ts';
+import { maxConnections, type Door } from './doors.ts';
+import type { InForce } from './in-force.ts';
+import type { OperatorLog } from './log.ts';
+
+export interface SshPathParts {
+  readonly inForce: InForce;
+  readonly pipeline: Pipeline;
+  readonly identity: Identity;
+  readonly audit: AuditLog;
+  readonly sessions: SessionRegistry;
+  readonly log: OperatorLog;
+}
+
+/** Everything between an SSH client and its target. */
+export class SshPath {
+  readonly #parts: SshPathParts;
+  /** By door. */
+  readonly #connections = new Map<string, SshConnections>();
+  /** Of each target, as it is configured. */
+  readonly #exact = new WeakMap<SshTargetConfig, ExactCommands>();
+  readonly #keys = new WeakMap<SshTargetConfig, ReturnType<typeof parseSigningKey>>();
+
+  constructor(parts: SshPathParts) {
+    this.#parts = parts;
+  }
+
+  /** Rejects where its port cannot be bound. */
+  listen(door: Door): Promise<Listener> {
+    return listen({ ...door.address, maxConnections, connections: this.#of(door) });
+  }
+
+  /** Takes a connection that was accepted elsewhere; resolves when it is over. */
+  accept(door: Door, client: Socket): Promise<void> {
+    return this.#of(door).accept(client);
+  }
+
+  /** Ends everything that came in by `accept`. */
+  async close(reason: string): Promise<void> {
+    await Promise.all([...this.#connections.values()].map((connections) => connections.close(reason)));
+  }
+
+  #of({ name, target }: Door): SshConnections {
+    const known = this.#connections.get(name);
+    if (known !== undefined) return known;
+    const { inForce, pipeline, identity, audit, sessions, log } = this.#parts;
+    const { gateway } = inForce.config;
+    const connections = new SshConnections({
+      hostKey: sshHostKey(gateway.data).privateKey,
+      banner: `${gateway.name}: Sallyport. What you do here is decided and recorded.`,
+      listenerTarget: target?.name,
+      pipeline,
+      audit,
+      keys: identity,
+      sessions,
+      signInActs: (targetName, remoteUser) => this.#signInActs(targetName, remoteUser),
+      newChannel: (session, remoteUser) => this.#newChannel(session, remoteUser),
+      addressOf: (targetName, remoteUser) => this.#address(this.#target(targetName), remoteUser),
+      report: (what, fault, session) => log.problem(what, fault, { session }),
+    });
+    this.#connections.set(name, connections);
+    return connections;
+  }
+
+  /** Of a target that is none nothing is asked: it is refused as unknown. */
+  #signInActs(targetName: string, remoteUser: string | undefined) {
+    const target = this.#parts.inForce.targets.ssh(targetName);
+    if (target === undefined || remoteUser === undefined) return [];
+    return remoteUserActs(targetName, remoteUser, remoteUser === target.upstream.user);
+  }
+
+  #newChannel(session: PipelineSession, asked: string | undefined): ChannelSession {
+    const { inForce } = this.#parts;
+    const { principal, target } = session;
+    const config = this.#target(target.name);
+    const { upstream, environment, moderated } = config;
+    const { classes } = inForce.targets;
+    const remoteUser = asked ?? upstream.user;
+    return sessionChannel({
+      session,
+      remoteUser,
+      isOwnUser: remoteUser === upstream.user,
+      classes,
+      detectors: classes.detectors.without(inForce.policy.reveals(principal, target, classes.names)),
+      recordDetectors: classes.detectors,
+      settings: { exactCommands: this.#exactCommands(config), environment, moderated },
+    });
+  }
+
+  #exactCommands(config: SshTargetConfig): ExactCommands {
+    let made = this.#exact.get(config);
+    if (made === undefined) this.#exact.set(config, (made = exactCommands(config.exactCommands)));
+    return made;
+  }
+
+  /** The gateway's key may be let in as several users of a target; its password is one user's. */
+  #address(config: SshTargetConfig, remoteUser: string | undefined): SshAddress {
+    const { host, port, hostKeys, key, passphrase, password, user: own } = config.upstream;
+    const user = remoteUser ?? own;
+    if (key !== undefined) {
+      let parsed = this.#keys.get(config);
+      if (parsed === undefined) this.#keys.set(config, (parsed = parseSigningKey(key.text(), passphrase?.text())));
+      return { host, port, user, hostKeys, credential: { kind: 'key', key: parsed } };
+    }
+    if (password !== undefined && user === own)
+      return { host, port, user, hostKeys, credential: { kind: 'password', password: password.text() } };
+    throw new GatewayFault('upstream-refused', {
+      publicMessage: `the gateway cannot sign on as ${user}: it has a password of another user`,
+      hint: 'Leave the remote user out, or ask the platform team for a key at this target.',
+    });
+  }
+
+  #target(name: string): SshTargetConfig {
+    const target = this.#parts.inForce.targets.ssh(name);
+    if (target === undefined) throw unknownTarget(name);
+    return target;
+  }
+}

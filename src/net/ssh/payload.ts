@@ -1,0 +1,48 @@
+import type Protocol from 'ssh2/lib/protocol/Protocol.js';
+import utils from 'ssh2/lib/protocol/utils.js';
+
+/** Messages that ssh2 has no words for, in the encoding of RFC 4251 section 5. */
+type Field = { readonly uint32: number } | { readonly bool: boolean } | { readonly string: string | Uint8Array };
+
+/** SSH_MSG_DISCONNECT with its reason in words, which people see (RFC 4253 section 11.1). Goes out even while keys are exchanged. */
+export function sendDisconnect(protocol: Protocol, reason: number, text: string): void {
+  const payload = encode(1, [{ uint32: reason }, { string: text }, { string: '' }]);
+  const { write } = protocol._packetRW;
+  const packet = write.alloc(payload.length, true);
+  packet.set(payload, write.allocStartKEX);
+  utils.sendPacket(protocol, write.finalize(packet, true), true);
+}
+
+/** SSH_MSG_USERAUTH_BANNER: any time before sign-in is over (RFC 4252 section 5.4). */
+export function sendBanner(protocol: Protocol, text: string): void {
+  send(protocol, encode(53, [{ string: text }, { string: '' }]));
+}
+
+/** A channel request that asks for no reply: `signal`, `exit-signal` (RFC 4254 sections 6.9 and 6.10). */
+export function sendChannelRequest(protocol: Protocol, channel: number, name: string, fields: readonly Field[]): void {
+  send(protocol, encode(98, [{ uint32: channel }, { string: name }, { bool: false }, ...fields]));
+}
+
+function send(protocol: Protocol, payload: Buffer): void {
+  const { write } = protocol._packetRW;
+  const at = write.allocStart;
+  const packet = write.alloc(payload.length);
+  packet.set(payload, at);
+  utils.sendPacket(protocol, write.finalize(packet));
+}
+
+function encode(type: number, fields: readonly Field[]): Buffer {
+  return Buffer.concat([Buffer.of(type), ...fields.flatMap(encodeField)]);
+}
+
+function encodeField(field: Field): Buffer[] {
+  if ('bool' in field) return [Buffer.of(field.bool ? 1 : 0)];
+  const number = Buffer.alloc(4);
+  if ('uint32' in field) {
+    number.writeUInt32BE(field.uint32);
+    return [number];
+  }
+  const bytes = Buffer.from(field.string as Uint8Array);
+  number.writeUInt32BE(bytes.length);
+  return [number, bytes];
+}

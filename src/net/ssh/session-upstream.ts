@@ -1,0 +1,42 @@
+import type { GatewayFault } from '../../core/fault.ts';
+import { connectUpstream, type SshAddress, type SshUpstream } from './upstream.ts';
+
+/** The one connection of a session to its target: dialed as the session begins, and again by the next channel where that failed or it was lost. */
+export class SessionUpstream {
+  readonly #address: () => SshAddress;
+  #connecting: Promise<SshUpstream> | undefined;
+  #closed: GatewayFault | undefined;
+
+  constructor(address: () => SshAddress) {
+    this.#address = address;
+  }
+
+  begin(): void {
+    this.connected().catch(() => {});
+  }
+
+  /** Rejects with a fault. */
+  connected(): Promise<SshUpstream> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    this.#connecting ??= this.#connect();
+    return this.#connecting;
+  }
+
+  close(fault: GatewayFault): void {
+    this.#closed = fault;
+    this.#connecting?.then((upstream) => upstream.close(fault)).catch(() => {});
+  }
+
+  async #connect(): Promise<SshUpstream> {
+    const forget = (): void => {
+      this.#connecting = undefined;
+    };
+    try {
+      return await connectUpstream({ address: this.#address(), lost: forget });
+    } catch (error) {
+      // Whoever waits for this one is told; the next one tries anew.
+      setImmediate(forget);
+      throw error;
+    }
+  }
+}

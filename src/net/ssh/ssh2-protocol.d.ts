@@ -1,0 +1,118 @@
+/** What is used of ssh2 below its documented interface; `library.ts` says why. Versions are pinned, and `library.test.ts` fails where one of these is not there. */
+declare module 'ssh2/lib/protocol/Protocol.js' {
+  import type { ParsedKey } from 'ssh2';
+
+  export interface Negotiated {
+    readonly kex: string;
+    readonly serverHostKey: string;
+    readonly cs: { readonly cipher: string; readonly mac: string; readonly compress: string };
+    readonly sc: { readonly cipher: string; readonly mac: string; readonly compress: string };
+  }
+
+  export interface ProtocolConfig {
+    readonly server: boolean;
+    readonly hostKeys?: Readonly<Record<string, ParsedKey>>;
+    readonly hostVerifier?: (key: Buffer, verified: (is: boolean) => void) => void;
+    readonly ident: string;
+    readonly banner?: string;
+    readonly offer: {
+      readonly kex: readonly string[];
+      readonly serverHostKey: readonly string[];
+      readonly cs: {
+        readonly cipher: readonly string[];
+        readonly mac: readonly string[];
+        readonly compress: readonly string[];
+        readonly lang: readonly string[];
+      };
+      readonly sc: {
+        readonly cipher: readonly string[];
+        readonly mac: readonly string[];
+        readonly compress: readonly string[];
+        readonly lang: readonly string[];
+      };
+    };
+    readonly onWrite: (data: Buffer) => void;
+    readonly onError: (error: Error) => void;
+    readonly onHeader: (header: { readonly versions: { readonly software: string } }) => void;
+    readonly onPacket: () => void;
+    readonly onHandshakeComplete: (negotiated: Negotiated) => void;
+    readonly messageHandlers: Readonly<Record<string, (protocol: Protocol, ...data: never[]) => void>>;
+  }
+
+  interface PacketWriter {
+    readonly allocStart: number;
+    readonly allocStartKEX: number;
+    alloc(payloadSize: number, force?: boolean): Buffer;
+    finalize(packet: Buffer, force?: boolean): Buffer;
+  }
+
+  export default class Protocol {
+    constructor(config: ProtocolConfig);
+    readonly _packetRW: { readonly write: PacketWriter };
+    /** Takes every decrypted payload outside of a key exchange. */
+    _onPayload: (payload: Buffer) => unknown;
+    /** Says who this is; the first of all. */
+    start(): void;
+    parse(chunk: Buffer, from: number, to: number): void;
+    cleanup(): void;
+    ping(): void;
+    rekey(): void;
+    requestSuccess(data?: Buffer): void;
+    requestFailure(): void;
+    channelSuccess(channel: number): void;
+    channelFailure(channel: number): void;
+    channelEOF(channel: number): void;
+    channelClose(channel: number): void;
+    channelWindowAdjust(channel: number, bytes: number): void;
+    channelData(channel: number, data: Buffer): void;
+    channelExtData(channel: number, data: Buffer, type: number): void;
+    channelOpenConfirm(remote: number, local: number, window: number, maxPacket: number): void;
+    channelOpenFail(remote: number, reason: number, description: string): void;
+    // As a client.
+    service(name: string): void;
+    authPassword(user: string, password: string): void;
+    authPK(
+      user: string,
+      key: ParsedKey,
+      algorithm: string | undefined,
+      sign?: (data: Buffer, signed: (signature: Buffer) => void) => void,
+    ): void;
+    authKeyboard(user: string): void;
+    authInfoRes(answers: readonly string[]): void;
+    session(channel: number, window: number, maxPacket: number): void;
+    directTcpip(
+      channel: number,
+      window: number,
+      maxPacket: number,
+      to: { readonly srcIP: string; readonly srcPort: number; readonly dstIP: string; readonly dstPort: number },
+    ): void;
+    env(channel: number, name: string, value: string, wantReply: boolean): void;
+    pty(
+      channel: number,
+      rows: number,
+      columns: number,
+      height: number,
+      width: number,
+      term: string,
+      modes: Buffer,
+      wantReply: boolean,
+    ): void;
+    windowChange(channel: number, rows: number, columns: number, height: number, width: number): void;
+    shell(channel: number, wantReply: boolean): void;
+    exec(channel: number, command: string, wantReply: boolean): void;
+    subsystem(channel: number, name: string, wantReply: boolean): void;
+    // As a server.
+    serviceAccept(name: string): void;
+    authSuccess(): void;
+    authFailure(methods: readonly string[]): void;
+    authPKOK(algorithm: string, key: Buffer): void;
+    authInfoReq(name: string, instruction: string, prompts: readonly { readonly prompt: string; readonly echo: boolean }[]): void;
+    exitStatus(channel: number, status: number): void;
+  }
+}
+
+declare module 'ssh2/lib/protocol/utils.js' {
+  import type Protocol from 'ssh2/lib/protocol/Protocol.js';
+  const utils: { sendPacket(protocol: Protocol, packet: Buffer, duringKeyExchange?: boolean): void };
+  export default utils;
+}

@@ -1,0 +1,191 @@
+import { connect, createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { after } from 'node:test';
+import ssh2, { type Client, type ClientChannel, type ConnectConfig, type ServerChannel } from 'ssh2';
+import { fingerprintOf } from '../../../config/index.ts';
+import { newSshKeyPair } from '../../../identity/ssh-key-format.ts';
+import type { GatewayFault } from '../../../core/fault.ts';
+import { Pipeline } from '../../../core/pipeline.ts';
+import { TestPorts } from '../../../core/testing/ports.ts';
+import { listen, type Listener } from '../../listener.ts';
+import { SessionRegistry } from '../../sessions.ts';
+import { SshConnections } from '../listener.ts';
+import type { SshKeys } from '../sign-in.ts';
+import type { SshAddress } from '../upstream.ts';
+import { Relay } from './relay.ts';
+
+const closers: (() => Promise<unknown>)[] = [];
+after(() => Promise.all(closers.map((close) => close())));
+
+/** What a program at the target does. */
+export type RunProgram = (channel: ServerChannel, command: string) => void;
+
+/** A gateway whose ports are in memory, a target of ssh2's own server, and clients of ssh2's own client. */
+export class SshWorld {
+  readonly ports = new TestPorts();
+  readonly sessions = new SessionRegistry();
+  readonly relays: Relay[] = [];
+  readonly reported: GatewayFault[] = [];
+  readonly targetKey = newSshKeyPair('target');
+  readonly gatewayKey = newSshKeyPair('gateway');
+  /** Signals, sizes and users that came to the target. */
+  readonly seen: string[] = [];
+  run: RunProgram = (channel) => {
+    channel.exit(0);
+    channel.end();
+  };
+  keys: SshKeys = { offered: async () => false, credentialFor: async () => undefined };
+  addressOf: () => SshAddress;
+  listener!: Listener;
+  readonly #target: NetServer;
+
+  static async open(adjust: (world: SshWorld) => void = () => {}): Promise<SshWorld> {
+    const world = new SshWorld();
+    adjust(world);
+    await world.#start();
+    return world;
+  }
+
+  constructor() {
+    this.ports.target = { name: 'web', protocol: 'ssh', labels: {}, masking: 'taint', hold: 'wait' };
+    this.ports.now = Date.now();
+    this.ports.identityEndsAtMs = this.ports.now + 60_000;
+    const server = new ssh2.Server({ hostKeys: [this.targetKey.privateKey] }, (client) => this.#serve(client));
+    this.#target = createServer({ noDelay: true }, (socket) => server.injectSocket(socket));
+    this.addressOf = () => ({
+      host: '127.0.0.1',
+      port: (this.#target.address() as AddressInfo).port,
+      user: 'deploy',
+      hostKeys: [{ fingerprint: fingerprintOf(this.targetKey.blob), type: undefined }],
+      credential: { kind: 'password', password: 'target-password' },
+    });
+  }
+
+  /** A client's connection, signed in. */
+  async client(config: Partial<ConnectConfig> = {}): Promise<Client> {
+    const client = new ssh2.Client();
+    const options = { sock: this.socket(), username: 'web', password: 'good', ...config };
+    await new Promise<void>((resolve, reject) => {
+      client
+        .once('ready', resolve)
+        .once('error', reject)
+        .once('close', () => reject(new Error('closed')));
+      client.connect(options);
+    });
+    client.on('error', () => {});
+    return client;
+  }
+
+  /** Runs one command, with the input given, to its end. */
+  async exec(command = 'run', input = '', config: Partial<ConnectConfig> = {}): Promise<Ran> {
+    const client = await this.client(config);
+    try {
+      const { channel, over } = await exec(client, command);
+      channel.end(input);
+      return await over;
+    } finally {
+      client.end();
+    }
+  }
+
+  socket(): Socket {
+    return connect({ host: '127.0.0.1', port: this.listener.port, noDelay: true });
+  }
+
+  async #start(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#target.listen(0, '127.0.0.1', resolve);
+    });
+    const { identity, policy, approvals, audit, recordings, clock, newSessionId, maxSessionMs, findTarget } = this.ports;
+    const pipeline = new Pipeline({ identity, policy, approvals, audit, recordings, clock, newSessionId, maxSessionMs, findTarget });
+    const connections = new SshConnections({
+      hostKey: this.gatewayKey.privateKey,
+      banner: 'gw-test',
+      listenerTarget: undefined,
+      pipeline,
+      audit,
+      keys: { offered: (...key) => this.keys.offered(...key), credentialFor: (...key) => this.keys.credentialFor(...key) },
+      sessions: this.sessions,
+      signInActs: () => [],
+      newChannel: (session) => {
+        const relay = new Relay(session);
+        this.relays.push(relay);
+        this.onRelay(relay);
+        return relay;
+      },
+      addressOf: () => this.addressOf(),
+      report: (_what, fault) => this.reported.push(fault),
+    });
+    this.listener = await listen({ host: '127.0.0.1', port: 0, maxConnections: 1_000, connections });
+    closers.push(async () => {
+      await this.listener.close('the test is over');
+      this.#target.close();
+    });
+  }
+
+  onRelay: (relay: Relay) => void = () => {};
+
+  #serve(client: ssh2.Connection): void {
+    client.on('error', () => {});
+    client.on('authentication', (attempt) => {
+      if (attempt.method !== 'password' || attempt.password !== 'target-password') attempt.reject(['password']);
+      else {
+        this.seen.push(`user ${attempt.username}`);
+        attempt.accept();
+      }
+    });
+    client.on('session', (accept) => {
+      const session = accept();
+      session.on('env', (_accept, _reject, { key, val }) => this.seen.push(`env ${key}=${val}`));
+      session.on('pty', (accept, _reject, { term, cols, rows }) => {
+        this.seen.push(`pty ${term} ${cols}x${rows}`);
+        accept();
+      });
+      session.on('window-change', (_accept, _reject, { cols, rows }) => this.seen.push(`size ${cols}x${rows}`));
+      session.on('signal', (_accept, _reject, { name }) => this.seen.push(`signal ${name}`));
+      session.on('exec', (accept, _reject, { command }) => this.run(accept(), command));
+      session.on('shell', (accept) => this.run(accept(), 'shell'));
+    });
+  }
+}
+
+export interface Ran {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number | null;
+  readonly signal: string | undefined;
+}
+
+export interface Running {
+  readonly channel: ClientChannel;
+  readonly over: Promise<Ran>;
+}
+
+/** What it says is listened to from the first byte on. */
+export function exec(client: Client, command: string, options: ssh2.ExecOptions = {}): Promise<Running> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, options, (error, channel) => (error === undefined ? resolve({ channel, over: ran(channel) }) : reject(error)));
+  });
+}
+
+async function ran(channel: ClientChannel): Promise<Ran> {
+  let [stdout, stderr] = ['', ''];
+  let code: number | null = null;
+  let signal: string | undefined;
+  channel.on('data', (part: Buffer) => (stdout += part.toString()));
+  channel.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
+  channel.on('exit', (status: number | null, name?: string) => {
+    code = status;
+    signal = name;
+  });
+  await new Promise((resolve) => channel.once('close', resolve));
+  return { stdout, stderr, code, signal };
+}
+
+export async function until(what: () => boolean): Promise<void> {
+  for (let turn = 0; !what(); turn += 1) {
+    if (turn > 2_000) throw new Error(`it did not come to this: ${what.toString()}`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
+  }
+}

@@ -1,0 +1,211 @@
+import type { Socket } from 'node:net';
+import ssh2, { type ParsedKey } from 'ssh2';
+import type Protocol from 'ssh2/lib/protocol/Protocol.js';
+import { fingerprintOf, type PinnedHostKey } from '../../config/index.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import { targetHostKeys } from '../../protocols/ssh/algorithms.ts';
+import { dial } from '../upstream.ts';
+import type { SshChannel } from './channel.ts';
+import { SshConnection, type ConnectionRole, type OpenRequest } from './connection.ts';
+
+/** Where a target is and how the gateway signs on there. */
+export interface SshAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly hostKeys: readonly PinnedHostKey[];
+  readonly credential: { readonly kind: 'key'; readonly key: ParsedKey } | { readonly kind: 'password'; readonly password: string };
+}
+
+/** A connection to a target, signed on. */
+export interface SshUpstream {
+  /** Opens a channel of this type. Rejects with a fault. */
+  open(request: (protocol: Protocol, id: number, window: number, packet: number) => void): Promise<SshChannel>;
+  readonly isOver: boolean;
+  close(fault: GatewayFault): void;
+}
+
+export interface ConnectOptions {
+  readonly address: SshAddress;
+  /** It was lost after it had been signed on. */
+  readonly lost: (fault: GatewayFault) => void;
+}
+
+/**
+ * Dials a target, verifies its host key against the pinned ones before anything is said of a credential, and signs on. Rejects with `upstream-unavailable` or
+ * `upstream-refused`.
+ */
+export async function connectUpstream({ address, lost }: ConnectOptions): Promise<SshUpstream> {
+  const socket = await dial({ host: address.host, port: address.port, tls: undefined });
+  return new Promise((resolve, reject) => void new SignOn(socket, address, lost, resolve, reject));
+}
+
+class SignOn implements ConnectionRole {
+  readonly signIn = {
+    SERVICE_ACCEPT: () => this.#authenticate(),
+    USERAUTH_SUCCESS: () => this.#signedOn(),
+    USERAUTH_FAILURE: (methods: readonly string[]) => this.#failed(methods),
+    // What a target's banner says is for people of the target, and would name it.
+    USERAUTH_BANNER: () => {},
+    USERAUTH_PASSWD_CHANGEREQ: () => this.#refused('it asks for a new password'),
+    USERAUTH_INFO_REQUEST: (_name: string, _instruction: string, prompts: readonly unknown[]) => this.#answerPrompts(prompts.length),
+  };
+  readonly #address: SshAddress;
+  readonly #lost: (fault: GatewayFault) => void;
+  readonly #resolve: (upstream: SshUpstream) => void;
+  readonly #reject: (fault: GatewayFault) => void;
+  readonly #connection: SshConnection;
+  readonly #timer: NodeJS.Timeout;
+  #mismatch: GatewayFault | undefined;
+  #tried = 0;
+  #isSignedOn = false;
+
+  constructor(
+    socket: Socket,
+    address: SshAddress,
+    lost: (fault: GatewayFault) => void,
+    resolve: (upstream: SshUpstream) => void,
+    reject: (fault: GatewayFault) => void,
+  ) {
+    this.#address = address;
+    this.#lost = lost;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#timer = setTimeout(() => this.#connection.disconnect(tooSlow()), signOnTimeoutMs);
+    this.#connection = new SshConnection({
+      socket,
+      side: 'client',
+      role: this,
+      maxChannels: mostChannels,
+      hostKeyTypes: typesOf(address.hostKeys),
+      verifyHostKey: (key) => this.#isPinned(key),
+    });
+  }
+
+  exchanged(_negotiated: unknown, isFirst: boolean): void {
+    if (isFirst) this.#connection.protocol.service('ssh-userauth');
+  }
+
+  /** A target opens nothing at the gateway that was not asked for, and no forwarded port is. */
+  open(request: OpenRequest): void {
+    this.#connection.refuse(request, new GatewayFault('unsupported', { publicMessage: 'the gateway takes no channels from targets' }));
+  }
+
+  globalRequest(_name: string, wantReply: boolean): void {
+    if (wantReply) this.#connection.protocol.requestFailure();
+  }
+
+  closed(fault: GatewayFault | undefined): void {
+    clearTimeout(this.#timer);
+    const reason = this.#mismatch ?? fault ?? unreachable('closed');
+    if (this.#isSignedOn) this.#lost(reason);
+    else this.#reject(reason.code === 'protocol-violation' ? unreachable(reason.detail, reason) : reason);
+  }
+
+  #isPinned(key: Buffer): boolean {
+    const fingerprint = fingerprintOf(key);
+    if (this.#address.hostKeys.some((pinned) => pinned.fingerprint === fingerprint)) return true;
+    this.#mismatch = new GatewayFault('upstream-refused', {
+      publicMessage: 'the target’s host key is not the one that the gateway knows',
+      detail: `the target showed ${fingerprint}, the configuration pins ${this.#address.hostKeys.map((one) => one.fingerprint).join(', ')}`,
+      hint: 'Do not try again before the platform team has looked at it: somebody else may be answering for the target.',
+      nothingSent: true,
+    });
+    return false;
+  }
+
+  #authenticate(): void {
+    const { user, credential } = this.#address;
+    const { protocol } = this.#connection;
+    this.#tried += 1;
+    if (credential.kind === 'password') {
+      protocol.authPassword(user, credential.password);
+      return;
+    }
+    const { key } = credential;
+    const algorithm = key.type === 'ssh-rsa' ? rsaAlgorithms[this.#tried - 1] : undefined;
+    const hash = algorithm === undefined ? undefined : algorithm.slice(-3) === '512' ? 'sha512' : 'sha256';
+    protocol.authPK(user, key, algorithm, (data, signed) => signed(key.sign(data, hash)));
+  }
+
+  /** Servers of PAM ask for the password by prompts. */
+  #failed(methods: readonly string[]): void {
+    const { user, credential } = this.#address;
+    if (credential.kind === 'password' && this.#tried === 1 && methods.includes('keyboard-interactive')) {
+      this.#tried += 1;
+      this.#connection.protocol.authKeyboard(user);
+      return;
+    }
+    if (credential.kind === 'key' && this.#tried === 1 && credential.key.type === 'ssh-rsa') {
+      this.#authenticate();
+      return;
+    }
+    this.#refused(`it takes ${methods.join(', ')}`);
+  }
+
+  #answerPrompts(prompts: number): void {
+    const { credential } = this.#address;
+    if (credential.kind !== 'password' || prompts > 1) this.#refused(`it asks ${prompts} questions`);
+    else this.#connection.protocol.authInfoRes(prompts === 1 ? [credential.password] : []);
+  }
+
+  #refused(detail: string): void {
+    this.#connection.disconnect(
+      new GatewayFault('upstream-refused', {
+        publicMessage: 'the target does not take the gateway’s own credential',
+        detail: `sign-on as ${this.#address.user} was refused: ${detail}`,
+        nothingSent: true,
+      }),
+    );
+  }
+
+  #signedOn(): void {
+    clearTimeout(this.#timer);
+    this.#isSignedOn = true;
+    const connection = this.#connection;
+    this.#resolve({
+      open: (request) => connection.open(request),
+      get isOver() {
+        return connection.isOver;
+      },
+      close: (fault) => connection.disconnect(fault),
+    });
+  }
+}
+
+/** Takes a second of computing where the key has a passphrase: once, and not for each connection. */
+export function parseSigningKey(text: string, passphrase: string | undefined): ParsedKey {
+  const parsed = ssh2.utils.parseKey(text, passphrase);
+  const key = Array.isArray(parsed) ? parsed[0] : parsed;
+  if (key === undefined || key instanceof Error) {
+    throw new GatewayFault('upstream-refused', { publicMessage: 'the gateway’s own key for the target cannot be read' });
+  }
+  return key;
+}
+
+/** Where the keys themselves are pinned, no other type is asked for: a server shows one key, and not the one that it likes. */
+function typesOf(pinned: readonly PinnedHostKey[]): readonly string[] {
+  if (pinned.some(({ type }) => type === undefined)) return targetHostKeys;
+  const types = new Set(pinned.map(({ type }) => type));
+  return targetHostKeys.filter((name) => types.has(name.startsWith('rsa-') ? 'ssh-rsa' : name));
+}
+
+function unreachable(detail: string, cause?: unknown): GatewayFault {
+  return new GatewayFault('upstream-unavailable', {
+    publicMessage: 'the target cannot be reached over SSH',
+    detail,
+    cause,
+    nothingSent: true,
+  });
+}
+
+function tooSlow(): GatewayFault {
+  return new GatewayFault('upstream-unavailable', {
+    publicMessage: 'the target accepted the connection and then said nothing',
+    nothingSent: true,
+  });
+}
+
+const rsaAlgorithms = ['rsa-sha2-512', 'rsa-sha2-256'];
+const signOnTimeoutMs = 30_000;
+const mostChannels = 1_000;
