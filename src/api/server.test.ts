@@ -90,6 +90,8 @@ describe('who may do what', () => {
       ...matrix.map(([route]) => route),
       ...open.map((path) => `GET ${path.replace('a-1', '{id}')}`),
       'POST /oauth/token',
+      // 404 without such a listener: see token.test.ts.
+      'GET /.well-known/sallyport/ssh-host-keys',
     ]);
     assert.deepEqual(
       [...server.routes].filter((route) => !covered.has(route)),

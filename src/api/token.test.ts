@@ -120,10 +120,10 @@ describe('keys for SSH', () => {
 
 describe('the key of the gateway', () => {
   it('is told to anyone, or that there is no listener', async () => {
-    assert.equal((await ask('/api/v1/ssh/host-keys', undefined, {})).status, 404);
+    assert.equal((await ask('/.well-known/sallyport/ssh-host-keys', undefined, {})).status, 404);
     const publicKey = `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), Buffer.alloc(32, 9)]).toString('base64')}`;
     context.sshOf = { host: 'gw.example', port: 2222, publicKey };
-    const response = await ask('/api/v1/ssh/host-keys', undefined, {});
+    const response = await ask('/.well-known/sallyport/ssh-host-keys', undefined, {});
     assert.equal(response.status, 200);
     const { port, keys } = schema.sshHostKeys.parse(await response.json());
     assert.deepEqual([port, keys[0]?.known_hosts], [2222, `[gw.example]:2222 ${publicKey}`]);

@@ -72,7 +72,7 @@ export const publicRoutes = [
   }),
   route({
     method: 'GET',
-    path: '/api/v1/ssh/host-keys',
+    path: '/.well-known/sallyport/ssh-host-keys',
     summary: 'The key by which SSH clients know the gateway: for known_hosts and DNS',
     access: 'open',
     params: nothing,

@@ -26,7 +26,7 @@ export function configure(command: Command): void {
 }
 
 async function ask(url: string | undefined): Promise<SshHostKeys> {
-  return await new ApiClient(await gatewayUrl(url)).get<SshHostKeys>('/api/v1/ssh/host-keys');
+  return await new ApiClient(await gatewayUrl(url)).get<SshHostKeys>('/.well-known/sallyport/ssh-host-keys');
 }
 
 async function read(file: string): Promise<SshHostKeys> {
