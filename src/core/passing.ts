@@ -1,3 +1,5 @@
+import { concatenated } from './bytes.ts';
+
 /**
  * Bytes on their way to the client, in order. Neighbours in one buffer go as one view, whether they came like this or were written there by masking;
  * what is small is then copied together, for one write; what is large is never copied.
@@ -41,7 +43,7 @@ function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
   const out: Uint8Array[] = [];
   let small: Uint8Array[] = [];
   const join = (): void => {
-    if (small.length > 0) out.push(small.length === 1 ? small[0]! : joined(small));
+    if (small.length > 0) out.push(small.length === 1 ? small[0]! : concatenated(small));
     small = [];
   };
   for (const piece of pieces) {
@@ -54,18 +56,6 @@ function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
   }
   join();
   return out;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }
 
 /** A copy of so much costs about what a piece more in a write costs. */

@@ -1,4 +1,5 @@
-import { Cursor, encodedRecord, joined, LENGTH_DELIMITED } from './wire.ts';
+import { concatenated } from '../core/bytes.ts';
+import { Cursor, encodedRecord, LENGTH_DELIMITED } from './wire.ts';
 
 /** A `google.protobuf.Any` as decoders read it: of several types or contents the last one. */
 export interface AnyParts {
@@ -42,7 +43,7 @@ export function readAny(bytes: Uint8Array, start: number, end: number): AnyParts
 }
 
 export function encodedAny(url: Uint8Array, value: Uint8Array): Uint8Array {
-  return joined([encodedRecord(1, url), ...(value.length === 0 ? [] : [encodedRecord(2, value)])]);
+  return concatenated([encodedRecord(1, url), ...(value.length === 0 ? [] : [encodedRecord(2, value)])]);
 }
 
 const URL_TAG = 8 + LENGTH_DELIMITED;

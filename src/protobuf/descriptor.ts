@@ -1,5 +1,6 @@
+import { concatenated } from '../core/bytes.ts';
 import type { FieldKind } from './scalar.ts';
-import { Cursor, LENGTH_DELIMITED, MalformedMessage, VARINT, joined } from './wire.ts';
+import { Cursor, LENGTH_DELIMITED, MalformedMessage, VARINT } from './wire.ts';
 
 /**
  * What is read of a `FileDescriptorProto` (google/protobuf/descriptor.proto). References are as they stand: full with a leading dot, as protoc writes
@@ -204,7 +205,7 @@ function all(records: readonly RawRecord[], field: number): readonly Uint8Array[
 
 /** A message that was sent in parts is their concatenation. */
 function merged(records: readonly RawRecord[], field: number): Uint8Array {
-  return joined(all(records, field));
+  return concatenated(all(records, field));
 }
 
 function text(records: readonly RawRecord[], field: number): string {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe as suite, it } from 'node:test';
 import { create, fromBinary, toBinary, toJson, type JsonValue } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
+import { concatenated } from '../core/bytes.ts';
 import { GatewayFault } from '../core/fault.ts';
 import { nodeCrypto } from '../net/crypto.ts';
 import { account, accountMasks, described, get, jsonOptions, owner, read, schema, shown } from './testing/accounts.ts';
-import { encodedRecord, encodedTag, encodedVarint, joined } from './wire.ts';
+import { encodedRecord, encodedTag, encodedVarint } from './wire.ts';
 
 const { masksFor, detecting } = accountMasks(nodeCrypto);
 
@@ -20,34 +21,34 @@ suite('what decoders make of an odd spelling is what was masked', () => {
   const masked = (bytes: Uint8Array): JsonValue => read(shown(byPath.mask(bytes)).bytes);
 
   it('a singular field twice', () => {
-    assert.deepEqual(masked(encodedRecord(2, joined([text(2, '078-05-1120'), text(2, '078-05-1121')]))), { owner: { ssn: '***-**-1121' } });
+    assert.deepEqual(masked(encodedRecord(2, concatenated([text(2, '078-05-1120'), text(2, '078-05-1121')]))), { owner: { ssn: '***-**-1121' } });
   });
 
   it('a message in two parts', () => {
     const parts = [encodedRecord(2, text(1, 'A')), text(1, 'id'), encodedRecord(2, text(2, '078-05-1120'))];
-    assert.deepEqual(masked(joined(parts)), { id: 'id', owner: { name: 'A', ssn: '***-**-1120' } });
+    assert.deepEqual(masked(concatenated(parts)), { id: 'id', owner: { name: 'A', ssn: '***-**-1120' } });
   });
 
   it('members of a oneof that replace each other', () => {
-    assert.deepEqual(masked(encodedRecord(2, joined([text(12, 'L1'), text(11, 'PASSPORT7')]))), { owner: { passport: '*****ORT7' } });
+    assert.deepEqual(masked(encodedRecord(2, concatenated([text(12, 'L1'), text(11, 'PASSPORT7')]))), { owner: { passport: '*****ORT7' } });
   });
 
   it('repeated numbers, packed and not, in one field', () => {
     const pins = [
       encodedTag(6, 0),
       encodedVarint(1234),
-      encodedRecord(6, joined([encodedVarint(99_999), encodedVarint(-1)])),
+      encodedRecord(6, concatenated([encodedVarint(99_999), encodedVarint(-1)])),
       encodedTag(6, 0),
       encodedVarint(7),
     ];
-    assert.deepEqual(masked(encodedRecord(2, joined(pins))), { owner: { pins: [0, 0, 0, 0] } });
+    assert.deepEqual(masked(encodedRecord(2, concatenated(pins))), { owner: { pins: [0, 0, 0, 0] } });
   });
 
   it('an entry of a map with its key behind its value, twice, or missing', () => {
-    const value = encodedRecord(2, joined([text(1, 'NAMENAME'), text(2, '078-05-1120')]));
+    const value = encodedRecord(2, concatenated([text(1, 'NAMENAME'), text(2, '078-05-1120')]));
     const hidden = { name: '****NAME', ssn: '***-**-1120' };
-    assert.deepEqual(masked(encodedRecord(4, joined([value, text(1, 'main')]))), { byRole: { main: hidden } });
-    const twice = encodedRecord(4, joined([text(1, 'other'), value, text(1, 'main')]));
+    assert.deepEqual(masked(encodedRecord(4, concatenated([value, text(1, 'main')]))), { byRole: { main: hidden } });
+    const twice = encodedRecord(4, concatenated([text(1, 'other'), value, text(1, 'main')]));
     assert.deepEqual(masked(twice), { byRole: { main: hidden } });
     assert.ok(!Buffer.from(shown(byPath.mask(twice)).bytes).includes('other'), 'which of the keys holds is not left to the decoder');
     assert.deepEqual(masked(encodedRecord(4, value)), { byRole: { '': { name: 'NAMENAME', ssn: '***-**-1120' } } });
@@ -56,13 +57,13 @@ suite('what decoders make of an odd spelling is what was masked', () => {
 
   it('numbers that are longer than need be', () => {
     const ssn = Buffer.from('078-05-1120');
-    const long = joined([Uint8Array.of(0x92, 0x80, 0x00), Uint8Array.of(0x8b, 0x80, 0x80, 0x00), ssn]);
+    const long = concatenated([Uint8Array.of(0x92, 0x80, 0x00), Uint8Array.of(0x8b, 0x80, 0x80, 0x00), ssn]);
     assert.deepEqual(masked(encodedRecord(2, long)), { owner: { ssn: '***-**-1120' } });
   });
 
   it('a field of another wire type is unknown to decoders, and left out', () => {
     const { bytes, dropped } = shown(
-      byPath.mask(joined([text(1, 'id'), encodedTag(2, 0), encodedVarint(78_051_120), encodedTag(1, 5), new Uint8Array(4)])),
+      byPath.mask(concatenated([text(1, 'id'), encodedTag(2, 0), encodedVarint(78_051_120), encodedTag(1, 5), new Uint8Array(4)])),
     );
     assert.deepEqual(read(bytes), { id: 'id' });
     assert.deepEqual([...bytes], [...text(1, 'id')]);
@@ -71,8 +72,8 @@ suite('what decoders make of an odd spelling is what was masked', () => {
 
   it('unknown fields are left out, groups too, at any depth', () => {
     const secret = text(99, '078-05-1120');
-    const group = joined([encodedTag(77, 3), secret, encodedTag(78, 3), encodedTag(78, 4), encodedTag(77, 4)]);
-    const message = joined([secret, encodedRecord(2, joined([text(1, 'A'), secret])), group]);
+    const group = concatenated([encodedTag(77, 3), secret, encodedTag(78, 3), encodedTag(78, 4), encodedTag(77, 4)]);
+    const message = concatenated([secret, encodedRecord(2, concatenated([text(1, 'A'), secret])), group]);
     const result = shown(byPath.mask(message));
     assert.deepEqual([...result.bytes], [...encodedRecord(2, text(1, 'A'))]);
     assert.equal(result.dropped, 3);
@@ -80,7 +81,7 @@ suite('what decoders make of an odd spelling is what was masked', () => {
 
   it('unknown fields are refused where the target says so', () => {
     const masker = masksFor(['acme.v1.Owner#$.ssn'], { unknownFields: 'refuse' }).masker(get, 'response');
-    const refused = masker.mask(joined([account({ id: 'a' }), text(99, 'x')]));
+    const refused = masker.mask(concatenated([account({ id: 'a' }), text(99, 'x')]));
     assert.ok(refused instanceof GatewayFault);
     assert.equal(refused.code, 'masking-refused');
     assert.deepEqual(read(shown(masker.mask(account({ id: 'a' }))).bytes), { id: 'a' });
@@ -102,15 +103,15 @@ suite('what decoders make of an odd spelling is what was masked', () => {
     const url = (name: string): Uint8Array => text(1, `type.googleapis.com/acme.v1.${name}`);
     const value = encodedRecord(2, content);
     const expected = { detail: { '@type': 'type.googleapis.com/acme.v1.Owner', name: 'NAME', ssn: '***-**-1120' } };
-    assert.deepEqual(masked(encodedRecord(9, joined([value, url('Owner')]))), expected);
-    assert.deepEqual(masked(encodedRecord(9, joined([url('Other'), value, url('Owner')]))), expected);
-    assert.deepEqual(masked(joined([encodedRecord(9, joined([url('Other'), value])), text(1, 'id'), encodedRecord(9, url('Owner'))])), {
+    assert.deepEqual(masked(encodedRecord(9, concatenated([value, url('Owner')]))), expected);
+    assert.deepEqual(masked(encodedRecord(9, concatenated([url('Other'), value, url('Owner')]))), expected);
+    assert.deepEqual(masked(concatenated([encodedRecord(9, concatenated([url('Other'), value])), text(1, 'id'), encodedRecord(9, url('Owner'))])), {
       id: 'id',
       ...expected,
     });
     const wrapped = schema.method('/acme.v1.Accounts/Watch')!;
-    const outer = joined([
-      encodedRecord(2, encodedRecord(9, joined([url('Other'), value]))),
+    const outer = concatenated([
+      encodedRecord(2, encodedRecord(9, concatenated([url('Other'), value]))),
       encodedRecord(2, encodedRecord(9, url('Owner'))),
     ]);
     const { bytes } = shown(masksFor(['acme.v1.Owner#$.ssn']).masker(wrapped, 'response').mask(outer));

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe as suite, it } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { concatenated } from '../core/bytes.ts';
 import { nodeCrypto } from '../net/crypto.ts';
 import { account, accountMasks, get, read, shown } from './testing/accounts.ts';
 import { testClasses } from './testing/classes.ts';
-import { encodedRecord, joined } from './wire.ts';
+import { encodedRecord } from './wire.ts';
 
 const { masksFor, detecting } = accountMasks(nodeCrypto);
 
@@ -239,7 +240,7 @@ suite('detectors', () => {
   });
 
   it('unsafe_origin: only places are hidden, and unknown fields stay', () => {
-    const message = joined([account({ id: '4111111111111111' }), encodedRecord(99, Buffer.from('more'))]);
+    const message = concatenated([account({ id: '4111111111111111' }), encodedRecord(99, Buffer.from('more'))]);
     assert.equal(shown(detecting('partial-last4', { mode: 'unsafe_origin' }).masker(get, 'response').mask(message)).bytes, message);
   });
 });

@@ -1,3 +1,4 @@
+import { concatenated } from '../core/bytes.ts';
 import type { DetectorSet } from '../masking/detect.ts';
 import type { MaskRule } from '../masking/mask.ts';
 import { encodedAny, readAny } from './any.ts';
@@ -8,7 +9,7 @@ import { mergedParts } from './merge.ts';
 import type { FieldPlan, MessagePlan } from './plan.ts';
 import { eachPacked, isWiredAs, type NumberKind } from './scalar.ts';
 import type { Field, MessageType } from './schema.ts';
-import { Cursor, DEEPEST, encodedVarint, joined, LENGTH_DELIMITED, MalformedMessage, START_GROUP } from './wire.ts';
+import { Cursor, DEEPEST, encodedVarint, LENGTH_DELIMITED, MalformedMessage, START_GROUP } from './wire.ts';
 
 /** What masking of messages needs to know besides the plan. */
 export interface MessageRules extends ValueMasks {
@@ -125,7 +126,7 @@ class Walk {
     const end = start + length;
     if (plan.field.kind !== 'message') {
       const shown = this.#shown(plan, start, end, hint);
-      if (shown !== undefined) edits.replace(lengthAt, end, joined([encodedVarint(shown.length), shown]));
+      if (shown !== undefined) edits.replace(lengthAt, end, concatenated([encodedVarint(shown.length), shown]));
     } else {
       const place = edits.reserve(lengthAt, start);
       const before = edits.growth;
@@ -199,7 +200,7 @@ class Walk {
     if (!masked) return this.#edits.replace(from, end, NULL_VALUE);
     start.length();
     const text = hiddenText(this.#rules.classes, rule, this.#bytes.subarray(start.at, end));
-    this.#edits.replace(valueAt, end, joined([encodedVarint(text.length), text]));
+    this.#edits.replace(valueAt, end, concatenated([encodedVarint(text.length), text]));
   }
 
   /** What an Any holds is masked as what it is. Its type and its bytes stand in one record each, in this order, if anything of it changes. */

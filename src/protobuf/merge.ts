@@ -1,6 +1,7 @@
+import { concatenated } from '../core/bytes.ts';
 import { isWiredAs } from './scalar.ts';
 import type { Field, MessageType } from './schema.ts';
-import { Cursor, encodedTag, encodedVarint, END_GROUP, joined, LENGTH_DELIMITED, MalformedMessage, START_GROUP } from './wire.ts';
+import { Cursor, encodedTag, encodedVarint, END_GROUP, LENGTH_DELIMITED, MalformedMessage, START_GROUP } from './wire.ts';
 
 /**
  * The message with each of its singular messages in one piece, where one that an Any is in came in several: decoders merge such parts, which is what
@@ -78,14 +79,14 @@ function assembled(bytes: Uint8Array, start: number, end: number, found: Readonl
     pieces.push(bytes.subarray(from, part.from));
     from = part.to;
     if (!isLast) continue;
-    const content = joined(
+    const content = concatenated(
       parts.filter(({ isOver }) => isOver === part.isOver).map((one) => bytes.subarray(one.contentFrom, one.contentTo)),
     );
     if (part.isGroup) pieces.push(encodedTag(number, START_GROUP), content, encodedTag(number, END_GROUP));
     else pieces.push(encodedTag(number, LENGTH_DELIMITED), encodedVarint(content.length), content);
   }
   pieces.push(bytes.subarray(from, end));
-  return joined(pieces);
+  return concatenated(pieces);
 }
 
 const mostParts = 10_000;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { concatenated } from '../core/bytes.ts';
 import { createReflectionReader, reflectionPaths } from './reflection.ts';
 import { filesOfSet, readFile } from './descriptor.ts';
 import { schemaOfFiles } from './schema.ts';
 import { described, schema } from './testing/accounts.ts';
 import { fieldOption } from './testing/describe.ts';
-import { Cursor, encodedRecord, encodedTag, encodedVarint, joined } from './wire.ts';
+import { Cursor, encodedRecord, encodedTag, encodedVarint } from './wire.ts';
 
 const files = filesOfSet(described.set);
 const text = (value: string): Uint8Array => Buffer.from(value);
@@ -18,12 +19,12 @@ function answerTo(request: Uint8Array): Uint8Array {
   const name = Buffer.from(request.subarray(cursor.at)).toString();
   if (number === 7) {
     const services = ['acme.v1.Accounts', 'acme.v1.Secret'].map((service) => encodedRecord(1, encodedRecord(1, text(service))));
-    return joined([encodedRecord(2, request), encodedRecord(6, joined(services))]);
+    return concatenated([encodedRecord(2, request), encodedRecord(6, concatenated(services))]);
   }
   const found = files.find((file) =>
     number === 4 ? name === 'acme.v1.Accounts' && readFile(file).name === 'acme.proto' : readFile(file).name === name,
   );
-  if (found === undefined) return encodedRecord(7, joined([encodedTag(1, 0), encodedVarint(5), encodedRecord(2, text('not found'))]));
+  if (found === undefined) return encodedRecord(7, concatenated([encodedTag(1, 0), encodedVarint(5), encodedRecord(2, text('not found'))]));
   return encodedRecord(4, encodedRecord(1, found));
 }
 
@@ -64,5 +65,5 @@ it('an answer that is none, or to something else, is an error', () => {
 it('a target that lists without end is an error', () => {
   const reader = createReflectionReader();
   const services = Array.from({ length: 6_000 }, (_, index) => encodedRecord(1, encodedRecord(1, text(`s${index}`))));
-  assert.throws(() => reader.take(encodedRecord(6, joined(services))), /more than 5000/);
+  assert.throws(() => reader.take(encodedRecord(6, concatenated(services))), /more than 5000/);
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { concatenated } from '../core/bytes.ts';
 import { account, schema } from './testing/accounts.ts';
 import { messageText } from './text.ts';
-import { encodedRecord, joined } from './wire.ts';
+import { encodedRecord } from './wire.ts';
 
 const type = schema.type('acme.v1.Account')!;
 const options = { maxCharacters: 10_000, leaveOut: (name: string) => name === 'token' || name === 'passport', leftOut: '[redacted]' };
@@ -52,7 +53,7 @@ it('a message reads like its JSON', () => {
 });
 
 it('what came twice stands there twice, and what is not in the schema is counted', () => {
-  const bytes = joined([account({ id: 'a' }), account({ id: 'b' }), encodedRecord(99, Buffer.from('secret'))]);
+  const bytes = concatenated([account({ id: 'a' }), account({ id: 'b' }), encodedRecord(99, Buffer.from('secret'))]);
   assert.equal(messageText(schema, type, bytes, options), '{\n  "id": "a",\n  "id": "b",\n  "#99": (not in the schema, 6 bytes)\n}');
 });
 

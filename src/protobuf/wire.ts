@@ -1,3 +1,5 @@
+import { concatenated } from '../core/bytes.ts';
+
 /**
  * The wire format of Protocol Buffers (https://protobuf.dev/programming-guides/encoding): a message is a row of records, each a tag (field number
  * and wire type) and a value. No length is believed before it is compared with the bytes that are there.
@@ -147,17 +149,7 @@ export function encodedTag(number: number, wireType: number): Uint8Array {
 
 /** A length-delimited record. */
 export function encodedRecord(number: number, payload: Uint8Array): Uint8Array {
-  return joined([encodedTag(number, LENGTH_DELIMITED), encodedVarint(payload.length), payload]);
-}
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concatenated([encodedTag(number, LENGTH_DELIMITED), encodedVarint(payload.length), payload]);
 }
 
 /** As deep as the decoders of C++, Java and Python go. */

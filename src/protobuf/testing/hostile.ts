@@ -1,3 +1,4 @@
+import { concatenated } from '../../core/bytes.ts';
 import { ScalarType, type DescField, type DescMessage } from '@bufbuild/protobuf';
 import {
   encodedRecord,
@@ -6,11 +7,9 @@ import {
   END_GROUP,
   FIXED32,
   FIXED64,
-  joined,
   LENGTH_DELIMITED,
   START_GROUP,
-  VARINT,
-} from '../wire.ts';
+  VARINT } from '../wire.ts';
 import type { RandomSchema } from './random-schema.ts';
 import { once, oneOf, shuffled, type Choose } from './random.ts';
 
@@ -57,7 +56,7 @@ class Speller {
       if (this.#miswires && once(this.#choose, 12)) records.push(this.#otherWireType(field));
     }
     if (once(this.#choose, 4)) records.push(this.#unknown(type));
-    return joined(shuffled(this.#choose, records));
+    return concatenated(shuffled(this.#choose, records));
   }
 
   #field(field: DescField, isHidden: boolean, depth: number): Uint8Array {
@@ -66,19 +65,19 @@ class Speller {
       case 'scalar':
         return this.#scalarRecord(number, field.scalar, isHidden);
       case 'enum':
-        return joined([this.#tag(number, VARINT), this.#varint(oneOf(this.#choose, field.enum.open && !isHidden ? [0, 2, 5] : [0, 2]))]);
+        return concatenated([this.#tag(number, VARINT), this.#varint(oneOf(this.#choose, field.enum.open && !isHidden ? [0, 2, 5] : [0, 2]))]);
       case 'message':
         return this.#submessage(field, field.message, field.delimitedEncoding, isHidden, depth);
       case 'map': {
         const key = (): Uint8Array => this.#scalarRecord(1, field.mapKey, isHidden);
         const value = (): Uint8Array => {
           if (field.mapKind === 'message') return this.#record(2, this.message(field.message, isHidden, depth + 1));
-          if (field.mapKind === 'enum') return joined([this.#tag(2, VARINT), this.#varint(2)]);
+          if (field.mapKind === 'enum') return concatenated([this.#tag(2, VARINT), this.#varint(2)]);
           return this.#scalarRecord(2, field.scalar, isHidden);
         };
         const parts = [...this.#some(key), ...this.#some(value)];
         if (once(this.#choose, 8)) parts.push(encodedRecord(3, text(CANARY)));
-        return this.#record(number, joined(shuffled(this.#choose, parts)));
+        return this.#record(number, concatenated(shuffled(this.#choose, parts)));
       }
       case 'list':
         if (field.listKind === 'message') return this.#submessage(field, field.message, field.delimitedEncoding, isHidden, depth);
@@ -98,21 +97,21 @@ class Speller {
 
   #submessage({ number }: DescField, type: DescMessage, isGroup: boolean, isHidden: boolean, depth: number): Uint8Array {
     const content = this.message(type, isHidden, depth + 1);
-    return isGroup ? joined([this.#tag(number, START_GROUP), content, this.#tag(number, END_GROUP)]) : this.#record(number, content);
+    return isGroup ? concatenated([this.#tag(number, START_GROUP), content, this.#tag(number, END_GROUP)]) : this.#record(number, content);
   }
 
   #scalarRecord(number: number, scalar: ScalarType, isHidden: boolean): Uint8Array {
     if (scalar !== ScalarType.STRING && scalar !== ScalarType.BYTES) {
-      return joined([this.#tag(number, wireTypeOf(scalar)), this.#number(scalar)]);
+      return concatenated([this.#tag(number, wireTypeOf(scalar)), this.#number(scalar)]);
     }
     const value = text(`${isHidden ? CANARY : oneOf(this.#choose, ['plain', 'schön', ''])}${this.#choose(9)}`);
     const isBinary = scalar === ScalarType.BYTES && once(this.#choose, 3);
-    return this.#record(number, isBinary ? joined([value, Uint8Array.of(0xff)]) : value);
+    return this.#record(number, isBinary ? concatenated([value, Uint8Array.of(0xff)]) : value);
   }
 
   #numbers(number: number, wireType: number, make: () => Uint8Array): Uint8Array {
-    if (once(this.#choose, 2)) return joined([this.#tag(number, wireType), make()]);
-    return this.#record(number, joined(Array.from({ length: this.#choose(3) }, make)));
+    if (once(this.#choose, 2)) return concatenated([this.#tag(number, wireType), make()]);
+    return this.#record(number, concatenated(Array.from({ length: this.#choose(3) }, make)));
   }
 
   #number(scalar: ScalarType): Uint8Array {
@@ -133,14 +132,14 @@ class Speller {
     const name = isOther ? oneOf(this.#choose, types) : types.at(-1)!;
     const type = this.#schema.registry.getMessage(name)!;
     const url = (typeName: string): Uint8Array => this.#record(1, text(`type.googleapis.com/${typeName}`));
-    if (once(this.#choose, 8)) return joined([url('acme.v1.Unheard'), encodedRecord(2, encodedRecord(7, text(CANARY)))]);
+    if (once(this.#choose, 8)) return concatenated([url('acme.v1.Unheard'), encodedRecord(2, encodedRecord(7, text(CANARY)))]);
     const parts = [
       url(name),
       ...this.#some(() => this.#record(2, depth > 4 ? new Uint8Array(0) : this.message(type, isHidden, depth + 1))),
     ];
     if (isOther) parts.push(url(types[0]!));
     if (once(this.#choose, 8)) parts.push(encodedRecord(3, text(CANARY)));
-    return joined(shuffled(this.#choose, parts));
+    return concatenated(shuffled(this.#choose, parts));
   }
 
   /** A field that is known by its number, in a wire type that it does not have. */
@@ -150,8 +149,8 @@ class Speller {
       kind === 'enum' || (kind === 'scalar' && ![ScalarType.STRING, ScalarType.BYTES].includes((field as { scalar: ScalarType }).scalar));
     const { number } = field;
     if (isNumber && field.fieldKind !== 'list') return encodedRecord(number, text(CANARY));
-    if (isNumber) return joined([encodedTag(number, START_GROUP), encodedRecord(1, text(CANARY)), encodedTag(number, END_GROUP)]);
-    return joined([encodedTag(field.number, FIXED64), text(`${CANARY}!!`)]);
+    if (isNumber) return concatenated([encodedTag(number, START_GROUP), encodedRecord(1, text(CANARY)), encodedTag(number, END_GROUP)]);
+    return concatenated([encodedTag(field.number, FIXED64), text(`${CANARY}!!`)]);
   }
 
   #unknown(type: DescMessage): Uint8Array {
@@ -162,14 +161,14 @@ class Speller {
     const content = encodedRecord(7, text(CANARY));
     return oneOf(this.#choose, [
       encodedRecord(number, text(CANARY)),
-      joined([encodedTag(number, VARINT), encodedVarint(7)]),
-      joined([encodedTag(number, FIXED32), text('CANA')]),
-      joined([encodedTag(number, START_GROUP), content, encodedTag(number, END_GROUP)]),
+      concatenated([encodedTag(number, VARINT), encodedVarint(7)]),
+      concatenated([encodedTag(number, FIXED32), text('CANA')]),
+      concatenated([encodedTag(number, START_GROUP), content, encodedTag(number, END_GROUP)]),
     ]);
   }
 
   #record(number: number, payload: Uint8Array): Uint8Array {
-    return joined([this.#tag(number, LENGTH_DELIMITED), this.#varint(payload.length, 5), payload]);
+    return concatenated([this.#tag(number, LENGTH_DELIMITED), this.#varint(payload.length, 5), payload]);
   }
 
   #tag(number: number, wireType: number): Uint8Array {

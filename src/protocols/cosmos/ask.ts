@@ -5,7 +5,7 @@ import type { CosmosEnvironment } from './environment.ts';
 import { askedOf, refusalOf } from './judge.ts';
 import { answerPlan } from './mask.ts';
 import { masksOf, recordMasksOf } from './masks.ts';
-import { CosmosOperation } from './operation.ts';
+import { cosmosOperation } from './operation.ts';
 import { exactParts, recordedParts, recordedText } from './record-text.ts';
 import { refusedRequest } from './refused.ts';
 import { sampleOf } from './sample.ts';
@@ -31,7 +31,7 @@ function understoodRequest(request: ReceivedRequest, environment: CosmosEnvironm
   const recorded = recordedText(understood, shown, record);
   const isTheSame = shown.path === exact.path && shown.partitionKey === exact.partitionKey;
   return {
-    operation: (session) => new CosmosOperation(session, { understood, request, question, recorded, masks }),
+    operation: (session) => cosmosOperation(session, { understood, request, question, recorded, masks }),
     unmasked: isTheSame ? undefined : questionOf(understood, target.name, asked, { ...exact, reason: shown.reason }),
     refusal: refusalOf(understood, target, masks),
     upstream: {

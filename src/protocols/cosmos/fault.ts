@@ -1,5 +1,6 @@
 import { assertNever } from '../../core/fault.ts';
 import type { FaultCode, GatewayFault } from '../../core/fault.ts';
+import { printable } from '../../core/printable.ts';
 import type { FaultAnswer, FaultContext, HeaderField } from '../request.ts';
 
 /**
@@ -16,7 +17,7 @@ export function cosmosError(fault: GatewayFault, context: FaultContext = {}): Fa
   ];
   const document = {
     code,
-    message: printable(parts.join('\r\n')),
+    message: parts.map((part) => printable(part)).join('\r\n'),
     sallyport: { code: fault.code, operation: context.operationId, approval: context.approval },
   };
   return {
@@ -116,12 +117,6 @@ function unavailable(hint: string): Wording {
   return { status: 503, code: 'ServiceUnavailable', hint, fields: [{ name: 'retry-after', value: '5' }] };
 }
 
-/** Text for a terminal: bounded, no control characters. */
-function printable(text: string): string {
-  const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}…` : text;
-  return cut.replace(CONTROL_CHARACTERS, '\ufffd');
-}
-
 const tooMany = {
   status: 429,
   code: 'TooManyRequests',
@@ -131,6 +126,3 @@ const tooMany = {
     { name: 'x-ms-substatus', value: '3200' },
   ],
 } as const;
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
-const mostCharacters = 4_096;

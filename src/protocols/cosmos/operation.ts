@@ -1,7 +1,6 @@
-import { cut } from '../../core/cut.ts';
 import type { OpenSession } from '../../core/effect.ts';
-import type { Act, Facts, Operation, UnmaskedOperation } from '../../core/operation.ts';
-import { joined } from '../http/operation.ts';
+import type { Operation } from '../../core/operation.ts';
+import { requestOperation } from '../request-operation.ts';
 import type { ReceivedRequest } from '../request.ts';
 import { isPureRead, type Question } from './acts.ts';
 import type { ContainerMasks } from './masks.ts';
@@ -17,59 +16,35 @@ export interface OperationParts {
   readonly masks: ContainerMasks;
 }
 
-/** The operation that policy decides on. */
-export class CosmosOperation implements Operation {
-  readonly id: string;
-  readonly sessionId: string;
-  readonly protocol = 'cosmos';
-  readonly acts: readonly Act[];
-  readonly facts: Facts;
-  readonly pureRead: boolean;
-  readonly naming = false;
-  readonly text: string;
-  /** Never: the text leaves out fields that tell people nothing. */
-  readonly textIsExact = false;
-  readonly parameters: readonly (string | null)[] | undefined;
-  readonly dataClasses: readonly string[];
-  readonly #request: ReceivedRequest;
-  readonly #understood: Understood;
+/** Makes the operation that policy decides on. */
+export function cosmosOperation(session: OpenSession, { understood, request, question, recorded, masks }: OperationParts): Operation {
+  return requestOperation(session, {
+    protocol: 'cosmos',
+    question,
+    pureRead: isPureRead(understood),
+    recorded,
+    dataClasses: [...new Set(masks.rules.map(({ rule }) => rule.class))],
+    unmasked: () => exactParts(understood, bodyOf(request)),
+    bound: () => boundParts(request, understood),
+  });
+}
 
-  constructor(session: OpenSession, { understood, request, question, recorded, masks }: OperationParts) {
-    this.id = session.nextOperationId();
-    this.sessionId = session.id;
-    this.acts = question.acts;
-    this.facts = question.facts;
-    this.pureRead = isPureRead(understood);
-    this.text = cut(recorded.text, maxRecordedText);
-    this.parameters = recorded.parameters;
-    this.dataClasses = [...new Set(masks.rules.map(({ rule }) => rule.class))];
-    this.#request = request;
-    this.#understood = understood;
-  }
+/** Method, path, bound fields and body. */
+function boundParts(request: ReceivedRequest, { headers }: Understood): readonly (string | Uint8Array)[] {
+  const fields = boundFields(headers.forwarded).flatMap(({ name, value }) => [name, value]);
+  return ['cosmos 1', request.method, request.target.path, String(fields.length / 2), ...fields, bodyOf(request)];
+}
 
-  /** Method, path, bound fields and body, each with its length in front. */
-  exact(): Uint8Array {
-    const { method, target } = this.#request;
-    const fields = boundFields(this.#understood.headers.forwarded).flatMap(({ name, value }) => [name, value]);
-    const texts = ['cosmos 1', method, target.path, String(fields.length / 2), ...fields];
-    return joined([...texts.map((text) => encoder.encode(text)), bodyOf(this.#request)]);
-  }
-
-  unmasked(): UnmaskedOperation {
-    const { body } = this.#understood;
-    const isQuery = body.kind === 'query' || body.kind === 'metadata-query';
-    return {
-      text: exactText(this.#understood, isQuery ? body.body.query : decoder.decode(bodyOf(this.#request))),
-      runs: [],
-      parameters: isQuery ? body.body.parameters.map(({ name, value }) => `${name} = ${JSON.stringify(value)}`) : [],
-    };
-  }
+function exactParts(understood: Understood, bytes: Uint8Array): { readonly text: string; readonly parameters?: readonly string[] } {
+  const { body } = understood;
+  if (body.kind !== 'query' && body.kind !== 'metadata-query') return { text: exactText(understood, decoder.decode(bytes)) };
+  const { query, parameters } = body.body;
+  return { text: exactText(understood, query), parameters: parameters.map(({ name, value }) => `${name} = ${JSON.stringify(value)}`) };
 }
 
 function bodyOf({ body }: ReceivedRequest): Uint8Array {
-  return body.kind === 'whole' ? body.bytes : new Uint8Array(0);
+  return body.kind === 'whole' ? body.bytes : nothing;
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const maxRecordedText = 32_768;
+const nothing = new Uint8Array(0);

@@ -2,6 +2,7 @@ import type { OpenSession } from '../../core/effect.ts';
 import type { GatewayFault } from '../../core/fault.ts';
 import type { Operation } from '../../core/operation.ts';
 import { maskProse } from '../../masking/text.ts';
+import { requestOperation } from '../request-operation.ts';
 import type { AskedRequest, ReceivedRequest } from '../request.ts';
 import type { CosmosEnvironment } from './environment.ts';
 
@@ -19,21 +20,16 @@ export function refusedRequest(request: ReceivedRequest, { classes, target }: Co
 }
 
 function refusedOperation(session: OpenSession, target: string, method: string, text: string): Operation {
-  return {
-    id: session.nextOperationId(),
-    sessionId: session.id,
+  return requestOperation(session, {
     protocol: 'cosmos',
     // What it would do is not known: the strictest there is.
-    acts: [{ action: 'cosmos:execute-procedure', object: { type: 'Target', id: target } }],
-    facts: { method, opaque: true },
+    question: { acts: [{ action: 'cosmos:execute-procedure', object: { type: 'Target', id: target } }], facts: { method, opaque: true } },
     pureRead: false,
-    naming: false,
-    text,
-    textIsExact: false,
+    recorded: { text },
     dataClasses: [],
-    exact: () => new TextEncoder().encode(text),
-    unmasked: () => ({ text, runs: [], parameters: [] }),
-  };
+    unmasked: () => ({ text }),
+    bound: () => [text],
+  });
 }
 
 /** An item's name can be the value of a place. */

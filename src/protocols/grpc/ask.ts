@@ -1,3 +1,4 @@
+import { concatenated } from '../../core/bytes.ts';
 import { cut } from '../../core/cut.ts';
 import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault, toFault } from '../../core/fault.ts';
@@ -117,14 +118,7 @@ function upstreamFields({ head }: Call): readonly HeaderField[] {
 
 function bytesOf(frames: readonly Frame[]): Uint8Array {
   const [only] = frames;
-  if (frames.length === 1) return only!.raw;
-  const all = new Uint8Array(frames.reduce((total, { raw }) => total + raw.length, 0));
-  let at = 0;
-  for (const { raw } of frames) {
-    all.set(raw, at);
-    at += raw.length;
-  }
-  return all;
+  return frames.length === 1 ? only!.raw : concatenated(frames.map(({ raw }) => raw));
 }
 
 const mostReasonCharacters = 256;

@@ -1,3 +1,4 @@
+import { concatenated } from '../../core/bytes.ts';
 import { GatewayFault } from '../../core/fault.ts';
 
 /**
@@ -135,12 +136,7 @@ export class FrameReader {
   #joined(): Uint8Array {
     const [only] = this.#pieces;
     if (this.#pieces.length === 1) return only!;
-    const all = new Uint8Array(this.#kept);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      all.set(piece, at);
-      at += piece.length;
-    }
+    const all = concatenated(this.#pieces);
     this.#pieces = [all];
     return all;
   }

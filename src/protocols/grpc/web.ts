@@ -1,3 +1,4 @@
+import { concatenated } from '../../core/bytes.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { fromBase64, toBase64 } from '../base64.ts';
 import type { HeaderField } from '../request.ts';
@@ -35,14 +36,7 @@ export class TextDecoding {
   #decode(text: string): Uint8Array {
     const parts: Uint8Array[] = [];
     for (const [segment] of text.matchAll(SEGMENTS)) parts.push(fromBase64(segment) ?? refuse());
-    const length = parts.reduce((total, part) => total + part.length, 0);
-    const all = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
+    return concatenated(parts);
   }
 }
 

@@ -1,5 +1,6 @@
 import { assertNever } from '../../core/fault.ts';
 import type { FaultCode, GatewayFault } from '../../core/fault.ts';
+import { printable } from '../../core/printable.ts';
 import type { FaultAnswer, FaultContext, HeaderField } from '../request.ts';
 
 /** The problem document (RFC 9457) for a fault. Nothing of its `detail` or `cause` is in it. */
@@ -127,14 +128,5 @@ function later(seconds: number): readonly HeaderField[] {
   return [{ name: 'retry-after', value: String(seconds) }];
 }
 
-/** Text for a terminal: bounded, no control characters. */
-function printable(text: string): string {
-  const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}…` : text;
-  return cut.replace(CONTROL_CHARACTERS, '\ufffd');
-}
-
 /** RFC 6750 section 3. */
 const unauthorized = { status: 401, fields: [{ name: 'www-authenticate', value: 'Bearer realm="sallyport", error="invalid_token"' }] };
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-const mostCharacters = 4_096;

@@ -1,3 +1,4 @@
+import { concatenated } from '../../core/bytes.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { AnswerHead, AnswerPlan, ContentCoding, HeaderField, MaskedAnswer } from '../request.ts';
 import { shownFields, withNotice, withoutBodyFields } from './answer-head.ts';
@@ -143,17 +144,7 @@ function maskMultipart(
     from = part.end;
   }
   shown.push(body.subarray(from));
-  return { fields: withNotice(withoutBodyFields(fields), counts), body: joined(shown), masked: counts };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return { fields: withNotice(withoutBodyFields(fields), counts), body: concatenated(shown), masked: counts };
 }
 
 /** A text of this kind with everything hidden masked; undefined where nothing of it may be shown. */

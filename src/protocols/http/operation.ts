@@ -1,6 +1,6 @@
-import { cut } from '../../core/cut.ts';
 import type { OpenSession } from '../../core/effect.ts';
-import type { Act, Facts, Operation, UnmaskedOperation } from '../../core/operation.ts';
+import type { Operation } from '../../core/operation.ts';
+import { requestOperation } from '../request-operation.ts';
 import type { ReceivedRequest } from '../request.ts';
 import { isPureRead, type Question } from './acts.ts';
 import type { HttpMasks } from './masks.ts';
@@ -14,79 +14,32 @@ export function httpOperation(
   masks: HttpMasks,
   record: HttpMasks,
 ): Operation {
-  return new HttpOperation(session, request, question, masks, record);
-}
-
-class HttpOperation implements Operation {
-  readonly id: string;
-  readonly sessionId: string;
-  readonly protocol = 'http';
-  readonly acts: readonly Act[];
-  readonly facts: Facts;
-  readonly pureRead: boolean;
-  readonly naming = false;
-  readonly text: string;
-  /** Never: the text leaves out fields that tell people nothing. */
-  readonly textIsExact = false;
-  readonly dataClasses: readonly string[];
-  readonly #request: ReceivedRequest;
-
-  constructor(session: OpenSession, request: ReceivedRequest, question: Question, masks: HttpMasks, record: HttpMasks) {
-    this.id = session.nextOperationId();
-    this.sessionId = session.id;
-    this.acts = question.acts;
-    this.facts = question.facts;
-    this.pureRead = request.upgrade === undefined && isPureRead(request.method);
-    this.text = cut(recordedText(record, request), maxRecordedText);
-    this.dataClasses = [...new Set(masks.rules.map(({ rule }) => rule.class))];
-    this.#request = request;
-  }
-
-  exact(): Uint8Array {
-    return exactRequest(this.#request);
-  }
-
-  unmasked(): UnmaskedOperation {
-    return { text: exactText(this.#request), runs: [], parameters: [] };
-  }
+  return requestOperation(session, {
+    protocol: 'http',
+    question,
+    pureRead: request.upgrade === undefined && isPureRead(request.method),
+    recorded: { text: recordedText(record, request) },
+    dataClasses: [...new Set(masks.rules.map(({ rule }) => rule.class))],
+    unmasked: () => ({ text: exactText(request) }),
+    bound: () => boundParts(request),
+  });
 }
 
 /**
- * What an approval binds: method, target, bound fields, body and trailers, each with its length in front. The length of a body that passes as it comes stands for it:
- * what waits for approval has none (`net/http-exchange.ts`).
+ * What an approval binds: method, target, bound fields, body and trailers. The length of a body that passes as it comes stands for it: what waits for approval has
+ * none (`net/http-exchange.ts`).
  */
-export function exactRequest({ method, upgrade, target, forwardable, body, trailers = [] }: ReceivedRequest): Uint8Array {
+export function boundParts({ method, upgrade, target, forwardable, body, trailers = [] }: ReceivedRequest): readonly (string | Uint8Array)[] {
   const fields = boundFields(forwardable).flatMap(({ name, value }) => [name, value]);
-  const texts = [
+  return [
     'http 1',
     upgrade === undefined ? method : `${method} ${upgrade}`,
     target.path,
     target.query === undefined ? '' : `?${target.query}`,
     String(fields.length / 2),
     ...fields,
+    body.kind,
+    body.kind === 'whole' ? body.bytes : body.kind === 'none' ? '' : `streamed ${body.octets ?? ''}`,
+    ...boundFields(trailers).flatMap(({ name, value }) => [name, value]),
   ];
-  const bytes = body.kind === 'whole' ? body.bytes : encoder.encode(body.kind === 'none' ? '' : `streamed ${body.octets ?? ''}`);
-  const behind = boundFields(trailers).flatMap(({ name, value }) => [name, value]);
-  return joined([
-    ...texts.map((text) => encoder.encode(text)),
-    encoder.encode(body.kind),
-    bytes,
-    ...behind.map((text) => encoder.encode(text)),
-  ]);
 }
-
-/** All parts with their lengths in front, so that no two lists are the same bytes. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((total, part) => total + 4 + part.length, 0));
-  const view = new DataView(all.buffer);
-  let at = 0;
-  for (const part of parts) {
-    view.setUint32(at, part.length);
-    all.set(part, at + 4);
-    at += 4 + part.length;
-  }
-  return all;
-}
-
-const encoder = new TextEncoder();
-const maxRecordedText = 32_768;

@@ -1,16 +1,16 @@
 import { GatewayFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
+import { requestOperation } from '../request-operation.ts';
 import type { AskedRequest, HeaderField, ReceivedRequest, TargetAnswer, TargetRead } from '../request.ts';
 import type { SentBody, SentObject } from './body.ts';
 import type { KubernetesEnvironment } from './environment.ts';
-import { boundRequest, exactKubernetes } from './exact.ts';
+import { boundKubernetes, boundRequest } from './exact.ts';
 import { isStream, mapQuestion, needsPod } from './facts.ts';
 import { impersonatedFields } from './impersonate.ts';
 import { needsLiveObject, objectRead } from './live-object.ts';
 import { answerPlan } from './mask.ts';
 import { masksOf } from './masks.ts';
 import { meaningOf, type Meaning } from './meaning.ts';
-import { kubernetesOperation } from './operation.ts';
 import { exactText, recordedText, summaryOf } from './record-text.ts';
 import { requestInfo } from './request-info.ts';
 import { sampleOf } from './sample.ts';
@@ -42,13 +42,14 @@ export function askKubernetes(request: ReceivedRequest, environment: KubernetesE
   const bound = boundRequest(request);
   return {
     operation: (session) =>
-      kubernetesOperation(session, {
+      requestOperation(session, {
+        protocol: 'kubernetes',
         question: recorded,
         pureRead: meaning.pureRead,
         dataClasses: [...new Set(masks.rulesOf(place).flatMap(({ rule }) => rule?.class ?? []))],
-        text: () => recordedText(record, place, bound, body, shown(summaryOf(request, info))),
-        exactText: () => exactText(bound, body, summaryOf(request, info)),
-        exact: () => exactKubernetes(request, info, pod, question),
+        recorded: { text: recordedText(record, place, bound, body, shown(summaryOf(request, info))) },
+        unmasked: () => ({ text: exactText(bound, body, summaryOf(request, info)) }),
+        bound: () => boundKubernetes(request, info, pod, question),
       }),
     unmasked: isTheSame ? undefined : question,
     refusal:

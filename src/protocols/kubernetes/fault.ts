@@ -1,4 +1,5 @@
 import { assertNever, type FaultCode, type GatewayFault } from '../../core/fault.ts';
+import { printable } from '../../core/printable.ts';
 import type { FaultAnswer, FaultContext, HeaderField } from '../request.ts';
 import { MEDIA } from './body.ts';
 
@@ -120,12 +121,3 @@ function unavailable(hint: string, retryAfterSeconds: number | undefined): Wordi
   return { code: 503, reason: 'ServiceUnavailable', hint, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
 }
 
-/** Text for a terminal: bounded, no control characters. */
-function printable(text: string): string {
-  const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}…` : text;
-  return cut.replace(CONTROL_CHARACTERS, '\ufffd');
-}
-
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-const mostCharacters = 4_096;

@@ -1,5 +1,6 @@
 import { assertNever } from '../../core/fault.ts';
 import type { FaultCode, GatewayFault } from '../../core/fault.ts';
+import { printable } from '../../core/printable.ts';
 import { SyntaxFault } from '../../sql/postgres/syntax-fault.ts';
 import { errorResponse, noticeResponse } from './encode.ts';
 import { MissingNameFault } from './unknown-name.ts';
@@ -167,14 +168,4 @@ function named(text: string, operationId: string | undefined): string {
   return operationId === undefined ? text : `${text} (operation ${operationId})`;
 }
 
-/** Text for a terminal: bounded, no NUL (which would end the field), no control characters (which could forge what follows). */
-function printable(text: string): string {
-  const cut = text.length > MAX_TEXT_CHARS ? `${text.slice(0, MAX_TEXT_CHARS)}…` : text;
-  return cut.replace(CONTROL_CHARACTERS, '\ufffd');
-}
-
-/** All of C0 but tab and line feed, delete, C1. */
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-const MAX_TEXT_CHARS = 4_096;
 const newest = Number.POSITIVE_INFINITY;

@@ -1,3 +1,4 @@
+import { concatenated } from '../../core/bytes.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import * as encode from './encode.ts';
@@ -125,13 +126,7 @@ function binaryArray(bytes: Uint8Array, look: (text: string) => string): Uint8Ar
     at += length;
   }
   if (at !== bytes.length) throw unreadable;
-  const all = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    all.set(part, end);
-    end += part.length;
-  }
-  return all;
+  return concatenated(parts);
 }
 
 function decode(bytes: Uint8Array): string {

@@ -3,6 +3,7 @@ import { cut, cutAll } from '../../core/cut.ts';
 import type { Act, Facts, Operation, UnmaskedOperation } from '../../core/operation.ts';
 import type { Target } from '../../core/target.ts';
 import { maskProse } from '../../masking/text.ts';
+import { lengthPrefixed } from '../exact.ts';
 import { redactParameters, redactStatement, type BoundParameter, type MaskContext, type MaskFacts } from './mask.ts';
 import type { SourceText } from './names.ts';
 import { policyFacts } from './policy-facts.ts';
@@ -73,10 +74,7 @@ class PostgresOperation implements Operation {
 
   exact(): Uint8Array {
     const { text, binding, behind = [] } = this.#asked;
-    return joined(
-      [text, ...behind.map((each) => each.text)].map((each) => encoder.encode(each)),
-      binding,
-    );
+    return lengthPrefixed([text, ...behind.map((each) => each.text), binding]);
   }
 
   unmasked(): UnmaskedOperation {
@@ -130,24 +128,9 @@ function forReview({ bytes, format }: BoundParameter): string | null {
   return format === 0 ? lenient.decode(bytes) : `\\x${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** All parts with their lengths in front, so that no two lists are the same bytes. */
-function joined(texts: readonly Uint8Array[], binding: Uint8Array): Uint8Array {
-  const parts = [...texts, binding];
-  const all = new Uint8Array(parts.reduce((total, part) => total + 4 + part.length, 0));
-  const view = new DataView(all.buffer);
-  let at = 0;
-  for (const part of parts) {
-    view.setUint32(at, part.length);
-    all.set(part, at + 4);
-    at += 4 + part.length;
-  }
-  return all;
-}
-
 const unknownStatement: Facts = { protocol: 'postgres' };
 const reasoned = new WeakMap<Understanding, Question & { readonly stated: string }>();
 const connects = new WeakMap<Target, readonly Act[]>();
 const unknownFacts = { mentions: [], mentionsAll: true, relations: [], written: [], behind: [], beyond: true, opaque: true };
-const encoder = new TextEncoder();
 const lenient = new TextDecoder();
 const maxRecordedText = 32_768;
