@@ -13,6 +13,9 @@ forbid (principal, action == Action::"cosmos:query", resource == Relation::"bank
 @id("deletes wait")
 @review("dba") @expires("15m") @message("A delete needs a DBA.")
 forbid (principal, action == Action::"cosmos:delete", resource);
+@id("the ledger waits")
+@review("dba") @expires("15m")
+forbid (principal, action in [Action::"cosmos:upsert", Action::"cosmos:query"], resource == Relation::"bank/shop/ledger");
 `;
 
 let house: House;
@@ -26,7 +29,7 @@ before(async () => {
     },
   });
   const { database } = await house.direct().databases.create({ id: 'shop' });
-  for (const id of ['customers', 'orders']) await database.containers.create({ id, partitionKey: { paths: ['/city'] } });
+  for (const id of ['customers', 'orders', 'ledger']) await database.containers.create({ id, partitionKey: { paths: ['/city'] } });
   const { container } = { container: database.container('customers') };
   await container.items.create({
     id: '1',
@@ -42,6 +45,8 @@ before(async () => {
 after(() => house.close());
 
 const customers = (client: CosmosClient) => client.database('shop').container('customers');
+const send = (headers: Readonly<Record<string, string>>, body: unknown) =>
+  house.send('pipeline', 'POST', '/cosmos/bank/dbs/shop/colls/ledger/docs', headers, JSON.stringify(body));
 const orders = (client: CosmosClient) => client.database('shop').container('orders');
 async function failure(work: Promise<unknown>): Promise<{ code: unknown; substatus: unknown; message: string }> {
   const error = await work.then(
@@ -124,6 +129,64 @@ describe('the second door', () => {
     await erin.post(`/api/v1/approvals/${approval.id}/approve`, { reason: 'because' });
     assert.equal((await gone()).statusCode, 204);
     assert.match((await failure(gone())).message, /Approval: https:/);
+  });
+
+  /** A request that was approved cannot be turned into another one by whoever sends it again: neither by its body, nor by headers that decide what it does. */
+  test('holds anew what is not exactly what was approved', async () => {
+    const key = { 'x-ms-documentdb-partitionkey': '["Bern"]' };
+    const item = { id: '1', city: 'Bern', sum: 1 };
+    const upsert = (body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+      send({ 'content-type': 'application/json', 'x-ms-documentdb-is-upsert': 'True', ...key, ...headers }, body);
+    const query = (value: string, headers: Readonly<Record<string, string>> = {}) =>
+      send(
+        { 'content-type': 'application/query+json', 'x-ms-documentdb-isquery': 'True', ...key, ...headers },
+        { query: 'SELECT * FROM c WHERE c.id = @id', parameters: [{ name: '@id', value }] },
+      );
+    const held = async (request: Promise<{ status: number; text: string }>): Promise<string> => {
+      const { status, text } = await request;
+      assert.equal(status, 403, text);
+      const { sallyport } = JSON.parse(text) as { sallyport: { approval?: { id: string } } };
+      assert.ok(sallyport.approval !== undefined, text);
+      return sallyport.approval.id;
+    };
+    const erin = await house.api('dba-erin');
+    const approved = async (
+      request: () => Promise<{ status: number; text: string }>,
+      others: readonly (typeof request)[],
+    ): Promise<number> => {
+      const asked = await held(request());
+      await eventually('the request for approval', () => erin.get(`/api/v1/approvals/${asked}`).catch(() => undefined));
+      await erin.post(`/api/v1/approvals/${asked}/approve`, { reason: 'because' });
+      for (const other of others) assert.notEqual(await held(other()), asked);
+      const { status } = await request();
+      assert.notEqual(await held(request()), asked, 'an approval is used up');
+      return status;
+    };
+    const written = await approved(
+      () => upsert(item),
+      [
+        () => upsert({ ...item, sum: 1_000_000 }),
+        () => upsert({ ...item, city: 'Basel' }, { 'x-ms-documentdb-partitionkey': '["Basel"]' }),
+        () => upsert(item, { 'x-ms-documentdb-partitionkey': '["Basel"]' }),
+        () => upsert(item, { 'x-ms-consistency-level': 'Eventual' }),
+        () => upsert(item, { 'if-match': '"1"' }),
+      ],
+    );
+    assert.equal(written, 201);
+    const found = await approved(
+      () => query('1'),
+      [
+        () => query('2'),
+        () => query('1', { 'x-ms-documentdb-partitionkey': '["Basel"]' }),
+        () => query('1', { 'x-ms-max-item-count': '1' }),
+      ],
+    );
+    assert.equal(found, 200);
+    const { resources } = await house.direct().database('shop').container('ledger').items.readAll<{ sum: number }>().fetchAll();
+    assert.deepEqual(
+      resources.map(({ sum }) => sum),
+      [1],
+    );
   });
 
   test('counts items', async () => {

@@ -23,6 +23,9 @@ forbid (principal, action, resource == Method::"ledger/bank.v1.Ledger/Shut");
 @id("talks wait for a DBA")
 @review("dba") @approvals("1") @expires("15m")
 forbid (principal, action, resource == Method::"ledger/bank.v1.Ledger/Talk");
+@id("closing elsewhere waits for a DBA")
+@review("dba") @approvals("1") @expires("15m")
+forbid (principal, action, resource == Method::"retrying/bank.v1.Ledger/Shut");
 `;
 
 let bank: Bank;
@@ -43,6 +46,7 @@ before(async () => {
       return {
         ledger: { port: bank.port, settings: { schema } },
         short: { port: bank.port, settings: { schema, limits: { rows: 3 }, max_message_bytes: 1000, hold: 'refuse-and-retry' } },
+        retrying: { port: bank.port, settings: { schema, hold: 'refuse-and-retry' } },
         reading: { port: bank.port, settings: { schema, read_only: true } },
         unknown: { port: bank.port },
         down: { port: 1, settings: { schema } },
@@ -178,11 +182,24 @@ describe('a call', () => {
     });
   });
 
-  it('is refused and retried where its target does so', async () => {
-    const client = await caller('short');
-    const { code, details } = await client.unary('Shut', { number: '80' });
-    // The rule is about another target.
-    assert.deepEqual([code, details], [0, '']);
+  it('that is to be made again once it is approved is held anew with any other message or metadata', async () => {
+    const client = await caller('retrying');
+    const shut = async (number: string, fields: Readonly<Record<string, string>> = {}): Promise<string> => {
+      const { code, details } = await client.unary('Shut', { number }, { 'x-branch': 'bern', ...fields });
+      return code === 0 ? 'done' : `${status[code]} ${/Approval (\S+):/.exec(details)?.[1]}`;
+    };
+    const asked = await shut('80');
+    assert.match(asked, /^FAILED_PRECONDITION \w/);
+    assert.match(await approval('approve'), /80/);
+    const others = [await shut('81'), await shut('800'), await shut('80', { 'x-branch': 'basel' }), await shut('80', { 'x-more': '1' })];
+    for (const other of others) assert.match(other, /^FAILED_PRECONDITION \w/);
+    assert.equal(new Set([asked, ...others]).size, 5, 'each asks for an approval of its own');
+    assert.equal(await shut('80'), 'done');
+    assert.match(await shut('80'), /^FAILED_PRECONDITION/, 'an approval is used up');
+    assert.deepEqual(
+      bank.seen.filter(({ metadata }) => metadata.get('x-branch').length > 0).map(({ metadata }) => metadata.get('x-branch')),
+      [['bern']],
+    );
   });
 
   it('has a deadline that the target learns of, less what has passed', async () => {
@@ -191,6 +208,7 @@ describe('a call', () => {
     assert.equal(left, '', 'grpc-js takes it out of the metadata');
     const late = await (await caller('ledger')).unary('Sleep', { count: 5 }, {}, 300);
     assert.equal(late.code, status.DEADLINE_EXCEEDED);
+    await eventually('the target is told that nobody waits any more', () => (bank.cancelled.includes('Sleep') ? true : undefined));
   });
 
   it('beyond the limits of its target is RESOURCE_EXHAUSTED, with all messages up to there', async () => {

@@ -21,7 +21,9 @@ suite('what decoders make of an odd spelling is what was masked', () => {
   const masked = (bytes: Uint8Array): JsonValue => read(shown(byPath.mask(bytes)).bytes);
 
   it('a singular field twice', () => {
-    assert.deepEqual(masked(encodedRecord(2, concatenated([text(2, '078-05-1120'), text(2, '078-05-1121')]))), { owner: { ssn: '***-**-1121' } });
+    assert.deepEqual(masked(encodedRecord(2, concatenated([text(2, '078-05-1120'), text(2, '078-05-1121')]))), {
+      owner: { ssn: '***-**-1121' },
+    });
   });
 
   it('a message in two parts', () => {
@@ -105,10 +107,13 @@ suite('what decoders make of an odd spelling is what was masked', () => {
     const expected = { detail: { '@type': 'type.googleapis.com/acme.v1.Owner', name: 'NAME', ssn: '***-**-1120' } };
     assert.deepEqual(masked(encodedRecord(9, concatenated([value, url('Owner')]))), expected);
     assert.deepEqual(masked(encodedRecord(9, concatenated([url('Other'), value, url('Owner')]))), expected);
-    assert.deepEqual(masked(concatenated([encodedRecord(9, concatenated([url('Other'), value])), text(1, 'id'), encodedRecord(9, url('Owner'))])), {
-      id: 'id',
-      ...expected,
-    });
+    assert.deepEqual(
+      masked(concatenated([encodedRecord(9, concatenated([url('Other'), value])), text(1, 'id'), encodedRecord(9, url('Owner'))])),
+      {
+        id: 'id',
+        ...expected,
+      },
+    );
     const wrapped = schema.method('/acme.v1.Accounts/Watch')!;
     const outer = concatenated([
       encodedRecord(2, encodedRecord(9, concatenated([url('Other'), value]))),

@@ -1,8 +1,8 @@
 import { cut } from '../core/cut.ts';
-import type { OpenSession } from '../core/effect.ts';
 import type { Act, Facts, Operation, UnmaskedOperation } from '../core/operation.ts';
 import type { Protocol } from '../core/target.ts';
 import { lengthPrefixed } from './exact.ts';
+import type { AskingSession } from './request.ts';
 
 /** One request as its protocol understands it. */
 export interface UnderstoodRequest {
@@ -20,7 +20,7 @@ export interface UnderstoodRequest {
 }
 
 /** Makes the operation that policy decides on. */
-export function requestOperation(session: OpenSession, request: UnderstoodRequest): Operation {
+export function requestOperation(session: AskingSession, request: UnderstoodRequest): Operation {
   const { protocol, question, pureRead, recorded, dataClasses } = request;
   return {
     id: session.nextOperationId(),

@@ -111,10 +111,13 @@ export type RequestBody =
   /** Too long to be gathered: it passes as it comes, unseen. `octets`: its length, where that was announced. */
   | { readonly kind: 'streamed'; readonly octets: number | undefined };
 
+/** What an operation needs of the session that it belongs to. */
+export type AskingSession = Pick<OpenSession, 'id' | 'nextOperationId'>;
+
 /** What a request means. */
 export interface AskedRequest {
   /** Makes the operation that the pipeline decides on and the record shows, nothing sensitive in it. */
-  operation(session: OpenSession): Operation;
+  operation(session: AskingSession): Operation;
   /**
    * What policy must be asked about besides: the acts and facts as they are, where those of the operation had something sensitive masked (a
    * card number in a path). The stricter answer holds. Undefined where there is no difference.

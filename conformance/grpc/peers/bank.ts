@@ -22,9 +22,10 @@ interface Wanted {
   readonly count: number;
 }
 
-/** A grpc-js server that knows what must not be seen. `seen`: the calls that it was asked for, with their metadata. */
+/** A grpc-js server that knows what must not be seen. `seen`: the calls that it was asked for, with their metadata. `cancelled`: those whose client gave up. */
 export interface Bank extends RunningServer {
   readonly seen: { readonly method: string; readonly metadata: Metadata }[];
+  readonly cancelled: string[];
 }
 
 export async function startBank(
@@ -33,6 +34,8 @@ export async function startBank(
 ): Promise<Bank> {
   const seen: { readonly method: string; readonly metadata: Metadata }[] = [];
   const note = (method: string, { metadata }: { readonly metadata: Metadata }): void => void seen.push({ method, metadata });
+
+  const cancelled: string[] = [];
 
   const Get: handleUnaryCall<Wanted, Account> = (call, reply) => {
     note('Get', call);
@@ -73,12 +76,13 @@ export async function startBank(
   };
   const Sleep: handleUnaryCall<Wanted, Wanted> = (call, reply) => {
     note('Sleep', call);
+    call.on('cancelled', () => cancelled.push('Sleep'));
     setTimeout(() => reply(null, call.request), call.request.count * 1000).unref();
   };
 
   const server = new Server();
   server.addService(definition['bank.v1.Ledger'] as ServiceDefinition, { Get, List, Import, Talk, Shut, Fail, Sleep });
-  return { ...(await startServer(server, certificate)), seen };
+  return { ...(await startServer(server, certificate)), seen, cancelled };
 }
 
 function account(number: string): Account {

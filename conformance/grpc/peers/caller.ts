@@ -47,7 +47,7 @@ export class Caller {
     return this.#client[method]!(request, this.metadata(), deadline()) as ClientReadableStream<T>;
   }
 
-  input(method: string, done: (error: ServiceError | null) => void): ClientWritableStream<object> {
+  input(method: string, done: (error: ServiceError | null, answer?: unknown) => void): ClientWritableStream<object> {
     return this.#client[method]!(this.metadata(), deadline(), done) as ClientWritableStream<object>;
   }
 

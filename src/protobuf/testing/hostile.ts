@@ -1,15 +1,6 @@
 import { concatenated } from '../../core/bytes.ts';
 import { ScalarType, type DescField, type DescMessage } from '@bufbuild/protobuf';
-import {
-  encodedRecord,
-  encodedTag,
-  encodedVarint,
-  END_GROUP,
-  FIXED32,
-  FIXED64,
-  LENGTH_DELIMITED,
-  START_GROUP,
-  VARINT } from '../wire.ts';
+import { encodedRecord, encodedTag, encodedVarint, END_GROUP, FIXED32, FIXED64, LENGTH_DELIMITED, START_GROUP, VARINT } from '../wire.ts';
 import type { RandomSchema } from './random-schema.ts';
 import { once, oneOf, shuffled, type Choose } from './random.ts';
 
@@ -65,7 +56,10 @@ class Speller {
       case 'scalar':
         return this.#scalarRecord(number, field.scalar, isHidden);
       case 'enum':
-        return concatenated([this.#tag(number, VARINT), this.#varint(oneOf(this.#choose, field.enum.open && !isHidden ? [0, 2, 5] : [0, 2]))]);
+        return concatenated([
+          this.#tag(number, VARINT),
+          this.#varint(oneOf(this.#choose, field.enum.open && !isHidden ? [0, 2, 5] : [0, 2])),
+        ]);
       case 'message':
         return this.#submessage(field, field.message, field.delimitedEncoding, isHidden, depth);
       case 'map': {

@@ -268,3 +268,64 @@ test('a read-only target and one of a single database let nothing else through',
   assert.equal(refused(get('/offers'), { database: 'shop' }), 'policy-denied');
   assert.equal(refused(get('/'), { database: 'shop' }), undefined);
 });
+
+describe('what an approval binds of a request', () => {
+  const exact = (sent: Sent): string => Buffer.from(asked(sent).operation(session).exact()).toString('hex');
+  const key = { 'x-ms-documentdb-partitionkey': '["Bern"]' };
+  const upsert = { ...key, 'x-ms-documentdb-is-upsert': 'True' };
+  const orders = '/dbs/shop/colls/orders/docs';
+  const item = { id: '7', city: 'Bern', sum: 1 };
+  const write = (body: unknown, headers: Readonly<Record<string, string>> = {}, path = orders): Sent =>
+    post(path, body, { ...upsert, ...headers });
+  const ask = (text: string, value: unknown, headers: Readonly<Record<string, string>> = {}): Sent =>
+    query(text, [{ name: '@n', value }], { ...key, ...headers });
+  const byName = 'SELECT * FROM c WHERE c.name = @n';
+  const runs = (parameters: unknown, headers: Readonly<Record<string, string>> = key): Sent =>
+    post('/dbs/shop/colls/orders/sprocs/tidy', parameters, headers);
+  const approved = {
+    write: write(item),
+    query: ask(byName, 'Ann'),
+    code: runs([1]),
+    patch: { ...post(`${orders}/7`, [], key), method: 'PATCH' },
+    read: get(`${orders}/7`, key),
+  };
+  const others: readonly (readonly [string, keyof typeof approved, Sent])[] = [
+    ['another value in the item', 'write', write({ ...item, sum: 1_000_000 })],
+    ['the same item, spelled in another way', 'write', write(JSON.stringify(item, null, 1))],
+    ['another container', 'write', write(item, {}, docs)],
+    ['another partition', 'write', write(item, { 'x-ms-documentdb-partitionkey': '["Basel"]' })],
+    ['no partition', 'write', post(orders, item, { 'x-ms-documentdb-is-upsert': 'True' })],
+    ['create in place of upsert', 'write', post(orders, item, key)],
+    ['replace in place of upsert', 'write', { ...post(`${orders}/7`, item, key), method: 'PUT' }],
+    ['a trigger', 'write', write(item, { 'x-ms-documentdb-pre-trigger-include': 'stamp' })],
+    ['another kind of trigger', 'write', write(item, { 'x-ms-documentdb-post-trigger-include': 'stamp' })],
+    ['another consistency', 'write', write(item, { 'x-ms-consistency-level': 'Eventual' })],
+    ['a condition', 'write', write(item, { 'if-match': '"1"' })],
+    ['another indexing', 'write', write(item, { 'x-ms-indexing-directive': 'Exclude' })],
+    ['another version of the service', 'write', write(item, { 'x-ms-version': '2018-12-31' })],
+    ['another text of the query', 'query', ask('SELECT * FROM c WHERE c.name != @n', 'Ann')],
+    ['another parameter', 'query', ask(byName, 'Bea')],
+    ['a parameter of another type', 'query', ask('SELECT * FROM c WHERE c.name = @n', ['Ann'])],
+    ['a query over all partitions', 'query', query(byName, [{ name: '@n', value: 'Ann' }])],
+    ['another page of it', 'query', ask(byName, 'Ann', { 'x-ms-continuation': 'next' })],
+    ['a longer page of it', 'query', ask(byName, 'Ann', { 'x-ms-max-item-count': '1000' })],
+    ['other parameters of code', 'code', runs([2])],
+    ['code in another partition', 'code', runs([1], { 'x-ms-documentdb-partitionkey': '["Basel"]' })],
+    ['code that logs', 'code', runs([1], { ...key, 'x-ms-documentdb-script-enable-logging': 'true' })],
+    ['a delete in place of a read', 'read', { ...get(`${orders}/7`, key), method: 'DELETE' }],
+    ['another partial update', 'patch', { ...post(`${orders}/7`, [{ op: 'set', path: '/sum', value: 2 }], key), method: 'PATCH' }],
+  ];
+  for (const [what, which, sent] of others) test(`${what} is another request`, () => assert.notEqual(exact(sent), exact(approved[which])));
+
+  test('is not what tells one try from the next', () => {
+    for (const headers of [
+      { 'x-ms-activity-id': 'b' },
+      { 'x-ms-client-request-id': 'b' },
+      { 'x-ms-cosmos-correlated-activityid': 'b' },
+      { 'x-ms-date': 'later' },
+      { 'user-agent': 'another' },
+      { 'x-ms-session-token': '0:1#2' },
+    ])
+      assert.equal(exact(write(item, headers)), exact(approved.write), JSON.stringify(headers));
+  });
+});

@@ -1,7 +1,6 @@
-import type { OpenSession } from '../../core/effect.ts';
 import type { Operation } from '../../core/operation.ts';
 import { requestOperation } from '../request-operation.ts';
-import type { ReceivedRequest } from '../request.ts';
+import type { AskingSession, ReceivedRequest } from '../request.ts';
 import { isPureRead, type Question } from './acts.ts';
 import type { ContainerMasks } from './masks.ts';
 import { boundFields, exactText, type RecordedText } from './record-text.ts';
@@ -17,7 +16,7 @@ export interface OperationParts {
 }
 
 /** Makes the operation that policy decides on. */
-export function cosmosOperation(session: OpenSession, { understood, request, question, recorded, masks }: OperationParts): Operation {
+export function cosmosOperation(session: AskingSession, { understood, request, question, recorded, masks }: OperationParts): Operation {
   return requestOperation(session, {
     protocol: 'cosmos',
     question,

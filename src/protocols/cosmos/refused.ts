@@ -1,9 +1,8 @@
-import type { OpenSession } from '../../core/effect.ts';
 import type { GatewayFault } from '../../core/fault.ts';
 import type { Operation } from '../../core/operation.ts';
 import { maskProse } from '../../masking/text.ts';
 import { requestOperation } from '../request-operation.ts';
-import type { AskedRequest, ReceivedRequest } from '../request.ts';
+import type { AskedRequest, AskingSession, ReceivedRequest } from '../request.ts';
 import type { CosmosEnvironment } from './environment.ts';
 
 /** A request that is not understood: it is refused, and on record as far as it can be shown. */
@@ -19,7 +18,7 @@ export function refusedRequest(request: ReceivedRequest, { classes, target }: Co
   };
 }
 
-function refusedOperation(session: OpenSession, target: string, method: string, text: string): Operation {
+function refusedOperation(session: AskingSession, target: string, method: string, text: string): Operation {
   return requestOperation(session, {
     protocol: 'cosmos',
     // What it would do is not known: the strictest there is.

@@ -9,12 +9,11 @@ import { answerPlan } from './answer.ts';
 import { callOf, describedMethod, type Call } from './call.ts';
 import { formatTimeout } from './deadline.ts';
 import type { GrpcEnvironment, GrpcSchema } from './environment.ts';
-import type { Frame } from './frame.ts';
 import { callHead, contentTypeOf, valueOf } from './head.ts';
 import { CallInspector } from './inspect.ts';
 import { methodOf } from './method-name.ts';
 import { grpcOperation } from './operation.ts';
-import { framesOf } from './record-text.ts';
+import { messagesOf, type SentMessage } from './sent-messages.ts';
 import { AnswerSamples } from './sample.ts';
 import { closedService, kindOf } from './services.ts';
 
@@ -28,8 +27,8 @@ export function passesThrough(path: string, schema: GrpcSchema | undefined): boo
 export function askGrpc(request: ReceivedRequest, environment: GrpcEnvironment): AskedRequest {
   const call = readCall(request, environment);
   const { name, kind, described, recordMasks } = call;
-  const messages = messagesOf(call, request);
-  const frames = messages instanceof GatewayFault ? undefined : messages;
+  const read = readMessages(call, request);
+  const messages = read instanceof GatewayFault ? undefined : read;
   const shown = (text: string): string => maskProse(recordMasks.classes, recordMasks.detectors, text);
   const stated = valueOf(request.fields, 'sallyport-reason')?.trim();
   const question = questionOf({
@@ -43,14 +42,14 @@ export function askGrpc(request: ReceivedRequest, environment: GrpcEnvironment):
   const samples = new AnswerSamples(call);
   return {
     operation: (session) =>
-      grpcOperation(session, { call, frames, body: request.body, question, pureRead: described?.noSideEffects === true }),
+      grpcOperation(session, { call, messages, body: request.body, question, pureRead: described?.noSideEffects === true }),
     unmasked: undefined,
-    refusal: messages instanceof GatewayFault ? messages : refusalOf(call),
+    refusal: read instanceof GatewayFault ? read : refusalOf(call),
     upstream: {
       method: 'POST',
       target: `/${name.full}`,
       fields: upstreamFields(call),
-      body: frames === undefined ? undefined : bytesOf(frames),
+      body: messages === undefined ? undefined : bytesOf(messages),
       timeLeft: call.head.timeoutMs === undefined ? undefined : (ms) => ({ name: 'grpc-timeout', value: formatTimeout(ms) }),
     },
     deadlineMs: call.head.timeoutMs,
@@ -70,10 +69,10 @@ function readCall({ method, target, fields, forwardable }: ReceivedRequest, envi
   return callOf(name, kindOf(name), head, environment);
 }
 
-function messagesOf(call: Call, { body }: ReceivedRequest): readonly Frame[] | GatewayFault | undefined {
+function readMessages(call: Call, { body }: ReceivedRequest): readonly SentMessage[] | GatewayFault | undefined {
   if (body.kind === 'streamed') return undefined;
   try {
-    return framesOf(call, body.kind === 'none' ? new Uint8Array(0) : body.bytes);
+    return messagesOf(call, body.kind === 'none' ? new Uint8Array(0) : body.bytes);
   } catch (error) {
     return toFault(error);
   }
@@ -116,9 +115,9 @@ function upstreamFields({ head }: Call): readonly HeaderField[] {
   ];
 }
 
-function bytesOf(frames: readonly Frame[]): Uint8Array {
-  const [only] = frames;
-  return frames.length === 1 ? only!.raw : concatenated(frames.map(({ raw }) => raw));
+function bytesOf(messages: readonly SentMessage[]): Uint8Array {
+  const [only] = messages;
+  return messages.length === 1 ? only!.raw : concatenated(messages.map(({ raw }) => raw));
 }
 
 const mostReasonCharacters = 256;

@@ -2,6 +2,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { BodyInspector } from '../request.ts';
 import type { Call } from './call.ts';
 import { FrameCounter } from './frame.ts';
+import { severalMessages } from './sent-messages.ts';
 import { TextDecoding } from './web.ts';
 
 /**
@@ -11,15 +12,18 @@ import { TextDecoding } from './web.ts';
 export class CallInspector implements BodyInspector {
   readonly #counter: FrameCounter;
   readonly #text: TextDecoding | undefined;
+  readonly #isUnary: boolean;
 
-  constructor({ head, environment }: Call) {
+  constructor({ head, environment, described }: Call) {
     this.#counter = new FrameCounter({ maxBytes: environment.target.maxMessageBytes, of: 'request' });
     this.#text = head.carriage === 'web-text' ? new TextDecoding() : undefined;
+    this.#isUnary = described?.clientStreams === false;
   }
 
   push(bytes: Uint8Array): Uint8Array {
     const passed = this.#text?.push(bytes) ?? bytes;
     this.#counter.push(passed);
+    if (this.#isUnary && this.#counter.messages > 1) throw severalMessages();
     return passed;
   }
 

@@ -1,32 +1,32 @@
-import type { OpenSession } from '../../core/effect.ts';
 import type { Operation } from '../../core/operation.ts';
 import { requestOperation } from '../request-operation.ts';
-import type { RequestBody } from '../request.ts';
+import type { AskingSession, RequestBody } from '../request.ts';
 import type { Question } from './acts.ts';
 import type { Call } from './call.ts';
 import { contentTypeOf } from './head.ts';
-import { compressedFlag, type Frame } from './frame.ts';
+import { compressedFlag } from './frame.ts';
 import { boundMetadata, exactText, recordedText } from './record-text.ts';
+import type { SentMessage } from './sent-messages.ts';
 
 export interface OperationParts {
   readonly call: Call;
   /** The messages of the request where all of it was gathered. */
-  readonly frames: readonly Frame[] | undefined;
+  readonly messages: readonly SentMessage[] | undefined;
   readonly body: RequestBody;
   readonly question: Question;
   readonly pureRead: boolean;
 }
 
 /** Makes the operation that policy decides on. */
-export function grpcOperation(session: OpenSession, { call, frames, body, question, pureRead }: OperationParts): Operation {
+export function grpcOperation(session: AskingSession, { call, messages, body, question, pureRead }: OperationParts): Operation {
   return requestOperation(session, {
     protocol: 'grpc',
     question,
     pureRead,
-    recorded: { text: recordedText(call, frames, body) },
+    recorded: { text: recordedText(call, messages, body) },
     dataClasses: call.masks.hides ? (call.described?.masker('response', call.masks).hiddenClasses ?? []) : [],
-    unmasked: () => ({ text: exactText(call, frames, body) }),
-    bound: () => boundParts(call, frames),
+    unmasked: () => ({ text: exactText(call, messages, body) }),
+    bound: () => boundParts(call, messages),
   });
 }
 
@@ -34,9 +34,9 @@ export function grpcOperation(session: OpenSession, { call, frames, body, questi
  * Method, bound metadata and messages. Of a call whose client streams the messages are not known, and what an approval binds is that call: the reviewer
  * is told so in its text.
  */
-function boundParts({ name, head }: Call, frames: readonly Frame[] | undefined): readonly (string | Uint8Array)[] {
+function boundParts({ name, head }: Call, messages: readonly SentMessage[] | undefined): readonly (string | Uint8Array)[] {
   const metadata = boundMetadata(head.metadata).flatMap((field) => [field.name, field.value]);
-  const messages = frames?.flatMap(({ flags, message }) => [Uint8Array.of(flags & compressedFlag), message]);
+  const sent = messages?.flatMap(({ flags, message }) => [Uint8Array.of(flags & compressedFlag), message]);
   return [
     'grpc 1',
     name.full,
@@ -44,7 +44,7 @@ function boundParts({ name, head }: Call, frames: readonly Frame[] | undefined):
     head.coding ?? 'identity',
     String(metadata.length / 2),
     ...metadata,
-    frames === undefined ? 'streamed' : 'whole',
-    ...(messages ?? []),
+    messages === undefined ? 'streamed' : 'whole',
+    ...(sent ?? []),
   ];
 }

@@ -1,14 +1,13 @@
-import type { OpenSession } from '../../core/effect.ts';
 import type { Operation } from '../../core/operation.ts';
 import { requestOperation } from '../request-operation.ts';
-import type { ReceivedRequest } from '../request.ts';
+import type { AskingSession, ReceivedRequest } from '../request.ts';
 import { isPureRead, type Question } from './acts.ts';
 import type { HttpMasks } from './masks.ts';
 import { boundFields, exactText, recordedText } from './record-text.ts';
 
 /** Makes the operation that policy decides on. `question`: with everything sensitive masked, as it goes on record. */
 export function httpOperation(
-  session: OpenSession,
+  session: AskingSession,
   request: ReceivedRequest,
   question: Question,
   masks: HttpMasks,

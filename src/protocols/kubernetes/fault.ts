@@ -120,4 +120,3 @@ function forbidden(hint: string): Wording {
 function unavailable(hint: string, retryAfterSeconds: number | undefined): Wording {
   return { code: 503, reason: 'ServiceUnavailable', hint, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
 }
-

@@ -1,8 +1,9 @@
-import type { OpenSession, Outcome, Side } from '../../../core/effect.ts';
+import type { Outcome, Side } from '../../../core/effect.ts';
 import { GatewayFault, toFault } from '../../../core/fault.ts';
 import type { Grant } from '../../../core/grant.ts';
 import { maskProse } from '../../../masking/text.ts';
 import { resetStatus, SpdySession, type SpdyEvent, type SpdyHeaders } from '../../spdy/index.ts';
+import type { AskingSession } from '../../request.ts';
 import type { TunnelEffect, TunnelEvent, TunnelSession } from '../../tunnel.ts';
 import type { ByteForm } from './byte-form.ts';
 import type { StreamContext } from './context.ts';
@@ -15,7 +16,7 @@ export interface ForwardParts {
   readonly forwards: ReadonlyMap<number, string>;
   readonly client: ByteForm;
   readonly upstream: ByteForm;
-  readonly session: OpenSession;
+  readonly session: AskingSession;
   readonly grant: Grant;
   readonly operationId: string;
   readonly context: StreamContext;

@@ -1,7 +1,6 @@
-import type { OpenSession } from '../../../core/effect.ts';
 import { GatewayFault } from '../../../core/fault.ts';
 import type { ObjectRef } from '../../../core/operation.ts';
-import type { HeaderField, ReceivedRequest } from '../../request.ts';
+import type { AskingSession, HeaderField, ReceivedRequest } from '../../request.ts';
 import type { Inflate } from '../../spdy/index.ts';
 import type { AskedTunnel, OpenedTunnel, UpgradeName } from '../../tunnel.ts';
 import { isCopy } from '../acts.ts';
@@ -29,7 +28,7 @@ import { WebSocketEnd, type MaskKey } from './websocket-end.ts';
 
 /** What the streams of a session need to know besides the request. */
 export interface StreamSettings {
-  readonly session: OpenSession;
+  readonly session: AskingSession;
   readonly inflate: Inflate;
   readonly maskKey: MaskKey;
   /** Port → the target whose session forwarded connections to it go through. */
