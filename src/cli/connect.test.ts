@@ -52,6 +52,26 @@ it('gives HTTP clients an address and a token', async () => {
   }
 });
 
+it('gives gRPC clients what they dial, a token, and the authorities where they look for them', async () => {
+  const postgres = context.connectionOf;
+  context.connectionOf = { protocol: 'grpc', host: 'orders.gw.example', port: 8443, name: 'orders', path: '' };
+  try {
+    const names = [
+      'SALLYPORT_TARGET_ADDRESS',
+      'SALLYPORT_TARGET_TOKEN',
+      'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH',
+      'SSL_CERT_FILE',
+      'NODE_EXTRA_CA_CERTS',
+    ];
+    const script = `console.log(${JSON.stringify(names)}.map((name) => process.env[name]).join(' '))`;
+    const { stdout } = await run(['connect', 'orders', '--ca', '/etc/ca.pem', ...node(script)], variables);
+    assert.equal(stdout, 'orders.gw.example:8443 spt_secret-handle /etc/ca.pem /etc/ca.pem /etc/ca.pem\n');
+    assert.equal((await run(['connect', 'orders'], variables)).stdout, 'orders.gw.example:8443\n');
+  } finally {
+    context.connectionOf = postgres;
+  }
+});
+
 describe('a cluster', () => {
   const script =
     'const { readFileSync, statSync } = require("node:fs"); const file = process.env.KUBECONFIG; const config = readFileSync(file, "utf8");' +

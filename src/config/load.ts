@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Limits } from '../core/limits.ts';
 import { checkShape } from './check.ts';
+import { checkDescriptorSets } from './descriptor-sets.ts';
 import { durationMs } from './duration.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
 import { notShown } from './postgres-target.ts';
@@ -40,6 +41,12 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
     readTargets(raw!, secrets, resolver),
     readPolicies(policyFolder, source),
   ]);
+  checkDescriptorSets(
+    targets,
+    dataClasses,
+    (name) => raw!.data_classes[name]?.paths ?? [],
+    (path, message) => secrets.add(path, message),
+  );
   for (const path of secrets.files) watched.add(path);
   refuse([...secrets.problems, ...policies.problems], [...watched]);
   for (const { name } of policies.files) watched.add(join(policyFolder, name));

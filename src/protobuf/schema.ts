@@ -1,6 +1,7 @@
 import { filesOfSet, readable, readFile, type FileDescription } from './descriptor.ts';
 import { linked } from './link.ts';
 import type { FieldKind } from './scalar.ts';
+import { MalformedMessage } from './wire.ts';
 
 /** What a gRPC target's messages are made of. Immutable; read anew, it is another schema. */
 export interface Schema {
@@ -79,10 +80,18 @@ export interface SchemaOptions {
  * cannot be read or lacks what it refers to.
  */
 export function schemaOf(sets: readonly Uint8Array[], options: SchemaOptions = {}): Schema {
-  return schemaOfFiles(
-    readable(() => sets.flatMap(filesOfSet)),
-    options,
-  );
+  return schemaOfFiles(sets.flatMap(filesOfDescriptors), options);
+}
+
+/** The serialized `FileDescriptorProto`s in a `FileDescriptorSet`. Throws `RangeError` for bytes that are none. */
+export function filesOfDescriptors(set: Uint8Array): readonly Uint8Array[] {
+  try {
+    const files = filesOfSet(set);
+    if (files.length > 0) return files;
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error;
+  }
+  throw new RangeError('expected a FileDescriptorSet, as protoc --include_imports --descriptor_set_out=FILE writes it');
 }
 
 /** The same from serialized `FileDescriptorProto`s, as reflection answers with them. */

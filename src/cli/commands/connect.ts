@@ -24,6 +24,7 @@ export function configure(command: Command): void {
     'sallyport connect orders -- psql -c "select count(*) from customers"',
     'sallyport connect orders -- ./migrate.sh',
     `sallyport connect crm -- sh -c 'curl -H "Authorization: Bearer $SALLYPORT_TARGET_TOKEN" "$SALLYPORT_TARGET_URL/customers/7"'`,
+    `sallyport connect ledger -- sh -c 'grpcurl -H "Authorization: Bearer $SALLYPORT_TARGET_TOKEN" "$SALLYPORT_TARGET_ADDRESS" bank.v1.Ledger/Get'`,
     'sallyport connect aks -- kubectl get pods',
     'sallyport connect aks > aks.kubeconfig',
     'sallyport connect web-1',
@@ -66,6 +67,7 @@ function clientOf(issued: IssuedToken, target: string, options: ConnectOptions):
   if (connection === undefined) throw new Failure(`the gateway has no listener for ${target}`, { hint: 'ask its operator' });
   if (connection.protocol === 'postgres') return postgres(connection, issued.access_token, options);
   if (connection.protocol === 'http' || connection.protocol === 'cosmos') return http(connection, issued.access_token, options);
+  if (connection.protocol === 'grpc') return grpc(connection, issued.access_token, options);
   throw new Failure(`this version of sallyport cannot run a client for ${connection.protocol}`, {
     hint: `use: sallyport token --target ${target}`,
   });
@@ -80,6 +82,23 @@ function http({ host, port, path = '' }: NonNullable<IssuedToken['connection']>,
       SALLYPORT_TARGET_URL: `https://${host.includes(':') ? `[${host}]` : host}:${port}${path}`,
       SALLYPORT_TARGET_TOKEN: token,
       ...(ca === undefined || ca === '' ? {} : { CURL_CA_BUNDLE: resolve(ca), NODE_EXTRA_CA_CERTS: resolve(ca) }),
+    },
+  };
+}
+
+/**
+ * Clients of gRPC dial a name and a port. Whose root certificates they take they read from variables of their own: gRPC's C core (Python, C++, Ruby) and grpc-js
+ * (`environment_variables.md`), Go (`crypto/x509`).
+ */
+function grpc(connection: NonNullable<IssuedToken['connection']>, token: string, options: ConnectOptions): Client {
+  const { variables } = http(connection, token, options);
+  const ca = variables['NODE_EXTRA_CA_CERTS'];
+  return {
+    client: ['sh', '-c', 'echo "$SALLYPORT_TARGET_ADDRESS"'],
+    variables: {
+      ...variables,
+      SALLYPORT_TARGET_ADDRESS: variables['SALLYPORT_TARGET_URL']!.slice('https://'.length),
+      ...(ca === undefined ? {} : { GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: ca, SSL_CERT_FILE: ca }),
     },
   };
 }

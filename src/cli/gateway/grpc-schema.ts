@@ -23,23 +23,17 @@ type AskingSession = Pick<PipelineSession, 'grant' | 'id' | 'note'>;
 
 type Places = Parameters<typeof placesOfNothing>[1];
 
-/** The schema that the configuration gives; undefined where it gives none. Throws `RangeError` for descriptors that are none, and for places in none of their messages. */
-export function configuredSchema({ name, schema }: GrpcTargetConfig, places: Places): GrpcSchema | undefined {
-  if (schema?.descriptorSets === undefined) return undefined;
-  let read: Schema;
-  try {
-    read = schemaOf(
-      schema.descriptorSets.map((set) => set.reveal()),
+/** The schema that the configuration gives; undefined where it gives none. Its descriptors were checked when it was read. */
+export function configuredSchema({ schema }: GrpcTargetConfig): GrpcSchema | undefined {
+  const sets = schema?.descriptorSets;
+  if (schema === undefined || sets === undefined) return undefined;
+  return describedBy(
+    schemaOf(
+      sets.map((set) => set.reveal()),
       schema,
-    );
-  } catch (error) {
-    throw new RangeError(`targets.${name}.schema.descriptor_sets: ${(error as Error).message}`, { cause: error });
-  }
-  const [misspelled] = placesOfNothing(read, places);
-  if (misspelled !== undefined) {
-    throw new RangeError(`data_classes: ${name}/${misspelled.segments.join('/')}#${misspelled.path} names nothing in the target’s schema`);
-  }
-  return describedBy(read, schema.unknownFields);
+    ),
+    schema.unknownFields,
+  );
 }
 
 export function fixedSchema(schema: GrpcSchema | undefined): SchemaSource {

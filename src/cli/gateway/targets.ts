@@ -35,9 +35,7 @@ export class Targets {
     this.#dataClasses = config.dataClasses;
     this.classes = compileDataClasses(config.dataClasses, nodeCrypto, options.maskingKey);
     this.#grpcSchemas = new Map(
-      config.targets.flatMap((target) =>
-        target.protocol === 'grpc' ? [[target.name, configuredSchema(target, this.documentPlaces(target.name))]] : [],
-      ),
+      config.targets.flatMap((target) => (target.protocol === 'grpc' ? [[target.name, configuredSchema(target)]] : [])),
     );
   }
 
