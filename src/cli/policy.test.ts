@@ -4,6 +4,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
+import { concatenated } from '../core/bytes.ts';
+import { encodedRecord } from '../protobuf/wire.ts';
 import { emptyHome, run } from './testing/run.ts';
 import type { Ran } from './testing/run.ts';
 
@@ -74,6 +76,106 @@ it('policy explain: which policies say it', async () => {
   const denied = await cli('policy', 'explain', '-c', config, '--target', 'orders', ...act, '--json');
   assert.equal((JSON.parse(denied.stdout) as { decision: string }).decision, 'deny');
   assert.equal((await cli('policy', 'explain', '-c', config, '--target', 'orders')).code, 2);
+});
+
+describe('requests, as docs/reference/policy.md has them', () => {
+  const reference = readFileSync(new URL('../../docs/reference/policy.md', import.meta.url), 'utf8');
+  const block = (name: string): string => new RegExp(`<!-- tested: ${name} -->\\s+\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(reference)![1]!;
+  beforeEach(() => {
+    writeFileSync(config, requestTargets);
+    writeFileSync(join(folder, 'ledger.binpb'), ledger);
+    writeFileSync(join(folder, 'account.key'), 'a2V5');
+    writeFileSync(join(folder, 'policies', 'rules.cedar'), requestPolicies);
+  });
+  const explained = (target: string, ...words: readonly string[]): Promise<Ran> =>
+    cli('policy', 'explain', '-c', config, '--target', target, '--group', 'deployers', ...words);
+
+  it('are read in cases', async () => {
+    writeFileSync(join(folder, 'cases.yaml'), block('cases'));
+    const { code, stdout, stderr } = await cli('policy', 'test', join(folder, 'cases.yaml'), '-c', config);
+    assert.deepEqual([code, stderr], [0, ''], stdout);
+    assert.match(stdout, /7 of 7 cases passed/);
+  });
+
+  it('are explained', async () => {
+    const lines = block('commands').replaceAll('\\\n', '').trim().split('\n');
+    const expected = [
+      /^deny: /,
+      /^deny: .*\n\nkubernetes:delete on Resource::"aks\/prod\/pods\/web-1": deny/,
+      /^hold: .*\n.*two-eyes[\s\S]*\ngrpc:call on Method::"ledger\/bank\.v1\.Ledger\/Transfer": hold/,
+      /^allow\n\ncosmos:upsert on Relation::"accounts\/bank\/accounts": allow/,
+      /^deny: .*\n\nhttp:websocket on Path::"crm\/feed": deny/,
+    ];
+    assert.equal(lines.length, expected.length);
+    for (const [index, line] of lines.entries()) {
+      const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, plain]) => double ?? single ?? plain!);
+      const { stdout, stderr } = await cli(...words.slice(1).map((word) => (word === 'sallyport.yaml' ? config : word)));
+      assert.equal(stderr, '', line);
+      assert.match(stdout, expected[index]!, line);
+    }
+  });
+
+  it('take header fields and a body, also from a file', async () => {
+    const pod = join(folder, 'pod.json');
+    writeFileSync(pod, JSON.stringify({ spec: { containers: [{ image: 'x', securityContext: { privileged: true } }] } }));
+    const { stdout } = await explained('aks', 'POST /api/v1/namespaces/prod/pods', '--body', `@${pod}`);
+    assert.match(stdout, /applies +forbid +no privileged pods/);
+    const query = ['--header', 'content-type: application/query+json', '--header', 'x-ms-documentdb-isquery: True'];
+    const all = await explained('accounts', 'POST /dbs/bank/colls/accounts/docs', ...query, '--body', '{"query":"SELECT * FROM c"}');
+    assert.match(all.stdout, /^deny[\s\S]*cosmos:query on[\s\S]*no scans/);
+  });
+
+  it('that would be refused before policy is asked, and texts that are none, are told apart', async () => {
+    const refused = await explained('aks', 'GET /api/v1/namespaces/../pods');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /refused before policy is asked: /);
+    for (const [target, words, expected] of [
+      ['aks', 'kubectl delete pod web-1', /expected a method and a path, such as DELETE \/api\/v1/],
+      ['ledger', 'Transfer', /expected the path of a method, such as \/bank/],
+      ['ledger', '/bank.v1.Ledger/Transfer {to}', /the message behind the path is not JSON/],
+      ['accounts', 'SELECT * FROM c', /expected a method and a path, such as GET \/dbs/],
+    ] as const) {
+      const none = await explained(target, words);
+      assert.deepEqual([none.code, expected.test(none.stderr)], [2, true], none.stderr);
+    }
+    assert.equal((await explained('aks', '--body', '{}')).code, 2);
+    assert.equal((await explained('aks', 'GET /a', '--statement', 'GET /b')).code, 2);
+  });
+
+  it('of a target that is none of the configuration cannot be read', async () => {
+    writeFileSync(
+      join(folder, 'cases.yaml'),
+      'cases: [{ name: x, target: { name: y, protocol: grpc }, principal: {}, statement: /a.B/C, expect: deny }]',
+    );
+    const { code, stderr } = await cli('policy', 'test', join(folder, 'cases.yaml'), '-c', config);
+    assert.equal(code, 2);
+    assert.match(stderr, /case "x": what a request of grpc means is told by the target's configuration/);
+  });
+});
+
+describe('descriptor sets', () => {
+  it('that are none, lack something, or hold nothing of what is to be hidden: line, file and what is wrong', async () => {
+    const checked = async (bytes: Uint8Array | string, text = requestTargets): Promise<string> => {
+      writeFileSync(config, text);
+      writeFileSync(join(folder, 'ledger.binpb'), bytes);
+      writeFileSync(join(folder, 'account.key'), 'a2V5');
+      const { code, stderr } = await cli('check', '--offline', '-c', config);
+      assert.equal(code, 1, stderr);
+      return stderr;
+    };
+    const line = requestTargets.split('\n').findIndex((one) => one.includes('descriptor_sets')) + 1;
+    const set0 = new RegExp(`sallyport\\.yaml:${line}:\\d+: targets\\.ledger\\.schema\\.descriptor_sets\\[0\\]: file:ledger\\.binpb: (.*)`);
+    assert.match(
+      await checked('syntax = "proto3"; message Wanted {}'),
+      new RegExp(`${set0.source.replace('(.*)', '')}expected a FileDescriptorSet`),
+    );
+    assert.match(await checked(ledger.subarray(0, ledger.length - 3)), set0);
+    const hidden = `${requestTargets}data_classes: { ssn: { paths: ['ledger/bank.v1.Nothing#$.ssn'], mask: redact } }\n`;
+    assert.match(
+      await checked(ledger, hidden),
+      /sallyport\.yaml:\d+:\d+: data_classes\.ssn\.paths\[0\]: ledger\/bank\.v1\.Nothing#\$\.ssn names nothing in the descriptors of ledger/,
+    );
+  });
 });
 
 describe('check', () => {
@@ -191,3 +293,58 @@ const cases = `cases:
     statement: select * from t
     expect: deny
 `;
+
+const requestTargets = `gateway:
+  name: gw
+  host: localhost
+  data: data
+  unsafe_plaintext: true
+listeners: { https: 127.0.0.1:8443, postgres: 127.0.0.1:5432 }
+issuers:
+  - { name: dev, issuer: 'https://127.0.0.1:1', audience: 'https://gw.example', kind: agent, private_network: true }
+targets:
+  orders:
+    protocol: postgres
+    upstream: { host: 127.0.0.1, port: 1, database: orders, user: gw, unsafe_password: x, tls: unsafe_disable }
+  aks: { protocol: kubernetes, upstream: { url: https://127.0.0.1:1 } }
+  crm: { protocol: http, upstream: { url: https://127.0.0.1:1 } }
+  accounts: { protocol: cosmos, upstream: { url: https://127.0.0.1:1, account_key: file:account.key } }
+  ledger:
+    protocol: grpc
+    upstream: { url: https://127.0.0.1:1 }
+    schema:
+      descriptor_sets: [file:ledger.binpb]
+policies: policies/
+`;
+
+const requestPolicies = `@id("deployers may do all")
+permit (principal in Group::"deployers", action, resource);
+@id("rows stay")
+forbid (principal, action == Action::"sql:delete", resource);
+@id("no pods by hand")
+forbid (principal, action == Action::"kubernetes:delete", resource in Namespace::"aks/prod");
+@id("no privileged pods")
+forbid (principal, action == Action::"kubernetes:create", resource) when { context has privileged && context.privileged };
+@id("shells wait")
+@review("dba")
+forbid (principal, action == Action::"kubernetes:exec", resource);
+@id("two-eyes")
+@review("dba")
+forbid (principal, action, resource == Method::"ledger/bank.v1.Ledger/Transfer");
+@id("no scans")
+forbid (principal, action == Action::"cosmos:query", resource) when { context has cross_partition && context.cross_partition };
+@id("no sockets")
+forbid (principal, action == Action::"http:websocket", resource);
+`;
+
+const record = (number: number, ...parts: readonly (string | Uint8Array)[]): Uint8Array =>
+  encodedRecord(number, concatenated(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part))));
+/** What protoc would write of a file with `service Ledger { rpc Transfer(Wanted) returns (Wanted); }`. */
+const ledger = record(
+  1,
+  record(1, 'ledger.proto'),
+  record(2, 'bank.v1'),
+  record(4, record(1, 'Wanted')),
+  record(6, record(1, 'Ledger'), record(2, record(1, 'Transfer'), record(2, '.bank.v1.Wanted'), record(3, '.bank.v1.Wanted'))),
+  record(12, 'proto3'),
+);

@@ -1,45 +1,46 @@
-import type { Config } from '../config/index.ts';
-import type { Act, Facts } from '../core/operation.ts';
-import type { Target } from '../core/target.ts';
+import type { Config, GrpcTargetConfig } from '../config/index.ts';
 import { compileDataClasses } from '../masking/classes.ts';
 import { nodeCrypto } from '../net/crypto.ts';
-import { explainHttp } from '../protocols/http/index.ts';
+import { CaseFileError, type CaseOptions } from '../policy/index.ts';
+import type { GrpcSchema } from '../protocols/grpc/index.ts';
 import type { CatalogueRelation } from '../protocols/postgres/catalogue.ts';
 import { explainPostgres } from '../protocols/postgres/explain.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
-import { usage } from './failure.ts';
-import { operationsOf } from './http-listing.ts';
+import { configuredSchema } from './gateway/grpc-schema.ts';
+import { NotARequest, requestMeaning, type RequestMeaning } from './request-meaning.ts';
 import type { QualifiedName } from '../sql/statement.ts';
 import { createAnalyser, loadParser } from '../sql/postgres/index.ts';
 
 /**
- * What a statement asks for, told from its text alone: for `policy test` and `policy explain` without a gateway. No catalogue is
- * asked, so every relation that is named is taken for a plain table, one without a schema for one in `public`, and functions for the
- * server's own. What would be refused before policy is asked is thrown.
+ * What a statement or a request asks for, told from its text alone: for `policy test` and `policy explain` without a gateway. Of a database no catalogue is
+ * asked, so every relation that is named is taken for a plain table, one without a schema for one in `public`, and functions for the server's own. What
+ * would be refused before policy is asked is thrown.
  */
-export async function offlineUnderstanding(
-  config: Config,
-): Promise<(statement: string, target: Target) => { acts: readonly Act[]; facts: Facts }> {
+export async function offlineUnderstanding(config: Config): Promise<NonNullable<CaseOptions['understand']>> {
   await loadParser();
   const analyser = createAnalyser({ maxShapes: 10_000 });
   // Nothing is masked here: any key will do.
   const classes = compileDataClasses(config.dataClasses, nodeCrypto, nodeCrypto.randomBytes(32));
-  return (statement, { name, masking, readOnly }) => {
+  const schemas = new Map<string, GrpcSchema | undefined>();
+  const schemaOf = (target: GrpcTargetConfig): GrpcSchema | undefined => {
+    if (!schemas.has(target.name)) schemas.set(target.name, configuredSchema(target));
+    return schemas.get(target.name);
+  };
+  return (statement, { name, protocol, masking, readOnly }, { principal, reveals }) => {
     const configured = config.targets.find((target) => target.name === name);
-    if (configured?.protocol === 'http') {
-      const meaning = explainHttp({
-        line: statement,
-        target: name,
-        readOnly,
-        classes,
-        revealed: new Set(),
-        operations: operationsOf(configured),
-      });
+    if (configured !== undefined && configured.protocol !== 'postgres' && configured.protocol !== 'ssh') {
+      const schema = configured.protocol === 'grpc' ? schemaOf(configured) : undefined;
+      const meaning = written(() =>
+        requestMeaning(configured, statement, { principal, classes, revealed: reveals(classes.names), schema }),
+      );
       if (meaning.refusal !== undefined) throw meaning.refusal;
       return meaning;
     }
-    if (configured !== undefined && configured.protocol !== 'postgres') {
-      throw usage(`what a request of ${configured.protocol} means cannot be told without sending it`);
+    if (configured?.protocol === 'ssh') throw new CaseFileError('what a command of ssh means is not read here yet: write acts');
+    if (configured?.protocol !== 'postgres' && protocol !== 'postgres') {
+      throw new CaseFileError(
+        `what a request of ${protocol} means is told by the target's configuration: name a target of the configuration, or write acts`,
+      );
     }
     const { upstream } = configured ?? { upstream: { user: '', database: name } };
     const { acts, facts, refusal } = explainPostgres({
@@ -58,6 +59,15 @@ export async function offlineUnderstanding(
     if (refusal !== undefined) throw refusal;
     return { acts, facts };
   };
+}
+
+/** A text that is no request is a mistake in the case, not a denial. */
+function written(meaning: () => RequestMeaning): RequestMeaning {
+  try {
+    return meaning();
+  } catch (error) {
+    throw error instanceof NotARequest ? new CaseFileError(error.publicMessage) : error;
+  }
 }
 
 /** A database in which every name is the table that it looks like. */

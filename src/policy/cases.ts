@@ -2,16 +2,24 @@ import type { Decision } from '../core/decision.ts';
 import { toFault, type FaultCode } from '../core/fault.ts';
 import type { Act, Facts } from '../core/operation.ts';
 import type { PolicyQuestion } from '../core/ports.ts';
+import type { Principal } from '../core/principal.ts';
 import type { Target } from '../core/target.ts';
 import { CaseFileError, readCases, type Case, type CaseAct } from './case-format.ts';
 import type { PolicySet } from './compile.ts';
-import { createPolicyEngine } from './engine.ts';
+import { createPolicyEngine, type PolicyEngine } from './engine.ts';
 
 export interface CaseOptions {
   /** Targets that cases may name instead of describing them. */
   readonly targets: readonly Target[];
-  /** What a statement asks for on a target; without it cases cannot have a `statement`. */
-  readonly understand?: (statement: string, target: Target) => { readonly acts: readonly Act[]; readonly facts: Facts };
+  /** What a statement or request asks for on a target; without it cases cannot have a `statement`. Throws `CaseFileError` for a text that is neither. */
+  readonly understand?: (statement: string, target: Target, asking: CaseAsking) => { readonly acts: readonly Act[]; readonly facts: Facts };
+}
+
+/** Who asks, in a case. */
+export interface CaseAsking {
+  readonly principal: Principal;
+  /** Of these data classes, those that the policies let the principal see. */
+  readonly reveals: (classes: readonly string[]) => ReadonlySet<string>;
 }
 
 export interface CaseResult {
@@ -36,18 +44,19 @@ export function runCases(set: PolicySet, content: unknown, options: CaseOptions)
   const engine = createPolicyEngine(set, { now: () => now });
   return readCases(content).map((entry) => {
     now = entry.now;
-    return runCase(entry, options, (question) => engine.decide(question));
+    return runCase(entry, options, engine);
   });
 }
 
-function runCase(entry: Case, options: CaseOptions, decide: (question: PolicyQuestion) => Decision): CaseResult {
+function runCase(entry: Case, options: CaseOptions, engine: PolicyEngine): CaseResult {
   const { name, now, expected } = entry;
   const target = typeof entry.target === 'string' ? namedTarget(entry.target, entry, options.targets) : entry.target;
   let question: PolicyQuestion | undefined;
   try {
-    const understood = understand(entry, target, options);
+    const reveals = (classes: readonly string[]): ReadonlySet<string> => engine.reveals(entry.principal, target, classes);
+    const understood = understand(entry, target, { principal: entry.principal, reveals }, options);
     question = { principal: entry.principal, target, ...understood, cacheKey: undefined };
-    const decision = decide(question);
+    const decision = engine.decide(question);
     const differences = compare(expected, decision);
     return { name, passed: differences.length === 0, differences, decision, question, now };
   } catch (error) {
@@ -59,11 +68,20 @@ function runCase(entry: Case, options: CaseOptions, decide: (question: PolicyQue
   }
 }
 
-function understand(entry: Case, target: Target, options: CaseOptions): { readonly acts: readonly Act[]; readonly facts: Facts } {
+function understand(
+  entry: Case,
+  target: Target,
+  asking: CaseAsking,
+  options: CaseOptions,
+): { readonly acts: readonly Act[]; readonly facts: Facts } {
   if (entry.statement === undefined) return { acts: entry.acts.map((act) => toAct(act, target)), facts: entry.facts };
   if (options.understand === undefined) throw badCase(entry, 'statements cannot be understood here; write acts');
-  const understood = options.understand(entry.statement, target);
-  return { acts: understood.acts, facts: { ...understood.facts, ...entry.facts } };
+  try {
+    const understood = options.understand(entry.statement, target, asking);
+    return { acts: understood.acts, facts: { ...understood.facts, ...entry.facts } };
+  } catch (error) {
+    throw error instanceof CaseFileError ? badCase(entry, error.message) : error;
+  }
 }
 
 /** Objects are named by path, so a relation's schema and another database follow from its name. */
@@ -126,4 +144,11 @@ function badCase(entry: Case, message: string): CaseFileError {
 }
 
 /** How an operation is refused before policy is asked: as good as a denial to whoever wrote the case. */
-const refusals: ReadonlySet<FaultCode> = new Set(['unclassified', 'unsupported', 'masking-refused', 'limit-exceeded'] as const);
+const refusals: ReadonlySet<FaultCode> = new Set([
+  'unclassified',
+  'unsupported',
+  'masking-refused',
+  'limit-exceeded',
+  'read-only',
+  'policy-denied',
+] as const);

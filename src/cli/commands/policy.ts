@@ -15,7 +15,9 @@ import { print, printable, printJson } from '../terminal.ts';
 interface ExplainOptions extends GatewayOptions, JsonOption {
   readonly config?: string;
   readonly target: string;
-  readonly statement?: string;
+  readonly statement?: string | undefined;
+  readonly header: readonly string[];
+  readonly body?: string;
   readonly action?: string;
   readonly object?: string;
   readonly group: readonly string[];
@@ -36,13 +38,19 @@ export function configure(command: Command): void {
   const explaining = withJson(withGateway(subcommand(command, 'explain', 'what policy says to one operation, and which policies say it')));
   example(
     explaining,
-    'sallyport policy explain -c sallyport.yaml --target orders --group deployers --statement "drop table t"',
+    'sallyport policy explain -c sallyport.yaml --target orders --group deployers "drop table t"',
+    'sallyport policy explain -c sallyport.yaml --target aks --group deployers "DELETE /api/v1/namespaces/prod/pods/web-1"',
+    'sallyport policy explain -c sallyport.yaml --target ledger --group deployers /bank.v1.Ledger/Transfer',
+    'sallyport policy explain -c sallyport.yaml --target accounts "UPSERT /dbs/bank/colls/accounts/docs" --body @account.json',
     'sallyport policy explain -c sallyport.yaml --target orders --group deployers --action sql:delete --object \'Relation::"orders/public.t"\'',
-    'sallyport policy explain --target orders --group deployers --statement "drop table t"',
+    'sallyport policy explain --target orders --group deployers "drop table t"',
   )
     .option('-c, --config <file>', 'ask this configuration instead of a running gateway')
     .requiredOption('--target <name>', 'the target')
-    .option('--statement <text>', 'the statement')
+    .argument('[statement]', 'the statement, or the request as its first line: method and path')
+    .option('--statement <text>', 'the same as an option')
+    .option('--header <field>', 'a header field of the request, "name: value"; may be repeated', collect, [])
+    .option('--body <text>', 'the body of the request, or @ and the file that holds it')
     .option('--action <action>', 'instead of a statement: one action')
     .option('--object <object>', 'instead of a statement: the object of the action')
     .option('--group <name>', 'a group of the principal; may be repeated', collect, [])
@@ -71,16 +79,30 @@ async function test(file: string, options: JsonOption & { config: string }): Pro
     throw new Failure(`${count(failed.length, 'case')} failed`, { hint: 'sallyport policy explain shows why policy answers as it does' });
 }
 
-async function explainOne(options: ExplainOptions): Promise<void> {
+async function explainOne(words: string | undefined, given: ExplainOptions): Promise<void> {
+  const options = { ...given, statement: await asked(words, given) };
   const explained = options.config === undefined ? await explainThere(options) : await explainHere(options, options.config);
   if (options.json === true) printJson(explained);
   else printExplained(explained);
 }
 
+/** The statement; a request as one text, in the form in which case files have it (docs/reference/policy.md). */
+async function asked(words: string | undefined, { statement, header, body }: ExplainOptions): Promise<string | undefined> {
+  if (words !== undefined && statement !== undefined) throw usage('two statements', 'give one of them');
+  const line = words ?? statement;
+  if (line === undefined) {
+    if (header.length > 0 || body !== undefined)
+      throw usage('the header or body of what?', 'give the first line of the request: a method and a path');
+    return undefined;
+  }
+  const text = body?.startsWith('@') === true ? await readText(body.slice(1)) : body;
+  return [[line, ...header].join('\n'), ...(text === undefined ? [] : [text])].join('\n\n');
+}
+
 /** By the policies of a running gateway, which knows its targets' catalogues. */
 async function explainThere(options: ExplainOptions): Promise<Explained> {
   if (options.action !== undefined || options.object !== undefined) {
-    throw usage('a running gateway explains statements, not single actions', 'give --statement, or -c with the configuration');
+    throw usage('a running gateway explains statements, not single actions', 'give a statement, or -c with the configuration');
   }
   const client = await signedInClient(options);
   const { target, statement } = options;
@@ -90,12 +112,12 @@ async function explainThere(options: ExplainOptions): Promise<Explained> {
 async function explainHere(options: ExplainOptions, file: string): Promise<Explained> {
   const { target, statement, action, object } = options;
   if ((statement === undefined) === (action === undefined) || (action === undefined) !== (object === undefined)) {
-    throw usage('explain what?', 'give --statement, or --action and --object');
+    throw usage('explain what?', 'give a statement, or --action and --object');
   }
   const config = await readConfiguration(file);
   const set = readPolicies(config);
-  const asked = statement === undefined ? { acts: [{ action, object }] } : { statement };
-  const content = { cases: [{ name: 'asked', principal: principalOf(options), target, ...asked, at: new Date(), expect: 'allow' }] };
+  const operation = statement === undefined ? { acts: [{ action, object }] } : { statement };
+  const content = { cases: [{ name: 'asked', principal: principalOf(options), target, ...operation, at: new Date(), expect: 'allow' }] };
   const [result] = await run('the question', async () =>
     runCases(set, content, { targets: config.targets, ...(await understanding(config, content)) }),
   );
@@ -147,13 +169,16 @@ async function understanding(config: Config, content: unknown): Promise<Pick<Cas
   return { understand: await offlineUnderstanding(config) };
 }
 
-async function readYaml(file: string): Promise<unknown> {
-  let text: string;
+async function readText(file: string): Promise<string> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (cause) {
     throw usage(`cannot read ${file}: ${messageOf(cause)}`);
   }
+}
+
+async function readYaml(file: string): Promise<unknown> {
+  const text = await readText(file);
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   if (document.errors.length === 0) return document.toJS({ maxAliasCount: 100 });

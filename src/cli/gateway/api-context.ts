@@ -9,8 +9,7 @@ import type { Identity } from '../../identity/index.ts';
 import { sshHostKey } from '../../identity/ssh-host-key.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { explain, type PolicyEngine } from '../../policy/index.ts';
-import { operationsOf } from '../http-listing.ts';
-import { explainHttp, type HttpMeaning } from '../../protocols/http/index.ts';
+import { requestMeaning, type RequestMeaning } from '../request-meaning.ts';
 import { requestDialects } from '../../protocols/registry.ts';
 import { explainPostgres, type Meaning } from '../../protocols/postgres/explain.ts';
 import type { Analysis } from '../../sql/statement.ts';
@@ -165,14 +164,14 @@ async function meaningOf(
   statement: string | undefined,
   principal: Principal,
   target: Target,
-): Promise<Meaning | HttpMeaning> {
+): Promise<Meaning | RequestMeaning> {
   const { name, readOnly, masking } = target;
   const targets = sources.targets();
   const { classes } = targets;
   const revealed = sources.policy.reveals(principal, target, classes.names);
   const configured = targets.request(name);
-  if (configured?.protocol === 'http') {
-    return explainHttp({ line: statement, target: name, readOnly, classes, revealed, operations: operationsOf(configured) });
+  if (configured !== undefined) {
+    return requestMeaning(configured, statement, { principal, classes, revealed, schema: targets.grpcSchema(name) });
   }
   if (target.protocol !== 'postgres') throw notExplained(target);
   const postgres = targets.postgres(name);

@@ -10,8 +10,7 @@ import type { WayToTarget } from './request-targets.ts';
 
 /** An account of Azure Cosmos DB, and what its requests need to know. */
 export function cosmosTarget(config: CosmosTargetConfig, inForce: InForce, { upstream }: WayToTarget): RequestTarget {
-  const { name, masking, readOnly, database } = config;
-  const target: CosmosTarget = { name, masking, readOnly, database, basePath: config.upstream.basePath };
+  const target = cosmosSettings(config);
   return {
     dialect: requestProtocols.cosmos,
     upstream,
@@ -22,6 +21,10 @@ export function cosmosTarget(config: CosmosTargetConfig, inForce: InForce, { ups
       return requestProtocols.cosmos.ask(request, { target, classes, revealed }, []);
     },
   };
+}
+
+export function cosmosSettings({ name, masking, readOnly, database, upstream: { basePath } }: CosmosTargetConfig): CosmosTarget {
+  return { name, masking, readOnly, database, basePath };
 }
 
 /** As the account takes it: a signature of its key over each request, or a token of Entra ID. `token`: what makes such tokens, as Authorization: Bearer. */

@@ -10,16 +10,7 @@ import type { WayToTarget } from './request-targets.ts';
 
 /** A gRPC target, and what its calls need to know. */
 export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, { upstream, credential }: WayToTarget): RequestTarget {
-  const { name, masking, readOnly, reflection, unsafeAdmin, maxMessageBytes } = config;
-  const target: GrpcTarget = {
-    name,
-    masking,
-    readOnly,
-    reflection,
-    unsafeAdmin,
-    maxMessageBytes,
-    credentialNames: credential?.fieldNames ?? [],
-  };
+  const target = grpcSettings(config, credential?.fieldNames);
   const source = schemaSource(config, inForce, upstream);
   return {
     dialect: requestProtocols.grpc,
@@ -37,6 +28,11 @@ export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, { upstrea
       );
     },
   };
+}
+
+export function grpcSettings(config: GrpcTargetConfig, credentialNames: readonly string[] = []): GrpcTarget {
+  const { name, masking, readOnly, reflection, unsafeAdmin, maxMessageBytes } = config;
+  return { name, masking, readOnly, reflection, unsafeAdmin, maxMessageBytes, credentialNames };
 }
 
 function schemaSource(config: GrpcTargetConfig, inForce: InForce, upstream: Upstream): SchemaSource {

@@ -10,9 +10,23 @@ import type { WayToTarget } from './request-targets.ts';
 
 /** An HTTP target, and what its requests need to know. */
 export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstream, credential }: WayToTarget): RequestTarget {
+  const target = httpSettings(config, credential?.fieldNames);
+  return {
+    dialect: requestProtocols.http,
+    upstream,
+    reads: () => [],
+    ask(request, { principal, target: asked }) {
+      const { classes } = inForce.targets;
+      const revealed = inForce.policy.reveals(principal, asked, classes.names);
+      return requestProtocols.http.ask(request, { target, classes, revealed, randomBytes: (length) => nodeCrypto.randomBytes(length) }, []);
+    },
+  };
+}
+
+export function httpSettings(config: HttpTargetConfig, credentialNames: readonly string[] = []): HttpTarget {
   const { name, masking, readOnly, cookies, bodyFacts, unmaskedMediaTypes } = config;
   const { basePath } = config.upstream;
-  const target: HttpTarget = {
+  return {
     name,
     masking,
     readOnly,
@@ -24,17 +38,7 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstrea
       ? {}
       : { bodyFacts: Object.entries(bodyFacts).map(([fact, path]) => ({ name: fact, path: compileJsonPath(path) })) }),
     operations: operationsOf(config),
-    credentialNames: credential?.fieldNames ?? [],
-  };
-  return {
-    dialect: requestProtocols.http,
-    upstream,
-    reads: () => [],
-    ask(request, { principal, target: asked }) {
-      const { classes } = inForce.targets;
-      const revealed = inForce.policy.reveals(principal, asked, classes.names);
-      return requestProtocols.http.ask(request, { target, classes, revealed, randomBytes: (length) => nodeCrypto.randomBytes(length) }, []);
-    },
+    credentialNames,
   };
 }
 

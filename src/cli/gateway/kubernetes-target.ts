@@ -10,9 +10,7 @@ import type { WayToTarget } from './request-targets.ts';
 
 /** A Kubernetes cluster, and what requests to its API server need to know. */
 export function kubernetesTarget(config: KubernetesTargetConfig, inForce: InForce, { upstream, credential }: WayToTarget): RequestTarget {
-  const { name, masking, readOnly, impersonate } = config;
-  const { basePath } = config.upstream;
-  const target: KubernetesTarget = { name, masking, readOnly, basePath, credentialNames: credential?.fieldNames ?? [], impersonate };
+  const target = kubernetesSettings(config, credential?.fieldNames);
   const forwards = new Map(config.forwards.map((forward) => [forward.port, forward.target]));
   const environment = (session: PipelineSession): KubernetesEnvironment => {
     const { principal, target: asked } = session;
@@ -26,4 +24,9 @@ export function kubernetesTarget(config: KubernetesTargetConfig, inForce: InForc
     reads: (request, session) => requestProtocols.kubernetes.reads(request, environment(session)),
     ask: (request, session, read) => requestProtocols.kubernetes.ask(request, environment(session), read),
   };
+}
+
+export function kubernetesSettings(config: KubernetesTargetConfig, credentialNames: readonly string[] = []): KubernetesTarget {
+  const { name, masking, readOnly, impersonate, upstream } = config;
+  return { name, masking, readOnly, basePath: upstream.basePath, credentialNames, impersonate };
 }

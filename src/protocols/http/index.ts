@@ -6,7 +6,6 @@ import { bearerOf } from './identify.ts';
 import { canonicalTarget } from './path.ts';
 
 export type { HttpTarget } from './environment.ts';
-export { explainHttp, type HttpMeaning } from './explain.ts';
 export { listedOperations } from './listed.ts';
 export { fieldsOf, readAnswerMessage, type AnswerMessage } from './answer-message.ts';
 export { isFieldContent } from './field-lines.ts';

@@ -28,7 +28,14 @@ export function httpOperation(
  * What an approval binds: method, target, bound fields, body and trailers. The length of a body that passes as it comes stands for it: what waits for approval has
  * none (`net/http-exchange.ts`).
  */
-export function boundParts({ method, upgrade, target, forwardable, body, trailers = [] }: ReceivedRequest): readonly (string | Uint8Array)[] {
+export function boundParts({
+  method,
+  upgrade,
+  target,
+  forwardable,
+  body,
+  trailers = [],
+}: ReceivedRequest): readonly (string | Uint8Array)[] {
   const fields = boundFields(forwardable).flatMap(({ name, value }) => [name, value]);
   return [
     'http 1',
