@@ -3,19 +3,22 @@ import { fuzzClassification } from './classification/run.ts';
 import { fuzzMasking } from './masking/run.ts';
 import { fuzzProtocol } from './protocol/run.ts';
 import type { RunOptions, RunResult } from './report.ts';
+import { fuzzStreams } from './streams/run.ts';
 import { Watchdog } from './watchdog.ts';
 
 const fuzzers: ReadonlyMap<string, (options: RunOptions) => Promise<RunResult>> = new Map([
   ['classification', fuzzClassification],
   ['masking', fuzzMasking],
   ['protocol', fuzzProtocol],
+  ['streams', fuzzStreams],
 ]);
 
-const usage = `usage: npm run fuzz [-- classification | masking | protocol …] [options]
+const usage = `usage: npm run fuzz [-- classification | masking | protocol | streams …] [options]
 
   classification   statements run on a real PostgreSQL: what changed there, and what the gateway says of them
   masking          queries and scripts through a gateway: does any byte that comes back hold a value that is to be masked
   protocol         messages cut, changed, repeated and reordered, in both directions
+  streams          texts through a masked stream, cut anywhere: is all shown as if each character were looked at by itself
 
   --seconds N      how long each runs (default 600)
   --seed N         the same seed makes the same cases (default: from the clock)

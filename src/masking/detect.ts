@@ -1,12 +1,16 @@
 import { assertNever } from '../core/fault.ts';
-import { digitRuns, type DigitRuns } from './digits.ts';
+import { digitRuns, TextCodes, type DigitRuns } from './digits.ts';
 import { fold } from './fold.ts';
+import type { Lookout } from './lookahead.ts';
+import { NumberLookout, type NumberName } from './lookahead-numbers.ts';
+import { PatternLookout } from './lookahead-pattern.ts';
+import { EmailLookout, IbanLookout } from './lookahead-words.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 import { meets, textMeets, type Needs } from './prefilter.ts';
 import { findCards } from './recognise-card.ts';
-import { findEmails, findPhones } from './recognise-contact.ts';
+import { askLibrary, findEmails, findPhones } from './recognise-contact.ts';
 import { findIbans } from './recognise-iban.ts';
-import { findRoutingNumbers, findSocialSecurity } from './recognise-us.ts';
+import { findRoutingNumbers, findSocialSecurity, speaksOfSecurity, wordsBefore, wordsBehind } from './recognise-us.ts';
 import type { DataClass, RecogniserName } from './types.ts';
 
 /** A stretch of text, in UTF-16 units, that looks like a value of the class. */
@@ -36,6 +40,8 @@ export interface DetectorSet {
   without(classes: ReadonlySet<string>): DetectorSet;
   /** How far a match can reach, for a text that comes piece by piece. */
   readonly reach: Reach;
+  /** What tells at a glance where in plain ASCII a match may stand. */
+  readonly lookouts: readonly Lookout[];
 }
 
 /** Of a set of detectors: which kinds of text a match of them may be, or become with what follows. */
@@ -68,6 +74,7 @@ interface Compiled {
 
 function assemble(detectors: readonly Compiled[]): DetectorSet {
   let numbers: DetectorSet | undefined;
+  let lookouts: readonly Lookout[] | undefined;
   const needs = needsOf(detectors);
   const ranks = new Map([...new Set(detectors.map((detector) => detector.class))].map((name, rank) => [name, rank]));
   return {
@@ -90,6 +97,10 @@ function assemble(detectors: readonly Compiled[]): DetectorSet {
       iban: needs.country,
       patterns: detectors.some(({ find }) => typeof find !== 'string'),
     },
+    get lookouts() {
+      lookouts ??= lookoutsOf(detectors, needs);
+      return lookouts;
+    },
   };
 }
 
@@ -97,15 +108,26 @@ function isWordy({ find }: Compiled): boolean {
   return typeof find === 'string' && WORDY.has(find);
 }
 
+function lookoutsOf(detectors: readonly Compiled[], { at, country, digitsInRow }: Needs): readonly Lookout[] {
+  const numbers = detectors.flatMap(({ find }) => (typeof find === 'string' && find !== 'email' && find !== 'iban' ? [find] : []));
+  return [
+    ...(numbers.length > 0 ? [new NumberLookout(new Set<NumberName>(numbers), digitsInRow)] : []),
+    ...(at ? [new EmailLookout()] : []),
+    ...(country ? [new IbanLookout()] : []),
+    ...detectors.flatMap(({ find }) => (typeof find === 'string' ? [] : [new PatternLookout(find)])),
+  ];
+}
+
 function findAll(detectors: readonly Compiled[], text: string, hint: string): Span[] {
   const folded = fold(text);
+  const codes = new TextCodes(folded.text);
   const runs = digitRuns(folded.text);
   const spans: Span[] = [];
   for (const { class: name, find } of detectors) {
     const report = (start: number, end: number): void => {
       spans.push({ start: folded.startOf(start), end: folded.endOf(end - 1), class: name });
     };
-    if (typeof find === 'string') recognise(find, folded.text, runs, hint, report);
+    if (typeof find === 'string') recognise(find, { text: folded.text, codes, runs, hint }, report);
     else if (text.length > LONGEST_FOR_PATTERNS) spans.push({ start: 0, end: text.length, class: name });
     else {
       find.find(folded.text, report);
@@ -115,23 +137,35 @@ function findAll(detectors: readonly Compiled[], text: string, hint: string): Sp
   return spans;
 }
 
-function recognise(name: RecogniserName, text: string, runs: DigitRuns, hint: string, report: (start: number, end: number) => void): void {
+interface Searched {
+  readonly text: string;
+  readonly codes: TextCodes;
+  readonly runs: DigitRuns;
+  readonly hint: string;
+}
+
+function recognise(name: RecogniserName, { text, codes, runs, hint }: Searched, report: (start: number, end: number) => void): void {
   switch (name) {
     case 'card-number':
-      return findCards(text, runs, report);
+      return findCards(codes, runs, report);
     case 'us-ssn':
-      return findSocialSecurity(text, runs, hint, report);
+      return findSocialSecurity(codes, runs, (start, end) => hasContext(text, start, end, hint), report);
     case 'aba-routing':
-      return findRoutingNumbers(text, runs, report);
+      return findRoutingNumbers(codes, runs, report);
     case 'iban':
-      return findIbans(text, report);
+      return findIbans(text, codes, report);
     case 'email':
-      return findEmails(text, report);
+      return findEmails(text, codes, report);
     case 'phone':
-      return findPhones(text, runs, report);
+      return findPhones(codes, runs, askLibrary(), report);
     default:
       return assertNever(name, 'recogniser');
   }
+}
+
+function hasContext(text: string, start: number, end: number, hint: string): boolean {
+  const [before, behind] = [text.slice(Math.max(0, start - wordsBefore), start), text.slice(end, end + wordsBehind)];
+  return speaksOfSecurity(hint) || speaksOfSecurity(before) || speaksOfSecurity(behind);
 }
 
 function join(spans: Span[], ranks: ReadonlyMap<string, number>): Span[] {

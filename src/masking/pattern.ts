@@ -1,9 +1,12 @@
 import { RE2JS } from 're2js';
+import { rowsOf, type PatternRows } from './pattern-row.ts';
 
 /** A pattern that a user wrote, compiled for matching in linear time. */
 export interface Pattern {
   /** No text with fewer decimal digits can match. */
   readonly leastDigits: number;
+  /** What stands in every match; undefined where nobody can tell. */
+  readonly rows: PatternRows | undefined;
   find(text: string, report: (start: number, end: number) => void): void;
 }
 
@@ -13,6 +16,7 @@ export function compilePattern(source: string): Pattern {
   if (pattern.matches('')) throw new RangeError(`pattern '${source}' matches the empty text, so it would match everywhere`);
   return {
     leastDigits: leastDigits(source),
+    rows: rowsOf(source),
     find(text, report) {
       const matcher = pattern.matcher(text);
       while (matcher.find()) if (matcher.end() > matcher.start()) report(matcher.start(), matcher.end());

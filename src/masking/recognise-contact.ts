@@ -1,129 +1,150 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
-import { isDigit, isGap, isLetter, type DigitRuns } from './digits.ts';
+import { asciiSet, isAlphanumeric, isGap, isIn, isLetter, type Codes, type DigitRuns } from './digits.ts';
 
 /**
  * E-mail addresses (RFC 5321 addr-spec in practice): up to 64 unquoted characters before the `@`, and after it a domain name of at
  * least two labels whose last is letters or `xn--`. Letters beyond ASCII count on both sides.
  */
-export function findEmails(text: string, report: (start: number, end: number) => void): void {
-  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
-    const start = startOfLocal(text, at);
-    const end = start === at ? at : endOfDomain(text, at + 1);
-    if (start < at && end > at + 1) report(start, end);
-  }
+export function findEmails(text: string, codes: Codes, report: (start: number, end: number) => void): void {
+  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) emailAt(codes, at, report);
 }
 
-function startOfLocal(text: string, at: number): number {
+/** Reports the address whose `@` stands at `at`, if it is one. */
+export function emailAt(codes: Codes, at: number, report: (start: number, end: number) => void): void {
+  const start = startOfLocal(codes, at);
+  const end = start === at ? at : endOfDomain(codes, at + 1);
+  if (start < at && end > at + 1) report(start, end);
+}
+
+function startOfLocal(codes: Codes, at: number): number {
   const least = Math.max(0, at - 64);
   let start = at;
-  while (start > least && isLocal(text.charCodeAt(start - 1))) start--;
-  while (start < at && text[start] === '.') start++;
+  while (start > least && isLocal(codes.at(start - 1))) start--;
+  while (start < at && codes.at(start) === DOT) start++;
   return start;
 }
 
 /** The end of a domain name at `start`, or `start` where there is none. */
-function endOfDomain(text: string, start: number): number {
-  const most = Math.min(text.length, start + 253);
+function endOfDomain(codes: Codes, start: number): number {
+  const most = Math.min(codes.length, start + 253);
   let end = start;
-  while (end < most && isDomain(text.charCodeAt(end))) end++;
-  while (end > start && '.-'.includes(text[end - 1]!)) end--;
-  const domain = text.slice(start, end);
-  const lastDot = domain.lastIndexOf('.');
-  const top = domain.slice(lastDot + 1);
-  if (lastDot < 1 || domain.startsWith('-') || top.length < 2) return start;
-  return top.toLowerCase().startsWith('xn--') || isLettersOnly(top) ? end : start;
+  while (end < most && isDomain(codes.at(end))) end++;
+  while (end > start && isIn(BETWEEN_LABELS, codes.at(end - 1))) end--;
+  let top = end;
+  while (top > start && codes.at(top - 1) !== DOT) top--;
+  // `top` stands behind the last dot, or at the start where there is none.
+  if (top < start + 2 || codes.at(start) === HYPHEN || end - top < 2) return start;
+  return isPunycode(codes, top, end) || isLettersOnly(codes, top, end) ? end : start;
 }
 
 function isLocal(code: number): boolean {
-  return isDigit(code) || isLetter(code) || code > 0x7f || LOCAL_PUNCTUATION.has(code);
+  return isAlphanumeric(code) || code > 0x7f || isIn(LOCAL_PUNCTUATION, code);
 }
 
 function isDomain(code: number): boolean {
-  return isDigit(code) || isLetter(code) || code > 0x7f || code === 0x2e || code === 0x2d;
+  return isAlphanumeric(code) || code > 0x7f || isIn(BETWEEN_LABELS, code);
 }
 
-function isLettersOnly(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
+function isPunycode(codes: Codes, from: number, to: number): boolean {
+  return codes.slice(from, Math.min(to, from + 4)).toLowerCase() === 'xn--';
+}
+
+function isLettersOnly(codes: Codes, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const code = codes.at(at);
     if (!isLetter(code) && code < 0x80) return false;
   }
   return true;
 }
+
+/** Asked of what could be a telephone number by the look of it: whether there can be such a number. */
+export type AskPhone = (candidate: () => string) => boolean;
 
 /**
  * Telephone numbers: international ones after a `+`, and those of the North American plan (10 digits, or 11 with a leading 1, grouped 3-3-4
  * where they are grouped). Whether the number can exist is libphonenumber's answer, asked only of such candidates. National forms of
  * other countries cannot be told from any other number and are not looked for.
  */
-export function findPhones(text: string, runs: DigitRuns, report: (start: number, end: number) => void): void {
-  let questions = 0;
-  // Past the limit every candidate counts as a number: the library takes some 10 µs for each.
-  const isPossible = (candidate: string): boolean => ++questions > MOST_QUESTIONS || isPhone(candidate);
+export function findPhones(codes: Codes, runs: DigitRuns, isPossible: AskPhone, report: (start: number, end: number) => void): void {
   for (let run = 0; run < runs.length;) {
-    const next =
-      text[plusBefore(text, runs[run]!)] === '+' ? international(text, runs, run, isPossible) : american(text, runs, run, isPossible);
-    if (next > run) {
-      const start = text[plusBefore(text, runs[run]!)] === '+' ? plusBefore(text, runs[run]!) : openParenthesis(text, runs[run]!);
-      report(start, runs[next - 1]!);
-    }
+    const plus = plusBefore(codes, runs[run]!);
+    const isInternational = codes.at(plus) === PLUS;
+    const next = isInternational ? international(codes, runs, run, isPossible) : american(codes, runs, run, isPossible);
+    if (next > run) report(isInternational ? plus : openParenthesis(codes, runs[run]!), runs[next - 1]!);
     run = Math.max(next, run + 2);
   }
 }
 
-function isPhone(candidate: string): boolean {
-  return parsePhoneNumberFromString(candidate, 'US')?.isValid() === true;
+/** libphonenumber's answer, for one text. Past a limit every candidate counts as a number: the library takes some 10 µs for each. */
+export function askLibrary(): AskPhone {
+  let questions = 0;
+  return (candidate) => ++questions > MOST_QUESTIONS || parsePhoneNumberFromString(candidate(), 'US')?.isValid() === true;
 }
 
 /** Index of the group after the longest international number that begins at `run`, or `run`. */
-function international(text: string, runs: DigitRuns, run: number, isPossible: (candidate: string) => boolean): number {
-  const start = plusBefore(text, runs[run]!);
+function international(codes: Codes, runs: DigitRuns, run: number, isPossible: AskPhone): number {
+  const start = plusBefore(codes, runs[run]!);
   let last = run;
   let digits = runs[run + 1]! - runs[run]!;
   for (let next = run + 2; next < runs.length; next += 2) {
     digits += runs[next + 1]! - runs[next]!;
-    if (digits > 15 || !isGap(text, runs[next - 1]!, runs[next]!, 3, PHONE_SEPARATORS)) break;
+    if (digits > 15 || !isGap(codes, runs[next - 1]!, runs[next]!, 3, SEPARATORS)) break;
     last = next;
   }
   for (let tries = 0; last >= run && tries < 4; last -= 2, tries++) {
-    const candidate = text.slice(start, runs[last + 1]);
-    if (candidate.length >= 8 && isPossible(candidate)) return last + 2;
+    const end = runs[last + 1]!;
+    if (end - start >= 8 && isPossible(() => codes.slice(start, end))) return last + 2;
   }
   return run;
 }
 
 /** Index of the group after the North American number that begins at `run`, or `run`. */
-function american(text: string, runs: DigitRuns, run: number, isPossible: (candidate: string) => boolean): number {
-  let digits = '';
-  let breaks = '';
+function american(codes: Codes, runs: DigitRuns, run: number, isPossible: AskPhone): number {
+  let count = 0;
+  // Bit n: parted after n digits.
+  let breaks = 0;
   for (let next = run; next < runs.length; next += 2) {
+    const start = runs[next]!;
+    const end = runs[next + 1]!;
     if (next > run) {
-      if (!isGap(text, runs[next - 1]!, runs[next]!, 3, PHONE_SEPARATORS)) return run;
-      breaks += `${digits.length} `;
+      if (!isGap(codes, runs[next - 1]!, start, 3, SEPARATORS)) return run;
+      breaks |= 1 << count;
     }
-    digits += text.slice(runs[next], runs[next + 1]);
-    if (digits.length > 11) return run;
-    const trunk = digits.length === 11 && digits.startsWith('1') ? 1 : 0;
-    if (digits.length - trunk !== 10) continue;
-    const national = digits.slice(trunk);
-    const grouped = breaks === '' || GROUPINGS[trunk]!.includes(breaks);
-    if (grouped && national[0]! >= '2' && national[3]! >= '2' && isPossible(national)) return next + 2;
+    if (count + end - start > 11) return run;
+    for (let at = start; at < end; at++) digits[count++] = codes.at(at);
+    const trunk = count === 11 && digits[0] === ONE ? 1 : 0;
+    if (count - trunk !== 10) continue;
+    const isGrouped = (breaks & ~GROUPINGS[trunk]!) === 0;
+    if (
+      isGrouped &&
+      digits[trunk]! >= TWO &&
+      digits[trunk + 3]! >= TWO &&
+      isPossible(() => String.fromCharCode(...digits.subarray(trunk, count)))
+    )
+      return next + 2;
   }
   return run;
 }
 
-function plusBefore(text: string, start: number): number {
-  return text[start - 1] === '(' ? start - 2 : start - 1;
+function plusBefore(codes: Codes, start: number): number {
+  return codes.at(start - 1) === OPEN ? start - 2 : start - 1;
 }
 
-function openParenthesis(text: string, start: number): number {
-  return text[start - 1] === '(' ? start - 1 : start;
+function openParenthesis(codes: Codes, start: number): number {
+  return codes.at(start - 1) === OPEN ? start - 1 : start;
 }
 
-const LOCAL_PUNCTUATION: ReadonlySet<number> = new Set(Array.from("!#$%&'*+-/=?^_`{|}~.", (character) => character.charCodeAt(0)));
-const PHONE_SEPARATORS = ' ().-/';
+const DOT = 0x2e;
+const HYPHEN = 0x2d;
+const PLUS = 0x2b;
+const OPEN = 0x28;
+const ONE = 0x31;
+const TWO = 0x32;
+const LOCAL_PUNCTUATION = asciiSet("!#$%&'*+-/=?^_`{|}~.");
+const BETWEEN_LABELS = asciiSet('.-');
+const SEPARATORS = asciiSet(' ().-/');
 const MOST_QUESTIONS = 10_000;
 /** After how many digits a North American number may be parted, without and with the trunk digit. */
-const GROUPINGS: readonly (readonly string[])[] = [
-  ['3 6 ', '3 ', '6 '],
-  ['1 4 7 ', '1 4 ', '1 ', '4 7 ', '4 ', '1 7 ', '7 '],
-];
+const GROUPINGS: readonly number[] = [(1 << 3) | (1 << 6), (1 << 1) | (1 << 4) | (1 << 7)];
+/** Of the number that is looked at, as they are written. */
+const digits = new Uint8Array(11);

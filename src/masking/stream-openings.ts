@@ -1,6 +1,7 @@
 import type { Reach } from './detect.ts';
-import { isDigit, isLetter } from './digits.ts';
+import { isAlphanumeric, isDigit, isLetter } from './digits.ts';
 import { beginsCountry, ibanLength } from './recognise-iban.ts';
+import { wordsBehind } from './recognise-us.ts';
 
 /**
  * Follows a text character by character and says whether what has come so far may be the beginning, or the middle, of something that a detector matches with
@@ -10,6 +11,7 @@ export class Openings {
   readonly #reach: Reach;
   readonly #digits: boolean;
   readonly #inert: Uint8Array;
+  readonly #closing: Uint8Array;
   /** Digits since `forget`. */
   #seenDigits = 0;
   #seenOther = false;
@@ -35,11 +37,27 @@ export class Openings {
     this.#reach = reach;
     this.#digits = reach.leastDigits !== Infinity;
     this.#inert = inertOf(reach);
+    this.#closing = closingOf(reach);
   }
 
   /** Something may be open. */
   get isOpen(): boolean {
     return this.#group || this.#address || this.#line || this.#words > 0 || this.#country > 0 || this.#account > 0;
+  }
+
+  /** Nothing is open, and what comes next is looked at as if nothing had come before. */
+  get isAtRest(): boolean {
+    return !this.isOpen && this.#row === 0 && !this.#isAfterAlphanumeric;
+  }
+
+  /** The last place up to `to`, in plain text, at which everything is at rest if it was at `from`; `from` where it is nowhere. */
+  lastRest(bytes: Uint8Array, from: number, to: number): number {
+    for (let at = to; at > from; at -= 1) {
+      const byte = bytes[at - 1]!;
+      if (byte >= 0x0a && byte <= 0x0d) return at;
+      if (this.#closing[byte] === 1 && !(this.#reach.words && isBehindNine(bytes, from, at))) return at;
+    }
+    return from;
   }
 
   /** A match may have come about since `forget`. */
@@ -115,21 +133,31 @@ export class Openings {
     }
     if (letter) {
       const upper = code & 0xdf;
-      if (this.#country === 1 && ibanLength(String.fromCharCode(this.#letter, upper)) !== undefined) this.#country = 2;
+      if (this.#country === 1 && ibanLength(this.#letter, upper) > 0) this.#country = 2;
       else this.#country = !this.#isAfterAlphanumeric && beginsCountry(upper) ? 1 : 0;
       if (this.#country === 1) this.#letter = upper;
       else if (this.#country === 2) this.#second = upper;
     } else if (this.#country === 2 && alphanumeric) this.#country = 3;
     else if (this.#country === 3 && alphanumeric) {
       this.#country = 0;
-      const length = ibanLength(String.fromCharCode(this.#letter, this.#second))!;
       // One more, since a further letter or digit would make it none.
-      this.#account = Math.max(this.#account, length - 4 + 1);
+      this.#account = Math.max(this.#account, ibanLength(this.#letter, this.#second) - 4 + 1);
       this.#accountGap = 0;
       this.#seenOther = true;
     } else this.#country = 0;
     this.#isAfterAlphanumeric = alphanumeric;
   }
+}
+
+/** Nine digits in a row end so near before `at` that words behind them may still come. */
+function isBehindNine(bytes: Uint8Array, from: number, at: number): boolean {
+  for (let end = at; end > from && end >= at - wordsBehind; end -= 1) {
+    let start = end;
+    while (start > from && isDigit(bytes[start - 1]!)) start -= 1;
+    if (end - start === 9) return true;
+    end = start;
+  }
+  return false;
 }
 
 function isAccountSeparator(code: number): boolean {
@@ -174,6 +202,21 @@ function inertOf(reach: Reach): Uint8Array {
   return table;
 }
 
+/** Plain ASCII behind which nothing is open, whatever came before it, save words behind nine digits. */
+function closingOf(reach: Reach): Uint8Array {
+  const table = new Uint8Array(256);
+  table[TAB] = reach.patterns ? 0 : 1;
+  for (let byte = 0x20; byte < 0x7f; byte += 1) {
+    const kind = KINDS[byte]!;
+    const keeps =
+      reach.patterns ||
+      (reach.leastDigits !== Infinity && (kind & (DIGIT | SEPARATOR | OPENER)) !== 0) ||
+      (reach.email && (kind & (LOCAL | AT)) !== 0) ||
+      (reach.iban && (isAlphanumeric(byte) || isAccountSeparator(byte)));
+    table[byte] = keeps ? 0 : 1;
+  }
+  return table;
+}
+
+const TAB = 0x09;
 const longestGap = 3;
-/** As the recogniser of social security numbers reads on. */
-const wordsBehind = 16;

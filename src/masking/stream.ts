@@ -1,6 +1,7 @@
 import type { DataClasses } from './classes.ts';
 import type { DetectorSet, Span } from './detect.ts';
 import { foldCharacter } from './fold.ts';
+import { Lookahead } from './lookahead.ts';
 import { Openings } from './stream-openings.ts';
 import { elementAt, terminalText, type Element, type TerminalText } from './terminal-text.ts';
 
@@ -50,6 +51,7 @@ class Masking implements StreamMasker {
   readonly #detectors: DetectorSet;
   readonly #openings: Openings;
   readonly #keepsLength: boolean;
+  readonly #lookahead: Lookahead;
   /** What is held back, as it came. */
   #held: Uint8Array = new Uint8Array(0);
   /** How much of it was read already. */
@@ -67,6 +69,7 @@ class Masking implements StreamMasker {
     this.#detectors = detectors;
     this.#keepsLength = keepsLength;
     this.#openings = new Openings(detectors.reach);
+    this.#lookahead = new Lookahead(detectors.lookouts, plain);
   }
 
   get heldFrom(): number | undefined {
@@ -91,7 +94,15 @@ class Masking implements StreamMasker {
     const edits: Edit[] = [];
     let from = 0;
     let at = this.#read;
+    // Before that place there is nothing more to be gained by looking ahead.
+    let lookFrom = 0;
+    this.#lookahead.over(all);
     while (at < all.length) {
+      if (from === at && at >= lookFrom && all.length - at >= leastAhead && openings.isAtRest) {
+        lookFrom = this.#lookahead.clearTo(at);
+        from = at = openings.lastRest(all, at, lookFrom);
+        if (at === all.length) break;
+      }
       const byte = all[at]!;
       if (byte >= 0x20 && byte < 0x7f) {
         if (from === at && openings.isInert(byte)) {
@@ -243,11 +254,21 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return both;
 }
 
+/** Bytes that are each a character of its own, shown as it is. */
+function plainBytes(): Uint8Array {
+  const table = new Uint8Array(256);
+  table.fill(1, 0x09, 0x0e);
+  return table.fill(1, 0x20, 0x7f);
+}
+
+const plain = plainBytes();
 const encoder = new TextEncoder();
 const lineFeed = 0x0a;
 /** Looked up once each: 0 not yet, `nothing` invisible. */
 const foldedCodes = new Uint32Array(0x10000);
 const nothing = 0xffff_ffff;
+/** For less it does not pay to look ahead. */
+const leastAhead = 48;
 /** What is held back at most, and of it what may still become a match when its beginning has to go. */
 const windowBytes = 8192;
 const longestMatchBytes = 2048;

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { nodeCrypto } from '../net/crypto.ts';
+import { compileDataClasses, type DataClasses } from './classes.ts';
+import { compileDetectors, type DetectorSet } from './detect.ts';
+import { rowsOf } from './pattern-row.ts';
+import { streamMasker } from './stream.ts';
+import { streamNoise, streamPatterns, streamValues, withoutLookahead } from './testing/stream-texts.ts';
+import type { DataClass, Detector, RecogniserName } from './types.ts';
+
+const names: readonly RecogniserName[] = ['card-number', 'us-ssn', 'aba-routing', 'iban', 'email', 'phone'];
+const recogniser = (name: RecogniserName): Detector => ({ kind: 'recogniser', name });
+const pattern = (source: string): Detector => ({ kind: 'pattern', pattern: source });
+const classOf = (name: string, mask: DataClass['mask'], ...detect: Detector[]): DataClass => ({
+  name,
+  columns: [],
+  paths: [],
+  detect,
+  mask,
+});
+const compiled = (...classes: DataClass[]): DataClasses => compileDataClasses(classes, nodeCrypto, new Uint8Array(32));
+const detectorsOf = (...detect: Detector[]): DetectorSet => compileDetectors([{ name: 'x', detect }]);
+
+const everyKind: readonly Detector[] = [...names.map(recogniser), ...streamPatterns.map(pattern)];
+const sets: readonly DataClasses[] = [
+  compiled(classOf('card', 'partial-last4', recogniser('card-number')), classOf('ssn', 'redact', recogniser('us-ssn'))),
+  compiled(...names.map((name) => classOf(name, 'partial-last4', recogniser(name)))),
+  compiled(...names.map((name) => classOf(name, 'null', recogniser(name))), classOf('own', 'redact', ...streamPatterns.map(pattern))),
+  ...everyKind.map((detector) => compiled(classOf('one', 'partial-last4', detector))),
+];
+
+const part = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom(...streamValues) },
+  { weight: 5, arbitrary: fc.constantFrom(...streamNoise) },
+  { weight: 1, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 8 }) },
+);
+/** How large the pieces are in which it comes, in turn; 0: what is held back is released. */
+const cuts = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 13, max: 400 })), { maxLength: 8 });
+
+/** What came of each piece, as it came, and how things stood then. */
+function steps(classes: DataClasses, detectors: DetectorSet, whole: Buffer, sizes: readonly number[]): unknown[] {
+  const masker = streamMasker(classes, detectors);
+  const seen: unknown[] = [];
+  const note = (pieces: readonly Uint8Array[]): void => void seen.push(Buffer.concat(pieces).toString('latin1'), masker.heldFrom);
+  for (let at = 0, turn = 0; at < whole.length; turn += 1) {
+    const size = sizes.every((one) => one === 0) ? whole.length : sizes[turn % sizes.length]!;
+    note(size === 0 ? masker.release() : masker.push(whole.subarray(at, at + size)));
+    at += size;
+  }
+  note(masker.end());
+  return [...seen, [...masker.masked]];
+}
+
+describe('looking ahead', () => {
+  it('changes nothing of what a stream shows, holds back and counts, however it is cut and released', () => {
+    fc.assert(
+      fc.property(
+        fc.array(part, { minLength: 3, maxLength: 60 }),
+        cuts,
+        fc.constantFrom(...sets),
+        fc.boolean(),
+        (parts, sizes, classes, isRaw) => {
+          const whole = Buffer.from(parts.join(''), isRaw ? 'latin1' : 'utf8');
+          const { detectors } = classes;
+          assert.deepEqual(steps(classes, detectors, whole, sizes), steps(classes, withoutLookahead(detectors), whole, sizes));
+        },
+      ),
+      { numRuns: 6_000 },
+    );
+  });
+
+  it('passes over nothing that a detector finds', () => {
+    const plain = (text: string): string => text.replace(/[^\n\r\t\x20-\x7e]/g, '');
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 20 }), fc.constantFrom(...everyKind), fc.nat({ max: 80 }), (parts, detector, before) => {
+        const text = plain(parts.join(''));
+        const set = detectorsOf(detector);
+        const padding = '\n'.repeat(before);
+        const bytes = Buffer.from(padding + text);
+        for (const lookout of set.lookouts) {
+          const first = lookout.first(bytes, before, bytes.length, 0);
+          const [span] = set.scan(text);
+          if (span !== undefined)
+            assert.ok(first < before + span.end, `${JSON.stringify(detector)} at ${span.start}, seen at ${first - before}`);
+        }
+      }),
+      { numRuns: 6_000 },
+    );
+  });
+});
+
+describe('what stands in every match of a pattern', () => {
+  const lengths = (source: string): number[] | undefined => rowsOf(source)?.rows.map((row) => row.length);
+
+  it('is read off what patterns for values are made of', () => {
+    for (const [source, expected] of [
+      ['KEY-[A-Z]{4,8}', [8]],
+      [String.raw`\b\d{3}-\d{2}-\d{4}\b`, [11]],
+      ['(?i)api[_-]?key', [3]],
+      [String.raw`(?P<id>ab|cd)\x41[[\]]+$`, [4]],
+      ['(?:abc|de)f', [2]],
+      ['one|three', [3, 5]],
+      ['[^a]b', [1]],
+      ['a{,5}', [5]],
+      ['x{64}', [31]],
+      [String.raw`\d+(?:\.\d+)?%`, [1]],
+    ] as const) {
+      assert.deepEqual(lengths(source), expected, source);
+    }
+  });
+
+  it('is nothing where nobody can tell', () => {
+    for (const source of [String.raw`\pN`, '[[:alpha:]]x', String.raw`\Qa.b\E`, 'a|.', 'a?b?c?|x', '.', String.raw`\123`, '(?i:[^k])']) {
+      assert.equal(lengths(source), undefined, source);
+    }
+  });
+
+  it('may have the end of a line in it', () => {
+    for (const [source, expected] of [
+      ['ab', false],
+      [String.raw`a\sb`, true],
+      ['a[^b]*c', true],
+      ['a.c', false],
+      ['(?s)a.c', true],
+      [String.raw`a\D+c`, true],
+      ['a(?:b|\n)c', true],
+    ] as const) {
+      assert.equal(rowsOf(source)?.crossesLines, expected, source);
+    }
+  });
+
+  it('stands in each that is found', () => {
+    const atom = fc.constantFrom(
+      'a',
+      'b',
+      'K',
+      '-',
+      '7',
+      String.raw`\d`,
+      String.raw`\w`,
+      String.raw`\s`,
+      '.',
+      '[a-c]',
+      '[^a]',
+      String.raw`[\d_]`,
+      '[a-]',
+      '[]b]',
+      String.raw`\x61`,
+      String.raw`\.`,
+      String.raw`\b`,
+      '^',
+      '$',
+    );
+    const quantifier = fc.constantFrom('', '', '', '?', '*', '+', '{2}', '{1,2}', '{2,}', '+?', '{0}');
+    const { pattern: tree } = fc.letrec<{ pattern: string; piece: string }>((tie) => ({
+      piece: fc.oneof(
+        { maxDepth: 3 },
+        fc.tuple(atom, quantifier).map(([one, count]) => one + (one === '^' || one === '$' || one === String.raw`\b` ? '' : count)),
+        fc
+          .tuple(fc.constantFrom('(', '(?:', '(?i:', '(?P<n>'), tie('pattern'), quantifier)
+          .map(([open, inner, count]) => `${open}${inner})${count}`),
+      ),
+      pattern: fc
+        .array(fc.array(tie('piece'), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 2 })
+        .map((all) => all.map((one) => one.join('')).join('|')),
+    }));
+    let found = 0;
+    fc.assert(
+      fc.property(
+        tree,
+        fc.array(fc.constantFrom('a', 'b', 'c', 'A', 'k', 'K', '-', '7', '_', ' ', '\n', '.', ']', '4'), { maxLength: 30 }),
+        (source, characters) => {
+          let set: DetectorSet;
+          try {
+            set = detectorsOf(pattern(source));
+          } catch {
+            return;
+          }
+          const text = characters.join('');
+          const [span] = set.scan(text);
+          if (span === undefined || rowsOf(source) === undefined) return;
+          found += 1;
+          const bytes = Buffer.from(`${'\n'.repeat(96)}${text}`);
+          assert.ok(set.lookouts[0]!.first(bytes, 96, bytes.length, 0) < 96 + span.end, `${source} in ${JSON.stringify(text)}`);
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+    assert.ok(found > 100, String(found));
+  });
+});

@@ -1,0 +1,59 @@
+/**
+ * Looks for one kind of value in plain ASCII without reading it character by character: the cheap question in front of a detector. To see something where nothing is costs time; nothing that
+ * the detector finds may be passed over.
+ */
+export interface Lookout {
+  /**
+   * Where the first text stands, from `from` on, that the detector might match: any place in it; `to` where none ends before that. From before `from` nothing reaches over it, save what lines
+   * of a pattern's match and words about a number stand there; from `plainFrom` on that is plain, too.
+   */
+  first(bytes: Uint8Array, from: number, to: number, plainFrom: number): number;
+}
+
+/** How far some bytes are plain and hold nothing for any of several lookouts. Each of them reads on from where it was, so that each byte is read once by each. */
+export class Lookahead {
+  readonly #lookouts: readonly Lookout[];
+  /** By byte: 1 for those that a lookout understands. */
+  readonly #plain: Uint8Array;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #plainFrom = 0;
+  #plainTo = 0;
+  /** Of each lookout: where it saw something, or how far it has looked. */
+  readonly #seen: Int32Array;
+
+  constructor(lookouts: readonly Lookout[], plain: Uint8Array) {
+    this.#lookouts = lookouts;
+    this.#plain = plain;
+    this.#seen = new Int32Array(lookouts.length);
+  }
+
+  /** Whatever is asked from now on is about these bytes. */
+  over(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#plainTo = 0;
+  }
+
+  /** Up to where, from `from` on, nothing begins that might be something. Goes forward only. */
+  clearTo(from: number): number {
+    if (this.#plainTo <= from) {
+      this.#plainFrom = from;
+      this.#plainTo = this.#endOfPlain(from);
+      this.#seen.fill(from);
+    }
+    let to = this.#plainTo;
+    for (let index = 0; index < this.#lookouts.length && to > from; index += 1) {
+      let seen = this.#seen[index]!;
+      if (seen <= from) this.#seen[index] = seen = this.#lookouts[index]!.first(this.#bytes, from, to, this.#plainFrom);
+      if (seen < to) to = seen;
+    }
+    return to;
+  }
+
+  #endOfPlain(from: number): number {
+    const bytes = this.#bytes;
+    const plain = this.#plain;
+    let at = from;
+    while (at < bytes.length && plain[bytes[at]!] === 1) at += 1;
+    return at;
+  }
+}
