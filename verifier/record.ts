@@ -101,6 +101,17 @@ function isAct(value: unknown): boolean {
   return isObject(value) && typeof value['action'] === 'string' && typeof value['object'] === 'string';
 }
 
+function isTransfer(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    typeof value['path'] === 'string' &&
+    ['download', 'upload'].includes(String(value['direction'])) &&
+    isCount(value['bytes']) &&
+    SHA256.test(String(value['sha256'])) &&
+    typeof value['in_order'] === 'boolean'
+  );
+}
+
 function isClaims(value: unknown): boolean {
   return isObject(value) && Object.values(value).every((claim) => ['string', 'number', 'boolean'].includes(typeof claim));
 }
@@ -121,6 +132,7 @@ const kinds = {
   acts: (value: unknown) => Array.isArray(value) && value.every(isAct),
   reviews: (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(isReview),
   sealed: isSealed,
+  transfers: (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(isTransfer),
 };
 
 type Kind = keyof typeof kinds;
@@ -138,6 +150,7 @@ const descriptions: Record<Kind, string> = {
   acts: 'an array of acts',
   reviews: 'an array of reviews',
   sealed: 'file, digest and length of a recording',
+  transfers: 'an array of transfers',
 };
 
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -158,7 +171,8 @@ const memberTypes = new Map(
     'session.note': 'session event detail:object',
     'operation.decided':
       'session operation target principal decision code? policies:strings acts:acts facts:object text text_exact:boolean digest? parameters:parameters? runs:strings? data_classes:strings approvals:strings? pure_read:boolean',
-    'operation.completed': 'session operation outcome error_code? reason? rows:count bytes:count duration_ms:number masked:counts',
+    'operation.completed':
+      'session operation outcome error_code? reason? rows:count bytes:count duration_ms:number masked:counts transfers:transfers?',
     'approval.requested': 'approval log? session operation target principal reviews:reviews binding text runs:strings? expires',
     'approval.answered': `approval session operation answer reason group ${PRINCIPAL}`,
     'approval.ended': 'approval state',

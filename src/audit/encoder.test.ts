@@ -82,6 +82,9 @@ const completedMembers: { readonly [Name in keyof Required<Completed>]: fc.Arbit
   bytes: few(0, -0, 1e21, 2 ** 53),
   duration_ms: fc.double({ noNaN: true, noDefaultInfinity: true }),
   masked: fc.dictionary(fc.string(), fc.nat(), { maxKeys: 3 }),
+  transfers: few<Completed['transfers']>(undefined, undefined, [
+    { path: '/a "b"', direction: 'download', bytes: 3, sha256: 'd'.repeat(64), in_order: true },
+  ]),
 };
 const decided = fc.record(decidedMembers) as fc.Arbitrary<Decided>;
 const completed = fc.record(completedMembers) as fc.Arbitrary<Completed>;

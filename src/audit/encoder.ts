@@ -16,7 +16,7 @@ export class RecordEncoder {
 
   /** Throws as `encodeRecord` does. */
   encode(record: AuditRecord, stamp: Stamp): string {
-    if (record.type === 'operation.completed') return this.#completed(record, stamp);
+    if (record.type === 'operation.completed' && record.transfers === undefined) return this.#completed(record, stamp);
     // Refusals, what people approved, what runs by name: rare, and with members of their own.
     if (record.type !== 'operation.decided' || record.code !== undefined || record.approvals !== undefined || record.runs !== undefined)
       return encodeRecord(record, stamp);

@@ -10,3 +10,10 @@ export interface Crypto {
   randomBytes(length: number): Uint8Array;
   timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
 }
+
+/** A SHA-256 digest that is taken as the bytes come. */
+export interface RunningDigest {
+  update(bytes: Uint8Array): void;
+  /** Lower-case hex. Nothing can be added afterwards. */
+  hex(): string;
+}

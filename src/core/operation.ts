@@ -103,6 +103,21 @@ export interface Completion {
   readonly bytes: number;
   /** Cells masked, by data class. */
   readonly masked: Readonly<Record<string, number>>;
+  /** Files that went through. */
+  readonly transfers?: readonly Transfer[] | undefined;
+}
+
+/** A file, or a stream of files, that went through. A record carries it as it is. */
+export interface Transfer {
+  /** Where it lies at the target, or what was moved where that has no path; values of data classes masked. */
+  readonly path: string;
+  /** `download`: from the target to the client. */
+  readonly direction: 'download' | 'upload';
+  readonly bytes: number;
+  /** Of the bytes as they were delivered, in the order in which they were. */
+  readonly sha256: string;
+  /** They were delivered from the first one on, without gap or repetition: `sha256` is the file's, as far as it went. */
+  readonly in_order: boolean;
 }
 
 /** A piece of what passed in a stream, for the recording, masked. Of `resize` it is columns and rows: `80x24`. */

@@ -144,6 +144,7 @@ export class PipelineSession implements OpenSession {
       bytes: completion.bytes,
       duration_ms: durationMs,
       masked: completion.masked,
+      transfers: completion.transfers,
     });
     this.#recording.completed(completion, durationMs);
   }

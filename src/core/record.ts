@@ -1,4 +1,4 @@
-import type { Act, Facts } from './operation.ts';
+import type { Act, Facts, Transfer } from './operation.ts';
 import type { ClaimValue, Principal } from './principal.ts';
 
 /**
@@ -96,6 +96,7 @@ export type AuditRecord =
       readonly bytes: number;
       readonly duration_ms: number;
       readonly masked: Readonly<Record<string, number>>;
+      readonly transfers?: readonly Transfer[] | undefined;
     }
   | {
       readonly type: 'approval.requested';

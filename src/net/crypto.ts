@@ -1,5 +1,5 @@
 import { createHash, createHmac, createSecretKey, pbkdf2Sync, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
-import type { Crypto } from '../core/crypto.ts';
+import type { Crypto, RunningDigest } from '../core/crypto.ts';
 
 /** The platform's cryptography for pure code. */
 export const nodeCrypto: Crypto = {
@@ -12,6 +12,11 @@ export const nodeCrypto: Crypto = {
   randomBytes: (length) => randomBytes(length),
   timingSafeEqual: (a, b) => a.length === b.length && timingSafeEqual(a, b),
 };
+
+export function runningSha256(): RunningDigest {
+  const hash = createHash('sha256');
+  return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest('hex') };
+}
 
 /** Making a key object costs five times as much as the HMAC itself, and the same few keys are used for every value. */
 function keyObject(key: Uint8Array): KeyObject {

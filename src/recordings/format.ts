@@ -69,6 +69,19 @@ export const eventSchema = z.discriminatedUnion('event', [
     stream: z.enum(['input', 'output', 'error', 'resize']),
     text: z.string(),
   }),
+  /** A file that went through, before the `completed` of its operation. `sha256`: of what was delivered, in the order in which it was. */
+  z.object({
+    at,
+    event: z.literal('transfer'),
+    operation: z.string(),
+    path: z.string(),
+    direction: z.enum(['download', 'upload']),
+    bytes: z.number(),
+    sha256: z.string(),
+    /** From the first byte on, without gap or repetition: the digest is the file's. */
+    in_order: z.boolean(),
+    masked: z.record(z.string(), z.number()),
+  }),
   z.object({ at, event: z.literal('note'), note: z.string(), detail: z.record(z.string(), z.union([z.string(), z.number()])) }),
   /** So many events could not be taken because the disk did not keep up; each was refused to its caller. */
   z.object({ at, event: z.literal('gap'), dropped: z.number() }),

@@ -29,7 +29,12 @@ describe('a recording', () => {
         ['2', null],
       ],
     });
-    recording.completed({ operationId: 's-1-1', outcome: 'succeeded', rows: 2, bytes: 40, masked: { ssn: 1 } }, 3.5);
+    const file = { bytes: 40, sha256: 'd'.repeat(64), in_order: true };
+    const transfers = [
+      { path: '/a', direction: 'download', ...file },
+      { path: '/b', direction: 'upload', ...file },
+    ] as const;
+    recording.completed({ operationId: 's-1-1', outcome: 'succeeded', rows: 2, bytes: 40, masked: { ssn: 1 }, transfers }, 3.5);
     recording.note('cancel', { operation: 's-1-1' });
     clock.ms += 1000;
     recording.decided(operation({ id: 's-1-2', text: 'DROP TABLE x', textIsExact: false }), 'deny', 'policy-denied');
@@ -66,6 +71,8 @@ describe('a recording', () => {
           ['2', null],
         ],
       },
+      { at: 12, event: 'transfer', operation: 's-1-1', path: '/a', direction: 'download', ...file, masked: { ssn: 1 } },
+      { at: 12, event: 'transfer', operation: 's-1-1', path: '/b', direction: 'upload', ...file, masked: {} },
       { at: 12, event: 'completed', operation: 's-1-1', outcome: 'succeeded', rows: 2, bytes: 40, duration_ms: 3.5, masked: { ssn: 1 } },
       { at: 12, event: 'note', note: 'cancel', detail: { operation: 's-1-1' } },
       { at: 1012, event: 'decided', operation: 's-1-2', decision: 'deny', code: 'policy-denied', text: 'DROP TABLE x', text_exact: false },

@@ -68,6 +68,11 @@ class OpenRecording implements SessionRecording {
 
   completed(completion: Completion, durationMs: number): void {
     const at = this.#at();
+    for (const transfer of completion.transfers ?? []) {
+      const masked = transfer.direction === 'download' ? { ...completion.masked } : {};
+      const event: RecordingEvent = { at, event: 'transfer', operation: completion.operationId, ...transfer, masked };
+      this.#writer.append(at, JSON.stringify(event));
+    }
     this.#writer.append(at, completedLine(at, completion, durationMs));
   }
 

@@ -91,14 +91,18 @@ function eventLines(event: RecordingEvent): readonly string[] {
       ];
     case 'completed': {
       const code = event.error_code === undefined ? '' : ` ${escapeLine(event.error_code)}`;
-      const masked = Object.entries(event.masked).map(([name, count]) => `${escapeLine(name)} ${count}`);
-      const hiddenCells = masked.length === 0 ? '' : `, masked: ${masked.join(', ')}`;
       const amounts = `${event.rows} rows, ${event.bytes} bytes, ${event.duration_ms} ms`;
-      return [`${escapeLine(event.operation)} ${escapeLine(event.outcome)}${code}: ${amounts}${hiddenCells}`];
+      return [`${escapeLine(event.operation)} ${escapeLine(event.outcome)}${code}: ${amounts}${maskedText(event.masked)}`];
     }
     case 'stream': {
       const [first = '', ...rest] = event.text.split(/\r?\n/);
       return [`${escapeLine(event.operation)} ${event.stream} ${streamText(first)}`, ...rest.map((line) => `  ${streamText(line)}`)];
+    }
+    case 'transfer': {
+      const verb = event.direction === 'download' ? 'gave out' : 'took in';
+      const order = event.in_order ? '' : ', not in order';
+      const what = `${escapeLine(event.operation)} ${verb} ${event.bytes} bytes of ${escapeLine(event.path)}`;
+      return [`${what}, sha256 ${escapeLine(event.sha256)}${order}${maskedText(event.masked)}`];
     }
     case 'note': {
       const detail = Object.entries(event.detail).map(([name, value]) => `${escapeLine(name)}=${escapeLine(String(value))}`);
@@ -118,6 +122,11 @@ function eventLines(event: RecordingEvent): readonly string[] {
 /** Further in than every line of the gateway's own, so that none of a statement's can pass for one. */
 function textLines(text: string): readonly string[] {
   return text.split(/\r?\n/).map((line) => `  ${escapeLine(line.replaceAll('\t', '    '))}`);
+}
+
+function maskedText(counts: Readonly<Record<string, number>>): string {
+  const masked = Object.entries(counts).map(([name, count]) => `${escapeLine(name)} ${count}`);
+  return masked.length === 0 ? '' : `, masked: ${masked.join(', ')}`;
 }
 
 function streamText(line: string): string {

@@ -47,6 +47,17 @@ const events = [
     runs: ['PREPARE a AS\n  DELETE\u001b'],
   },
   { at: 3_661_002, event: 'stream', operation: 's-1-3', stream: 'output', text: '$ ls\r\n\u001b[2Jx' },
+  {
+    at: 3_661_002,
+    event: 'transfer',
+    operation: 's-1-3',
+    path: '/a\u001b[2J\nb',
+    direction: 'download',
+    bytes: 5,
+    sha256: 'ab',
+    in_order: false,
+    masked: { ssn: 1 },
+  },
   { at: 3_661_002, event: 'note', note: 'cancel', detail: { by: 'x\n!! ALTERED' } },
   { at: 3_661_003, event: 'gap', dropped: 3 },
   { at: 3_661_004, event: 'closed' },
@@ -86,6 +97,7 @@ by agent the \\u{1b}[31mjob (github: repo)
                   DELETE\\u{1b}
 01:01:01.002  s-1-3 output $ ls
                 \\u{1b}[2Jx
+01:01:01.002  s-1-3 gave out 5 bytes of /a\\u{1b}[2J\\u{a}b, sha256 ab, not in order, masked: ssn 1
 01:01:01.002  note cancel by=x\\u{a}!! ALTERED
 01:01:01.003  !! 3 events are missing: the disk did not keep up
 01:01:01.004  session closed
