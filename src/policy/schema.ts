@@ -126,6 +126,19 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   cross_partition: 'Bool',
   partition_key: 'String',
 
+  /** Files over SSH: `sftp`, `scp`, `rsync` or `git`. With any but `sftp` a path is what its text says, whatever links there are on the server. */
+  transfer: 'String',
+  /** How a file is opened: `read`, `write`, `append`, `create`, `truncate`, `exclusive`. */
+  opens: 'Set<String>',
+  /** What is opened: `regular`, `folder`, `link`, `device`, `other`; absent where nothing is there yet. */
+  file_type: 'String',
+  /** Permissions that a file is given, four octal digits: `4755`. */
+  file_mode: 'String',
+  /** What a link that is made leads to, as it is written. */
+  link_target: 'String',
+  /** A file that has the new name already is replaced. */
+  overwrites: 'Bool',
+
   /** SSH and Kubernetes forwards: where to. */
   destination_host: 'String',
   destination_port: 'Long',

@@ -7,6 +7,7 @@ import { unknownTarget } from '../../core/pipeline-faults.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { Identity } from '../../identity/index.ts';
 import { sshHostKey } from '../../identity/ssh-host-key.ts';
+import { runningSha256 } from '../../net/crypto.ts';
 import { listen, type Listener } from '../../net/listener.ts';
 import type { SessionRegistry } from '../../net/sessions.ts';
 import { SshConnections } from '../../net/ssh/listener.ts';
@@ -89,7 +90,7 @@ export class SshPath {
     const { inForce } = this.#parts;
     const { principal, target } = session;
     const config = this.#target(target.name);
-    const { upstream, environment, moderated } = config;
+    const { upstream, environment, moderated, home, opaqueTransfers } = config;
     const { classes } = inForce.targets;
     const remoteUser = asked ?? upstream.user;
     return sessionChannel({
@@ -99,7 +100,8 @@ export class SshPath {
       classes,
       detectors: classes.detectors.without(inForce.policy.reveals(principal, target, classes.names)),
       recordDetectors: classes.detectors,
-      settings: { exactCommands: this.#exactCommands(config), environment, moderated },
+      settings: { exactCommands: this.#exactCommands(config), environment, moderated, home, opaqueTransfers },
+      sha256: runningSha256,
     });
   }
 

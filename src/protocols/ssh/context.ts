@@ -1,3 +1,4 @@
+import type { RunningDigest } from '../../core/crypto.ts';
 import type { OpenSession } from '../../core/effect.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import type { DetectorSet } from '../../masking/detect.ts';
@@ -16,6 +17,8 @@ export interface SshContext {
   /** What is looked for in what is recorded: everything. */
   readonly recordDetectors: DetectorSet;
   readonly settings: SshSettings;
+  /** A new digest, for a file that goes through. */
+  readonly sha256: () => RunningDigest;
 }
 
 /** What the target's configuration says of its channels. */
@@ -26,4 +29,8 @@ export interface SshSettings {
   readonly environment: readonly string[];
   /** Interactive programs run only while someone of this group watches. */
   readonly moderated: { readonly group: string } | undefined;
+  /** Contents that masking cannot look into (binary files, streams of rsync and git) go out although something is looked for in what the principal sees. */
+  readonly opaqueTransfers?: boolean;
+  /** Where relative paths begin that are no requests of sftp; without it `~` stands for it. */
+  readonly home?: string | undefined;
 }

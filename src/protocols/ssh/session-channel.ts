@@ -8,8 +8,9 @@ import { ExecSession } from './exec-session.ts';
 import { Gathering } from './gathering.ts';
 import { ModeratedSession } from './moderation.ts';
 import { sshOperation } from './operation.ts';
-import { askProgram, type AskedProgram } from './program.ts';
+import { askProgram, sftp, type AskedProgram } from './program.ts';
 import type { RunningParts } from './running.ts';
+import { sftpSession } from './sftp/session.ts';
 
 /** Serves one channel of type "session" (RFC 4254 section 6), from its opening to its close. */
 export function sessionChannel(context: SshContext): ChannelSession {
@@ -225,6 +226,8 @@ class SessionChannel implements ChannelSession {
 
 /** Who serves a program from its start. */
 function sessionOf(parts: RunningParts, { copy }: AskedProgram): ChannelSession {
+  const { program } = parts;
+  if (program.kind === 'subsystem' && program.name === sftp) return sftpSession(parts);
   return copy === undefined ? new ExecSession(parts) : copy.session(parts);
 }
 

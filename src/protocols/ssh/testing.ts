@@ -36,6 +36,13 @@ export function testContext(
     detectors: classes.detectors,
     recordDetectors: classes.detectors,
     settings: { exactCommands: exactCommands(exact), environment: [], moderated: undefined, ...rest },
+    sha256: () => {
+      let all = new Uint8Array(0);
+      return {
+        update: (bytes) => (all = Uint8Array.of(...all, ...bytes)),
+        hex: () => Array.from(crypto.sha256(all), (byte) => byte.toString(16).padStart(2, '0')).join(''),
+      };
+    },
   };
 }
 

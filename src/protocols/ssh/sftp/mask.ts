@@ -1,0 +1,105 @@
+import type { DataClasses } from '../../../masking/classes.ts';
+import type { DetectorSet } from '../../../masking/detect.ts';
+import { streamMasker } from '../../../masking/stream.ts';
+import { maskProse, maskText } from '../../../masking/text.ts';
+import { textOf } from './decode.ts';
+import type { Name } from './messages.ts';
+
+/** A stretch of a file as it is shown, and how many values in it were masked, by data class. */
+export interface MaskedStretch {
+  readonly bytes: Uint8Array;
+  readonly masked: ReadonlyMap<string, number>;
+}
+
+/**
+ * Masks `bytes` of a file by what the detectors find in them, seen with what stands before and after. As long as that is `contextBytes` on both sides (or the file's own beginning
+ * and end), a byte is shown alike whichever stretch it is masked in, and a value that lies across two is found in both. The length stays.
+ */
+export function maskStretch(
+  classes: DataClasses,
+  detectors: DetectorSet,
+  before: Uint8Array,
+  bytes: Uint8Array,
+  after: Uint8Array,
+): MaskedStretch {
+  const all = new Uint8Array(before.length + bytes.length + after.length);
+  all.set(before);
+  all.set(bytes, before.length);
+  all.set(after, before.length + bytes.length);
+  const end = before.length + bytes.length;
+  if (!detectors.mayContain(all, 0, all.length)) return { bytes, masked: noCounts };
+  const masker = streamMasker(classes, detectors, { keepsLength: true });
+  const shown = new Uint8Array(all.length);
+  let at = 0;
+  const put = (pieces: readonly Uint8Array[]): void => {
+    for (const piece of pieces) {
+      // Longer than it was: `set` throws, and nothing of it is shown.
+      shown.set(piece, at);
+      at += piece.length;
+    }
+  };
+  put(masker.push(all.subarray(0, before.length)));
+  const earlier = new Map(masker.masked);
+  put(masker.push(all.subarray(before.length, end)));
+  const masked = new Map<string, number>();
+  for (const [name, count] of masker.masked) if (count > (earlier.get(name) ?? 0)) masked.set(name, count - (earlier.get(name) ?? 0));
+  put(masker.push(all.subarray(end)));
+  put(masker.end());
+  if (at !== all.length) throw new RangeError('a mask has changed the length of a file');
+  return { bytes: shown.subarray(before.length, end), masked };
+}
+
+/**
+ * Whether detectors can read it: no NUL, and of a hundred bytes at most ten that are control characters or no UTF-8. What is compressed, encrypted, a program or UTF-16 is
+ * none; what is base64 is, and nothing is found in it.
+ */
+export function isText(bytes: Uint8Array): boolean {
+  let odd = 0;
+  let following = 0;
+  for (const byte of bytes) {
+    if (byte === 0) return false;
+    if (following > 0 && (byte & 0xc0) === 0x80) {
+      following -= 1;
+      continue;
+    }
+    if (following > 0) odd += 1;
+    following = byte >= 0xc2 && byte <= 0xf4 ? (byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3) : 0;
+    if ((byte < 0x20 && !isLayout(byte)) || byte === 0x7f || (byte >= 0x80 && following === 0)) odd += 1;
+  }
+  return odd * 10 <= bytes.length;
+}
+
+/** Names as they are shown: what the detectors find in them is masked, in both forms. A name in which something is hidden cannot be asked for by what is shown. */
+export function maskNames(
+  classes: DataClasses,
+  detectors: DetectorSet,
+  names: readonly Name[],
+): { readonly names: readonly Name[]; readonly masked: Readonly<Record<string, number>> } {
+  const masked = new Map<string, number>();
+  const shown = names.map((name): Name => {
+    const text = textOf(name.name) ?? latin(name.name);
+    const found = maskText(classes, detectors, text);
+    if (found === undefined) return name;
+    for (const one of found.found) masked.set(one, (masked.get(one) ?? 0) + 1);
+    const longName = maskProse(classes, detectors, textOf(name.longName) ?? latin(name.longName));
+    return { name: encoder.encode(maskProse(classes, detectors, text)), longName: encoder.encode(longName), attributes: name.attributes };
+  });
+  return { names: shown, masked: Object.fromEntries(masked) };
+}
+
+/** Each byte a character: for what is no UTF-8. */
+function latin(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+/** Bell to carriage return, and escape. */
+function isLayout(byte: number): boolean {
+  return (byte >= 0x07 && byte <= 0x0d) || byte === 0x1b;
+}
+
+const encoder = new TextEncoder();
+const noCounts: ReadonlyMap<string, number> = new Map();
+/** More than the longest match and the words before it (masking/stream.ts). */
+export const contextBytes = 8 * 1024;
