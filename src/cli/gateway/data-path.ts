@@ -65,8 +65,9 @@ export class DataPath implements Plane {
       newSessionId: sessionId,
       maxSessionMs: () => inForce.config.session.maxLifetimeMs,
     });
-    this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline, join: (target, peer) => this.#join(target, peer) });
-    this.#ssh = new SshPath({ ...parts, pipeline: this.#pipeline });
+    const join = (target: string, peer: string): Duplex => this.#join(target, peer);
+    this.#http = new HttpPath({ ...parts, approvals, pipeline: this.#pipeline, join });
+    this.#ssh = new SshPath({ ...parts, pipeline: this.#pipeline, join });
     for (const door of doorsOf(inForce.config)) {
       if (door.kind === 'postgres') this.#connections.set(door.name, this.#newConnections(door.target?.name, false));
       else this.#doors.set(door.name, door);

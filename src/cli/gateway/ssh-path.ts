@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { AuditLog } from '../../audit/index.ts';
 import type { SshTargetConfig } from '../../config/index.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
@@ -11,9 +12,11 @@ import { runningSha256 } from '../../net/crypto.ts';
 import { listen, type Listener } from '../../net/listener.ts';
 import type { SessionRegistry } from '../../net/sessions.ts';
 import { SshConnections } from '../../net/ssh/listener.ts';
+import type { SessionRules } from '../../net/ssh/session-channels.ts';
 import { parseSigningKey, type SshAddress } from '../../net/ssh/upstream.ts';
 import { remoteUserActs } from '../../protocols/ssh/acts.ts';
-import type { ChannelSession } from '../../protocols/ssh/channel.ts';
+import type { SshContext } from '../../protocols/ssh/context.ts';
+import { forwardOperation, forwardPlace } from '../../protocols/ssh/forward.ts';
 import { sessionChannel } from '../../protocols/ssh/index.ts';
 import { exactCommands, type ExactCommands } from '../../shell/index.ts';
 import { maxConnections, type Door } from './doors.ts';
@@ -27,6 +30,8 @@ export interface SshPathParts {
   readonly audit: AuditLog;
   readonly sessions: SessionRegistry;
   readonly log: OperatorLog;
+  /** Opens a connection to another target, as the client at `peer` would. */
+  readonly join: (target: string, peer: string) => Duplex;
 }
 
 /** Everything between an SSH client and its target. */
@@ -60,7 +65,7 @@ export class SshPath {
   #of({ name, target }: Door): SshConnections {
     const known = this.#connections.get(name);
     if (known !== undefined) return known;
-    const { inForce, pipeline, identity, audit, sessions, log } = this.#parts;
+    const { inForce, pipeline, identity, audit, sessions, log, join } = this.#parts;
     const { gateway } = inForce.config;
     const connections = new SshConnections({
       hostKey: sshHostKey(gateway.data).privateKey,
@@ -71,8 +76,8 @@ export class SshPath {
       keys: identity,
       sessions,
       signInActs: (targetName, remoteUser) => this.#signInActs(targetName, remoteUser),
-      newChannel: (session, remoteUser) => this.#newChannel(session, remoteUser),
-      addressOf: (targetName, remoteUser) => this.#address(this.#target(targetName), remoteUser),
+      rulesOf: (session, remoteUser) => this.#rules(session, remoteUser),
+      join,
       report: (what, fault, session) => log.problem(what, fault, { session }),
     });
     this.#connections.set(name, connections);
@@ -86,14 +91,15 @@ export class SshPath {
     return remoteUserActs(targetName, remoteUser, remoteUser === target.upstream.user);
   }
 
-  #newChannel(session: PipelineSession, asked: string | undefined): ChannelSession {
+  /** A session keeps the target that it began with: where that is changed, it ends. */
+  #rules(session: PipelineSession, asked: string | undefined): SessionRules {
     const { inForce } = this.#parts;
     const { principal, target } = session;
     const config = this.#target(target.name);
     const { upstream, environment, moderated, home, opaqueTransfers } = config;
     const { classes } = inForce.targets;
     const remoteUser = asked ?? upstream.user;
-    return sessionChannel({
+    const context = (): SshContext => ({
       session,
       remoteUser,
       isOwnUser: remoteUser === upstream.user,
@@ -103,6 +109,13 @@ export class SshPath {
       settings: { exactCommands: this.#exactCommands(config), environment, moderated, home, opaqueTransfers },
       sha256: runningSha256,
     });
+    const forwards = config.forwards.map(({ host, port, target: through }) => ({ to: forwardPlace(host, port), through }));
+    return {
+      newChannel: () => sessionChannel(context()),
+      newForward: (request) => forwardOperation(context(), request, forwards),
+      address: () => this.#address(config, asked),
+      moderators: moderated?.group,
+    };
   }
 
   #exactCommands(config: SshTargetConfig): ExactCommands {

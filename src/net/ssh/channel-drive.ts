@@ -1,6 +1,6 @@
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import { isGenuine, type Grant } from '../../core/grant.ts';
-import type { Operation } from '../../core/operation.ts';
+import type { Operation, TranscriptPart } from '../../core/operation.ts';
 import type { PipelineSession } from '../../core/pipeline-session.ts';
 import type { AuditPort } from '../../core/ports.ts';
 import type { ChannelEffect, ChannelSession, Ending } from '../../protocols/ssh/channel.ts';
@@ -21,6 +21,8 @@ export interface ChannelDriveOptions {
   readonly upstream: () => Promise<SshUpstream>;
   /** For the record: what was refused without the channel session. */
   readonly note: (event: string, detail: Readonly<Record<string, string | number>>) => void;
+  /** For those who watch. */
+  readonly show: (operationId: string, part: TranscriptPart) => void;
   /** The connection cannot go on. */
   readonly fail: (fault: GatewayFault) => void;
   /** Nothing more happens in it. */
@@ -182,6 +184,7 @@ export class ChannelDrive implements ChannelListener {
         return;
       case 'transcript':
         session.transcript(effect.operationId, effect.part);
+        this.#options.show(effect.operationId, effect.part);
         return;
       case 'note':
         session.note(effect.event, effect.detail);

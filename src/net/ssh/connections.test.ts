@@ -314,21 +314,41 @@ describe('a session over SSH', () => {
     assert.match(String((world.ports.audit.records.at(-1) as { reason?: string }).reason), /has expired/);
   });
 
-  it('refuses every other kind of channel and request, on record', async () => {
+  it('refuses to have the target listen, and everything that is not known, on record', async () => {
     const world = await SshWorld.open();
     const client = await world.client();
-    const error = await new Promise<Error>((resolve) => {
-      client.forwardOut('127.0.0.1', 1, '127.0.0.1', 22, (error) => resolve(error as Error));
-    });
-    assert.match(error.message, /channels of type direct-tcpip are refused/);
     await assert.rejects(
       new Promise((resolve, reject) => {
         client.forwardIn('127.0.0.1', 0, (error, port) => (error === undefined ? resolve(port) : reject(error)));
       }),
     );
-    const notes = world.ports.audit.records.filter(({ type }) => type === 'session.note').map((note) => (note as { event?: string }).event);
-    assert.deepEqual(notes, ['channel-refused', 'global-request-refused']);
+    assert.deepEqual(world.ports.audit.types().slice(1), ['operation.decided']);
+    assert.equal((world.ports.audit.records[1] as { code?: string }).code, 'unsupported');
     client.end();
+  });
+
+  it('tells its channels how many watch, from the first on, and those who watch that it is over', async () => {
+    const world = await SshWorld.open((world) => {
+      world.moderators = 'dba';
+      world.run = (channel) => channel.resume();
+    });
+    const client = await world.client();
+    await exec(client, 'run');
+    const live = world.sessions.list()[0]!;
+    assert.equal(live.moderators, 'dba');
+    let isOver = false;
+    const stop = live.watch!({
+      principal: { issuer: 'people', subject: 'erin', groups: ['dba'] },
+      see: () => {},
+      ended: () => (isOver = true),
+    });
+    live.watch!({ principal: { issuer: 'people', subject: 'max', groups: [] }, see: () => {}, ended: () => {} });
+    stop();
+    live.watch!({ principal: { issuer: 'people', subject: 'erin', groups: ['dba'] }, see: () => {}, ended: () => (isOver = true) });
+    const counts = world.relays[0]!.events.flatMap((event) => (event.kind === 'watched' ? [event.watchers] : []));
+    assert.deepEqual(counts, [0, 1, 1, 0, 1]);
+    client.end();
+    await until(() => isOver);
   });
 
   it('has 64 channels at most', async () => {
@@ -337,8 +357,81 @@ describe('a session over SSH', () => {
     });
     const client = await world.client();
     for (let count = 0; count < 64; count += 1) await exec(client, 'run');
-    await assert.rejects(exec(client, 'run'), /64 channels are open/);
+    await assert.rejects(exec(client, 'run'), /as many channels are open/);
     client.end();
+  });
+});
+
+describe('a connection that a client asks for', () => {
+  const forward = (client: ssh2.Client, host: string, port: number): Promise<ssh2.ClientChannel> =>
+    new Promise((resolve, reject) => {
+      client.forwardOut('127.0.0.1', 1, host, port, (error, channel) => (error === undefined ? resolve(channel) : reject(error)));
+    });
+  const echo = async (channel: ssh2.ClientChannel, text: string): Promise<string> => {
+    let got = '';
+    channel.on('data', (part: Buffer) => (got += part.toString()));
+    channel.end(text);
+    await new Promise<void>((resolve) => channel.once('close', () => resolve()));
+    return got;
+  };
+
+  it('is decided, opened from the target’s place, and completed with its bytes', async () => {
+    const world = await SshWorld.open();
+    const client = await world.client();
+    const text = 'x'.repeat(5_000_000);
+    assert.ok((await echo(await forward(client, '192.0.2.7', 5432), text)) === text);
+    assert.ok(world.seen.includes('connect 192.0.2.7:5432'));
+    await until(() => world.ports.audit.types().includes('operation.completed'));
+    const completed = world.ports.audit.records.find(({ type }) => type === 'operation.completed') as { bytes?: number; outcome?: string };
+    assert.deepEqual([completed.bytes, completed.outcome], [5_000_000, 'succeeded']);
+    client.end();
+  });
+
+  it('goes to a session of another target where the configuration says so', async () => {
+    const world = await SshWorld.open((world) => {
+      world.through = 'orders';
+    });
+    const client = await world.client();
+    assert.equal(await echo(await forward(client, 'db.internal', 5432), 'select 1'), 'select 1');
+    assert.deepEqual(
+      world.seen.filter((line) => line.startsWith('connect')),
+      [],
+    );
+    client.end();
+  });
+
+  it('is refused where its name leads to the target itself, unless the configuration names it', async () => {
+    const world = await SshWorld.open();
+    const client = await world.client();
+    await assert.rejects(forward(client, 'localhost', 5432), /leads to the target itself/);
+    await assert.rejects(forward(client, 'nowhere.invalid', 5432), /is not known/);
+    world.isNamed = true;
+    (await forward(client, 'localhost', 5432)).close();
+    assert.deepEqual(
+      world.seen.filter((line) => line.startsWith('connect')),
+      ['connect localhost:5432'],
+    );
+    client.end();
+  });
+
+  it('is refused with the reason of policy, and of the target', async () => {
+    const world = await SshWorld.open();
+    const client = await world.client();
+    await assert.rejects(forward(client, '192.0.2.7', 1), /does not open a channel/);
+    world.ports.decision = { kind: 'deny', code: 'policy-denied', message: 'not there', policies: [] };
+    await assert.rejects(forward(client, '192.0.2.7', 22), /not there/);
+    client.end();
+  });
+
+  it('ends with its session', async () => {
+    const world = await SshWorld.open();
+    const client = await world.client();
+    const channel = await forward(client, '192.0.2.7', 5432);
+    const over = new Promise<void>((resolve) => channel.once('close', () => resolve()));
+    channel.resume();
+    world.sessions.list()[0]!.end('enough');
+    await over;
+    await until(() => world.sessions.list().length === 0);
   });
 });
 

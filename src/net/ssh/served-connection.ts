@@ -1,21 +1,18 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ParsedKey } from 'ssh2';
 import type { Act } from '../../core/operation.ts';
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { PipelineSession } from '../../core/pipeline-session.ts';
 import type { AuditPort } from '../../core/ports.ts';
-import type { ChannelSession } from '../../protocols/ssh/channel.ts';
 import { violation } from '../../protocols/ssh/fault.ts';
 import type { AskedUser } from '../../protocols/ssh/user-name.ts';
 import { failureRefillMs, type Failures } from '../failures.ts';
 import type { SessionRegistry } from '../sessions.ts';
-import { ChannelDrive } from './channel-drive.ts';
 import { SshConnection, type ConnectionRole, type OpenRequest } from './connection.ts';
-import { Notes } from './notes.ts';
-import { SessionUpstream } from './session-upstream.ts';
+import { SessionChannels, type SessionRules } from './session-channels.ts';
 import { SignIn, type SshKeys } from './sign-in.ts';
-import type { SshAddress } from './upstream.ts';
 
 export interface ServedOptions {
   readonly client: Socket;
@@ -30,9 +27,10 @@ export interface ServedOptions {
   readonly sessions: SessionRegistry;
   /** What a remote user is besides the connection itself, for policy. */
   readonly signInActs: (targetName: string, remoteUser: string | undefined) => readonly Act[];
-  readonly newChannel: (session: PipelineSession, remoteUser: string | undefined) => ChannelSession;
-  /** Where the session's target is. Throws a fault. */
-  readonly addressOf: (targetName: string, remoteUser: string | undefined) => SshAddress;
+  /** Throws a fault where the target is none any more. */
+  readonly rulesOf: (session: PipelineSession, remoteUser: string | undefined) => SessionRules;
+  /** Opens a connection to another target of this gateway, for the client at `peer`. */
+  readonly join: (target: string, peer: string) => Duplex;
   readonly report: (what: string, fault: GatewayFault, session: string | undefined) => void;
 }
 
@@ -44,13 +42,9 @@ export class ServedConnection implements ConnectionRole {
   readonly #options: ServedOptions;
   readonly #connection: SshConnection;
   readonly #peer: string;
-  readonly #channels = new Set<ChannelDrive>();
-  readonly #upstream: SessionUpstream;
   readonly #isOver: () => void;
   #session: PipelineSession | undefined;
-  #notes: Notes | undefined;
-  #remoteUser: string | undefined;
-  #noMoreSessions = false;
+  #channels: SessionChannels | undefined;
   #lifetime: NodeJS.Timeout;
   #ended: GatewayFault | undefined;
 
@@ -68,7 +62,6 @@ export class ServedConnection implements ConnectionRole {
       open: (credential, asked, userName) => this.#open(credential, asked, userName),
       fail: (fault) => this.#connection.disconnect(fault),
     }).messages;
-    this.#upstream = new SessionUpstream(() => options.addressOf(this.#signedIn().target.name, this.#remoteUser));
     client.setNoDelay(true);
     this.#connection = new SshConnection({ socket: client, side: 'server', role: this, maxChannels: mostChannels, hostKey, banner });
     this.#lifetime = setTimeout(() => this.#connection.disconnect(signInTooSlow()), signInTimeoutMs);
@@ -82,9 +75,11 @@ export class ServedConnection implements ConnectionRole {
   end(fault: GatewayFault): void {
     if (this.#ended !== undefined || this.#connection.isOver) return;
     this.#ended = fault;
-    for (const channel of this.#channels) channel.end(fault);
-    if (this.#channels.size === 0) this.#connection.disconnect(fault);
-    else setTimeout(() => this.#connection.disconnect(fault), endGraceMs).unref();
+    if (this.#channels === undefined || this.#channels.isIdle) this.#connection.disconnect(fault);
+    else {
+      this.#channels.end(fault);
+      setTimeout(() => this.#connection.disconnect(fault), endGraceMs).unref();
+    }
   }
 
   // ---- the first door
@@ -125,10 +120,20 @@ export class ServedConnection implements ConnectionRole {
   }
 
   #begin(session: PipelineSession, remoteUser: string | undefined): void {
+    const { audit, join, rulesOf, sessions } = this.#options;
+    const rules = rulesOf(session, remoteUser);
     this.#session = session;
-    this.#notes = new Notes(session);
-    this.#remoteUser = remoteUser;
-    this.#options.sessions.add({
+    const channels = new SessionChannels({
+      connection: this.#connection,
+      session,
+      rules,
+      audit,
+      join: (target) => join(target, this.#peer),
+      fail: (fault) => this.#fail(fault),
+      idle: () => this.#idle(),
+    });
+    this.#channels = channels;
+    sessions.add({
       id: session.id,
       principal: session.principal,
       target: session.target,
@@ -138,11 +143,11 @@ export class ServedConnection implements ConnectionRole {
         return session.operations;
       },
       end: (reason) => this.end(ended(reason)),
+      moderators: rules.moderators,
+      watch: (watcher) => channels.watched.watch(watcher),
     });
     clearTimeout(this.#lifetime);
     this.#endsAt(session.endsAtMs);
-    // The client's first channel is about to come; whether the target can be reached is told there.
-    this.#upstream.begin();
   }
 
   /** Milliseconds since 1970. */
@@ -155,53 +160,25 @@ export class ServedConnection implements ConnectionRole {
   // ---- channels
 
   open(request: OpenRequest): void {
-    this.#signedIn();
-    if (this.#ended !== undefined) this.#connection.refuse(request, this.#ended);
-    else if (this.#connection.isFullOfChannels) this.#refuse(request, tooManyChannels());
-    else if (request.type !== 'session') this.#refuse(request, unsupported(`channels of type ${request.type.slice(0, 64)}`));
-    else if (this.#noMoreSessions) throw violation('a session after there were to be no more');
-    else this.#openSession(request);
+    const channels = this.#signedIn();
+    if (this.#ended === undefined) channels.open(request);
+    else this.#connection.refuse(request, this.#ended);
   }
 
-  #openSession(request: OpenRequest): void {
-    const { audit, newChannel } = this.#options;
-    const session = this.#signedIn();
-    const channel = newChannel(session, this.#remoteUser);
-    const drive: ChannelDrive = new ChannelDrive({
-      client: this.#connection.accept(request, false),
-      channel,
-      session,
-      audit,
-      upstream: () => this.#upstream.connected(),
-      note: (event, detail) => this.#notes?.put(event, detail),
-      fail: (fault) => this.#fail(fault),
-      over: () => this.#channelOver(drive),
-    });
-    this.#channels.add(drive);
-  }
-
-  #channelOver(drive: ChannelDrive): void {
-    this.#channels.delete(drive);
-    const fault = this.#ended;
-    // In the next turn, when the channel's own last words are on their way.
-    if (fault !== undefined && this.#channels.size === 0) setImmediate(() => this.#connection.disconnect(fault));
-  }
-
-  globalRequest(name: string, wantReply: boolean): void {
-    this.#signedIn();
-    if (name === 'no-more-sessions@openssh.com') this.#noMoreSessions = true;
-    else if (!quiet.has(name)) this.#notes?.put('global-request-refused', { request: name.slice(0, 64) });
+  globalRequest(name: string, wantReply: boolean, fields: unknown): void {
+    const granted = this.#signedIn().globalRequest(name, fields);
     if (!wantReply) return;
-    if (name === 'no-more-sessions@openssh.com') this.#connection.protocol.requestSuccess();
+    if (granted) this.#connection.protocol.requestSuccess();
     else this.#connection.protocol.requestFailure();
   }
 
-  #refuse(request: OpenRequest, fault: GatewayFault): void {
-    this.#notes?.put('channel-refused', { type: request.type.slice(0, 64), code: fault.code });
-    this.#connection.refuse(request, fault);
-  }
-
   // ---- the end
+
+  #idle(): void {
+    const fault = this.#ended;
+    // In the next turn, when a channel's own last words are on their way.
+    if (fault !== undefined) setImmediate(() => this.#connection.disconnect(fault));
+  }
 
   #fail(fault: GatewayFault): void {
     this.#options.report('session failed', fault, this.#session?.id);
@@ -211,7 +188,7 @@ export class ServedConnection implements ConnectionRole {
   closed(fault: GatewayFault | undefined): void {
     clearTimeout(this.#lifetime);
     if (fault !== undefined && worthReporting.has(fault.code)) this.#options.report('connection ended', fault, this.#session?.id);
-    this.#upstream.close(fault ?? ended('client disconnected'));
+    this.#channels?.close(fault ?? ended('client disconnected'));
     void Promise.all([socketClosed(this.#options.client), this.#closeSession(this.#ended ?? fault)]).then(this.#isOver);
   }
 
@@ -225,9 +202,9 @@ export class ServedConnection implements ConnectionRole {
   }
 
   /** Throws for whoever asks for anything before sign-in. */
-  #signedIn(): PipelineSession {
-    if (this.#session === undefined) throw violation('a request before sign-in');
-    return this.#session;
+  #signedIn(): SessionChannels {
+    if (this.#channels === undefined) throw violation('a request before sign-in');
+    return this.#channels;
   }
 }
 
@@ -248,20 +225,10 @@ function tooManyFailures(): GatewayFault {
   });
 }
 
-function tooManyChannels(): GatewayFault {
-  return new GatewayFault('rate-exceeded', { publicMessage: `${mostChannels} channels are open in this connection already` });
-}
-
-function unsupported(what: string): GatewayFault {
-  return new GatewayFault('unsupported', { publicMessage: `${what} are refused` });
-}
-
 function signInTooSlow(): GatewayFault {
   return new GatewayFault('authentication-failed', { publicMessage: `sign-in took longer than ${signInTimeoutMs / 1000} s` });
 }
 
-/** What OpenSSH sends in passing, and needs no record. */
-const quiet: ReadonlySet<string> = new Set(['keepalive@openssh.com', 'hostkeys-prove-00@openssh.com']);
 const worthReporting: ReadonlySet<string> = new Set(['internal', 'protocol-violation', 'limit-exceeded', 'audit-unavailable']);
 const mostChannels = 64;
 const mostNameCharacters = 256;

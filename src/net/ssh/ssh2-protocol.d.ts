@@ -86,6 +86,7 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
       maxPacket: number,
       to: { readonly srcIP: string; readonly srcPort: number; readonly dstIP: string; readonly dstPort: number },
     ): void;
+    openssh_directStreamLocal(channel: number, window: number, maxPacket: number, to: { readonly socketPath: string }): void;
     env(channel: number, name: string, value: string, wantReply: boolean): void;
     pty(
       channel: number,

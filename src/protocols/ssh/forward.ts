@@ -33,6 +33,8 @@ export interface AskedForward {
   /** Where it leads, in the one spelling that was asked: what is dialled, or told the target. */
   readonly host: string;
   readonly through: string | undefined;
+  /** The target's configuration names it: whoever dials puts no questions. */
+  readonly isNamed: boolean;
 }
 
 /**
@@ -59,7 +61,7 @@ export function forwardOperation(context: SshContext, request: ForwardRequest, r
     text: `${words[request.kind]} ${place.name}${through === undefined ? '' : `, as a session of target ${through}`}`,
     exact: ['forward', request.kind, place.name, through === undefined ? '' : `through ${through}`],
   });
-  return { operation, refusal, host: place.host, through };
+  return { operation, refusal, host: place.host, through, isNamed: rule !== undefined };
 }
 
 /** As `ForwardRule.to` spells it: `host:port`, `[address]:port`, or an absolute path. */

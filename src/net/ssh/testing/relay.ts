@@ -7,7 +7,7 @@ import type { ChannelEffect, ChannelEvent, ChannelRequest, ChannelSession, Chann
 export class Relay implements ChannelSession {
   readonly requests: ChannelRequest[] = [];
   readonly events: ChannelEvent[] = [];
-  readonly #session: { readonly id: string; nextOperationId(): string };
+  readonly #session: Session;
   #start: Extract<ChannelRequest, { readonly kind: 'start' }> | undefined;
   #terminal: Extract<ChannelRequest, { readonly kind: 'terminal' }>['terminal'] | undefined;
   #grant: Grant | undefined;
@@ -15,7 +15,7 @@ export class Relay implements ChannelSession {
   /** Changes what it says. */
   adjust: (effects: readonly ChannelEffect[]) => readonly ChannelEffect[] = (effects) => effects;
 
-  constructor(session: { readonly id: string; nextOperationId(): string }) {
+  constructor(session: Session) {
     this.#session = session;
   }
 
@@ -28,7 +28,6 @@ export class Relay implements ChannelSession {
     switch (request.kind) {
       case 'start':
         this.#start = request;
-        this.#operation = this.#session.nextOperationId();
         return this.adjust([{ kind: 'accept' }, { kind: 'ask', operation: this.#ask(), refusal: undefined }, { kind: 'pause' }]);
       case 'terminal':
         this.#terminal = request.terminal;
@@ -95,24 +94,35 @@ export class Relay implements ChannelSession {
     ];
   }
 
+  #ask(): Operation {
+    const operation = relayOperation(this.#session);
+    this.#operation = operation.id;
+    return operation;
+  }
+
   #complete(): ChannelEffect {
     return { kind: 'complete', completion: { operationId: this.#operation, outcome: 'succeeded', rows: 0, bytes: 0, masked: {} } };
   }
+}
 
-  #ask(): Operation {
-    return {
-      id: this.#operation,
-      sessionId: this.#session.id,
-      protocol: 'ssh',
-      acts: [{ action: 'ssh:exec', object: { type: 'Target', id: 'web' } }],
-      facts: {},
-      pureRead: false,
-      naming: false,
-      text: 'exec',
-      textIsExact: true,
-      dataClasses: [],
-      exact: () => new Uint8Array(),
-      unmasked: () => ({ text: 'exec', runs: [], parameters: [] }),
-    };
-  }
+export function relayOperation(session: Session): Operation {
+  return {
+    id: session.nextOperationId(),
+    sessionId: session.id,
+    protocol: 'ssh',
+    acts: [{ action: 'ssh:exec', object: { type: 'Target', id: 'web' } }],
+    facts: {},
+    pureRead: false,
+    naming: false,
+    text: 'exec',
+    textIsExact: true,
+    dataClasses: [],
+    exact: () => new Uint8Array(),
+    unmasked: () => ({ text: 'exec', runs: [], parameters: [] }),
+  };
+}
+
+interface Session {
+  readonly id: string;
+  nextOperationId(): string;
 }

@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import { after } from 'node:test';
 import ssh2, { type Client, type ClientChannel, type ConnectConfig, type ServerChannel } from 'ssh2';
 import { fingerprintOf } from '../../../config/index.ts';
@@ -11,7 +12,7 @@ import { SessionRegistry } from '../../sessions.ts';
 import { SshConnections } from '../listener.ts';
 import type { SshKeys } from '../sign-in.ts';
 import type { SshAddress } from '../upstream.ts';
-import { Relay } from './relay.ts';
+import { Relay, relayOperation } from './relay.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 after(() => Promise.all(closers.map((close) => close())));
@@ -35,6 +36,10 @@ export class SshWorld {
   };
   keys: SshKeys = { offered: async () => false, credentialFor: async () => undefined };
   addressOf: () => SshAddress;
+  /** Of forwards. */
+  through: string | undefined;
+  isNamed = false;
+  moderators: string | undefined;
   listener!: Listener;
   readonly #target: NetServer;
 
@@ -106,13 +111,28 @@ export class SshWorld {
       keys: { offered: (...key) => this.keys.offered(...key), credentialFor: (...key) => this.keys.credentialFor(...key) },
       sessions: this.sessions,
       signInActs: () => [],
-      newChannel: (session) => {
-        const relay = new Relay(session);
-        this.relays.push(relay);
-        this.onRelay(relay);
-        return relay;
+      rulesOf: (session) => ({
+        newChannel: () => {
+          const relay = new Relay(session);
+          this.relays.push(relay);
+          this.onRelay(relay);
+          return relay;
+        },
+        newForward: (request) => ({
+          operation: relayOperation(session),
+          refusal: undefined,
+          host: 'host' in request ? request.host : '',
+          through: this.through,
+          isNamed: this.isNamed,
+        }),
+        address: () => this.addressOf(),
+        moderators: this.moderators,
+      }),
+      join: () => {
+        const [client, server] = duplexPair();
+        server.pipe(server);
+        return client;
       },
-      addressOf: () => this.addressOf(),
       report: (_what, fault) => this.reported.push(fault),
     });
     this.listener = await listen({ host: '127.0.0.1', port: 0, maxConnections: 1_000, connections });
@@ -131,6 +151,14 @@ export class SshWorld {
       else {
         this.seen.push(`user ${attempt.username}`);
         attempt.accept();
+      }
+    });
+    client.on('tcpip', (accept, reject, { destIP, destPort }) => {
+      this.seen.push(`connect ${destIP}:${destPort}`);
+      if (destPort === 1) reject();
+      else {
+        const channel = accept();
+        channel.pipe(channel);
       }
     });
     client.on('session', (accept) => {
