@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { PipelineSession } from '../core/pipeline-session.ts';
@@ -32,7 +32,7 @@ export class HttpSessions {
   /** The session of this credential at this target, reached by this protocol. Throws what signing in throws. */
   async of(credential: string, protocol: Protocol, target: string, peer: string): Promise<HttpSession> {
     if (this.#closing !== undefined) throw new GatewayFault('shutting-down', { publicMessage: this.#closing });
-    const key = createHash('sha256').update(`${protocol}\0${target}\0${credential}`).digest('base64');
+    const key = hash('sha256', `${protocol}\0${target}\0${credential}`, 'base64');
     for (let opening = this.#open.get(key); opening !== undefined; opening = this.#open.get(key)) {
       const session = await opening;
       if (!session.hasEnded) return session;
@@ -119,6 +119,7 @@ export class HttpSession {
   readonly session: PipelineSession;
   readonly #options: HttpSessionOptions;
   readonly #running = new Set<AbortController>();
+  #idleSinceMs = Date.now();
   #timer: NodeJS.Timeout;
   #closed: Promise<void> | undefined;
 
@@ -143,10 +144,7 @@ export class HttpSession {
       await work();
     } finally {
       this.#running.delete(abort);
-      if (this.#running.size === 0 && this.#closed === undefined) {
-        clearTimeout(this.#timer);
-        this.#timer = this.#wait();
-      }
+      this.#idleSinceMs = Date.now();
     }
   }
 
@@ -164,14 +162,13 @@ export class HttpSession {
     await this.session.close(reason).catch(this.#options.failed);
   }
 
-  /** Until it was idle for long enough, or its identity ends, whichever comes first. */
+  /** Looks now and then whether it was idle for long enough, or its identity ends, whichever comes first. */
   #wait(): NodeJS.Timeout {
-    const idleSince = Date.now();
     const look = (): void => {
       const now = Date.now();
       if (now >= this.session.endsAtMs) void this.end('the identity of this session has expired');
-      else if (this.#running.size === 0 && now - idleSince >= this.#options.idleMs) void this.end('idle');
-      else this.#timer = setTimeout(look, Math.min(lookEveryMs, this.session.endsAtMs - now));
+      else if (this.#running.size === 0 && now - this.#idleSinceMs >= this.#options.idleMs) void this.end('idle');
+      else this.#timer = setTimeout(look, Math.min(lookEveryMs, this.#options.idleMs, this.session.endsAtMs - now));
     };
     return setTimeout(look, Math.min(lookEveryMs, this.#options.idleMs, Math.max(this.session.endsAtMs - Date.now(), 0)));
   }

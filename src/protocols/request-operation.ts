@@ -13,6 +13,8 @@ export interface UnderstoodRequest {
   /** The same for people and the record. */
   readonly recorded: { readonly text: string; readonly parameters?: readonly (string | null)[] | undefined };
   readonly dataClasses: readonly string[];
+  /** The same object for the same question (`Operation.cacheKey`). Absent: there is none. */
+  readonly cacheKey?: object;
   /** With nothing masked, for the reviewer who decides on it. */
   unmasked(): { readonly text: string; readonly parameters?: readonly string[] };
   /** What an approval binds: everything that the target acts by. A request that differs in any of it is another one, and is held anew. */
@@ -21,7 +23,7 @@ export interface UnderstoodRequest {
 
 /** Makes the operation that policy decides on. */
 export function requestOperation(session: AskingSession, request: UnderstoodRequest): Operation {
-  const { protocol, question, pureRead, recorded, dataClasses } = request;
+  const { protocol, question, pureRead, recorded, dataClasses, cacheKey } = request;
   return {
     id: session.nextOperationId(),
     sessionId: session.id,
@@ -35,6 +37,7 @@ export function requestOperation(session: AskingSession, request: UnderstoodRequ
     textIsExact: false,
     parameters: recorded.parameters,
     dataClasses,
+    cacheKey,
     exact: () => lengthPrefixed(request.bound()),
     unmasked(): UnmaskedOperation {
       const { text, parameters = [] } = request.unmasked();

@@ -1,3 +1,4 @@
+import { RecentMap } from '../../core/recent-map.ts';
 import type { Act, ActionName, Facts, ObjectRef } from '../../core/operation.ts';
 import type { HeaderField } from '../request.ts';
 import { mediaTypeOf } from './media.ts';
@@ -23,6 +24,31 @@ export interface AskedParts {
   readonly body: readonly string[] | undefined;
   /** The name of the operation in the target's API document. */
   readonly operationId: string | undefined;
+}
+
+/**
+ * `questionOf`, and the same object where the session asked the same lately: by it policy knows its decision again, and the audit log what it has encoded already.
+ */
+export function askedQuestion(session: object, parts: AskedParts): Question {
+  let known = asked.get(session);
+  if (known === undefined) asked.set(session, (known = new RecentMap(mostRemembered)));
+  const { target, method, isWebSocket, host, decodedPath, parameterNames, reason, body, operationId } = parts;
+  const media = mediaTypeOf(parts.fields).name;
+  const key = JSON.stringify([
+    target,
+    method,
+    isWebSocket,
+    host,
+    decodedPath,
+    parameterNames,
+    media,
+    reason ?? null,
+    body ?? null,
+    operationId ?? null,
+  ]);
+  let question = known.get(key);
+  if (question === undefined) known.set(key, (question = questionOf(parts)));
+  return question;
 }
 
 /**
@@ -87,4 +113,7 @@ function pathObject(target: string, decodedPath: string): ObjectRef {
   return { type: 'Path', id: `${target}${decodedPath}`, parents };
 }
 
+const asked = new WeakMap<object, RecentMap<string, Question>>();
+/** Of each session. */
+const mostRemembered = 200;
 const KNOWN: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'POST', 'PUT', 'PATCH', 'DELETE']);

@@ -2,7 +2,7 @@ import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
 import type { AnswerHead, AnswerPlan, AskedRequest, HeaderField, MaskedAnswer, ReceivedRequest } from '../request.ts';
-import { isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
+import { askedQuestion, isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
 import { bodyFacts } from './body-facts.ts';
@@ -67,7 +67,7 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
     return { ...plan, mask };
   };
   return {
-    operation: (session) => httpOperation(session, request, questionOf(recorded), masks, record),
+    operation: (session) => httpOperation(session, request, askedQuestion(session, recorded), masks, record),
     unmasked: isTheSame ? undefined : questionOf(exact),
     refusal: refusalOf(request, target.readOnly) ?? listing?.refusal ?? (inBody instanceof GatewayFault ? inBody : undefined),
     upstream: {

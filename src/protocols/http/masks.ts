@@ -1,3 +1,4 @@
+import { RecentMap } from '../../core/recent-map.ts';
 import type { DataClasses } from '../../masking/classes.ts';
 import type { DetectorSet } from '../../masking/detect.ts';
 import type { JsonPath } from '../../masking/json-path.ts';
@@ -16,6 +17,8 @@ export interface HttpMasks {
   readonly isStrict: boolean;
   /** Anything is hidden. */
   readonly hides: boolean;
+  /** Classes of `rules`, each once. */
+  readonly ruleClasses: readonly string[];
 }
 
 /** For this principal. */
@@ -42,10 +45,30 @@ export function everything(classes: DataClasses): ReadonlySet<string> {
 
 /** For the record and the recording, which have other readers: everything. */
 export function recordMasksOf({ target, classes }: HttpEnvironment, segments: readonly string[]): HttpMasks {
-  return masks(classes, target.name, segments, new Set(), classes.detectors, false);
+  return masks(classes, target.name, segments, noClasses, classes.detectors, false);
 }
 
+/** The same object for the same question, as long as it is asked now and then. */
 function masks(
+  classes: DataClasses,
+  target: string,
+  segments: readonly string[],
+  revealed: ReadonlySet<string>,
+  detectors: DetectorSet,
+  isStrict: boolean,
+): HttpMasks {
+  let byDetectors = remembered.get(revealed);
+  if (byDetectors === undefined) remembered.set(revealed, (byDetectors = new WeakMap()));
+  let known = byDetectors.get(detectors);
+  if (known === undefined) byDetectors.set(detectors, (known = new RecentMap(mostRemembered)));
+  // Segments of a decoded path have no slash in them.
+  const key = `${target} ${isStrict} ${segments.join('/')}`;
+  let found = known.get(key);
+  if (found?.classes !== classes) known.set(key, (found = masksAt(classes, target, segments, revealed, detectors, isStrict)));
+  return found;
+}
+
+function masksAt(
   classes: DataClasses,
   target: string,
   segments: readonly string[],
@@ -61,8 +84,13 @@ function masks(
       return rule === undefined ? [] : [{ path, rule }];
     });
   const holdsDocuments = classes.documentClasses(target).some((name) => !revealed.has(name));
-  return { classes, detectors, rules, holdsDocuments, isStrict, hides: holdsDocuments || !detectors.isEmpty };
+  const ruleClasses = [...new Set(rules.map(({ rule }) => rule.class))];
+  return { classes, detectors, rules, holdsDocuments, isStrict, hides: holdsDocuments || !detectors.isEmpty, ruleClasses };
 }
 
+const noClasses: ReadonlySet<string> = new Set();
 const detectors = new WeakMap<DataClasses, WeakMap<ReadonlySet<string>, DetectorSet>>();
 const names = new WeakMap<DataClasses, ReadonlySet<string>>();
+const remembered = new WeakMap<ReadonlySet<string>, WeakMap<DetectorSet, RecentMap<string, HttpMasks>>>();
+/** Paths, for each set of classes. */
+const mostRemembered = 500;

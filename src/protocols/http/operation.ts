@@ -18,7 +18,8 @@ export function httpOperation(
     question,
     pureRead: request.upgrade === undefined && isPureRead(request.method),
     recorded: { text: recordedText(record, request) },
-    dataClasses: [...new Set(masks.rules.map(({ rule }) => rule.class))],
+    dataClasses: masks.ruleClasses,
+    cacheKey: question,
     unmasked: () => ({ text: exactText(request) }),
     bound: () => boundParts(request),
   });
