@@ -7,6 +7,7 @@ import { compileFiles, orders } from './fixture.test.ts';
 import { actionsByName, factTypes } from './schema.ts';
 
 const guide = new URL('../../docs/guide/policies/', import.meta.url);
+const web = { ...orders, name: 'web-1', protocol: 'ssh', labels: { env: 'production' } } as const;
 const reference = readFileSync(new URL('../../docs/reference/policy.md', import.meta.url), 'utf8');
 
 describe('the policies of the guide', () => {
@@ -14,16 +15,25 @@ describe('the policies of the guide', () => {
     const names = readdirSync(guide).filter((name) => name.endsWith('.cedar'));
     const files = names.map((name) => ({ name, text: readFileSync(new URL(name, guide), 'utf8') }));
     const set = compileFiles(files, {
-      targets: [orders, { name: 'staging', labels: { env: 'staging' } }],
+      targets: [orders, web, { name: 'staging', labels: { env: 'staging' } }],
       dataClasses: ['card-number', 'ssn'],
     });
     assert.deepEqual(set.warnings, []);
-    const results = runCases(set, parse(readFileSync(new URL('cases.yaml', guide), 'utf8')), { targets: [orders] });
+    const results = runCases(set, parse(readFileSync(new URL('cases.yaml', guide), 'utf8')), { targets: [orders, web] });
     assert.ok(results.length > 0);
     assert.deepEqual(
       results.filter((result) => !result.passed).map((result) => [result.name, result.differences]),
       [],
     );
+  });
+});
+
+describe('the guide to SSH', () => {
+  it('shows policies that load', () => {
+    const text = readFileSync(new URL('../ssh.md', guide), 'utf8');
+    const blocks = [...text.matchAll(/```cedar\n([\s\S]*?)```/g)].map((match, index) => ({ name: `block ${index}`, text: match[1] ?? '' }));
+    assert.ok(blocks.length >= 4);
+    assert.deepEqual(compileFiles(blocks, { targets: [web], dataClasses: [] }).warnings, []);
   });
 });
 
