@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
 import { concatenated } from '../core/bytes.ts';
 import { encodedRecord } from '../protobuf/wire.ts';
+import { newSshKeyPair } from '../identity/ssh-key-format.ts';
 import { emptyHome, run } from './testing/run.ts';
 import type { Ran } from './testing/run.ts';
 
@@ -76,6 +77,39 @@ it('policy explain: which policies say it', async () => {
   const denied = await cli('policy', 'explain', '-c', config, '--target', 'orders', ...act, '--json');
   assert.equal((JSON.parse(denied.stdout) as { decision: string }).decision, 'deny');
   assert.equal((await cli('policy', 'explain', '-c', config, '--target', 'orders')).code, 2);
+});
+
+it('policy test and explain read what SSH clients ask for', async () => {
+  writeFileSync(
+    config,
+    requestTargets.replace('targets:\n', `targets:\n${sshTarget(folder)}`).replace('{ https', '{ ssh: 127.0.0.1:2222, https'),
+  );
+  writeFileSync(join(folder, 'ledger.binpb'), ledger);
+  writeFileSync(join(folder, 'account.key'), 'a2V5');
+  writeFileSync(
+    join(folder, 'policies', 'rules.cedar'),
+    '@id("listed") permit (principal in Group::"deployers", action == Action::"ssh:exec", resource) when { context has exact_command && context.exact_command };',
+  );
+  const explained = (statement: string): Promise<Ran> =>
+    cli('policy', 'explain', '-c', config, '--target', 'web-1', '--group', 'deployers', '--statement', statement);
+  assert.match(
+    (await explained('exec systemctl  restart "app"')).stdout,
+    /^allow\n\nssh:exec on Command::"web-1\/systemctl restart app": allow/,
+  );
+  assert.match((await explained('exec systemctl restart app; id')).stdout, /^deny/);
+  assert.match((await explained('-l root exec systemctl restart app')).stdout, /^deny: [\s\S]*ssh:log-in-as on Role::"web-1\/root": deny/);
+  writeFileSync(
+    join(folder, 'cases.yaml'),
+    'cases:\n' +
+      ['exec systemctl restart app', '-t exec systemctl restart app', 'shell', 'exec echo "', 'forward 127.0.0.1:22']
+        .map(
+          (statement, index) =>
+            `  - { name: n${index}, principal: { groups: [deployers] }, target: web-1, statement: ${JSON.stringify(statement)}, expect: ${index < 2 ? 'allow' : 'deny'} }\n`,
+        )
+        .join(''),
+  );
+  const tested = await cli('policy', 'test', join(folder, 'cases.yaml'), '-c', config);
+  assert.match(tested.stdout, /5 of 5 cases passed/, tested.stderr);
 });
 
 describe('requests, as docs/reference/policy.md has them', () => {
@@ -316,6 +350,12 @@ targets:
       descriptor_sets: [file:ledger.binpb]
 policies: policies/
 `;
+
+function sshTarget(into: string): string {
+  writeFileSync(join(into, 'web-1.key'), newSshKeyPair('test').privateKey);
+  const upstream = `{ host: 127.0.0.1, user: deploy, host_key: 'SHA256:${'A'.repeat(43)}', key: file:web-1.key }`;
+  return `  web-1: { protocol: ssh, upstream: ${upstream}, exact_commands: ['systemctl restart app'] }\n`;
+}
 
 const requestPolicies = `@id("deployers may do all")
 permit (principal in Group::"deployers", action, resource);

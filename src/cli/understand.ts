@@ -8,6 +8,7 @@ import { explainPostgres } from '../protocols/postgres/explain.ts';
 import type { SchemaCatalogue } from '../protocols/postgres/schema-catalogue.ts';
 import { configuredSchema } from './gateway/grpc-schema.ts';
 import { NotARequest, requestMeaning, type RequestMeaning } from './request-meaning.ts';
+import { sshMeaning } from './ssh-meaning.ts';
 import type { QualifiedName } from '../sql/statement.ts';
 import { createAnalyser, loadParser } from '../sql/postgres/index.ts';
 
@@ -26,7 +27,8 @@ export async function offlineUnderstanding(config: Config): Promise<NonNullable<
     if (!schemas.has(target.name)) schemas.set(target.name, configuredSchema(target));
     return schemas.get(target.name);
   };
-  return (statement, { name, protocol, masking, readOnly }, { principal, reveals }) => {
+  return (statement, target, { principal, reveals }) => {
+    const { name, protocol, masking, readOnly } = target;
     const configured = config.targets.find((target) => target.name === name);
     if (configured !== undefined && configured.protocol !== 'postgres' && configured.protocol !== 'ssh') {
       const schema = configured.protocol === 'grpc' ? schemaOf(configured) : undefined;
@@ -36,7 +38,11 @@ export async function offlineUnderstanding(config: Config): Promise<NonNullable<
       if (meaning.refusal !== undefined) throw meaning.refusal;
       return meaning;
     }
-    if (configured?.protocol === 'ssh') throw new CaseFileError('what a command of ssh means is not read here yet: write acts');
+    if (configured?.protocol === 'ssh') {
+      const meaning = sshMeaning(configured, target, statement, classes);
+      if (meaning.refusal !== undefined) throw meaning.refusal;
+      return meaning;
+    }
     if (configured?.protocol !== 'postgres' && protocol !== 'postgres') {
       throw new CaseFileError(
         `what a request of ${protocol} means is told by the target's configuration: name a target of the configuration, or write acts`,

@@ -9,6 +9,7 @@ import type { Identity } from '../../identity/index.ts';
 import { sshHostKey } from '../../identity/ssh-host-key.ts';
 import type { Recordings } from '../../recordings/index.ts';
 import { explain, type PolicyEngine } from '../../policy/index.ts';
+import { sshMeaning } from '../ssh-meaning.ts';
 import { requestMeaning, type RequestMeaning } from '../request-meaning.ts';
 import { requestDialects } from '../../protocols/registry.ts';
 import { explainPostgres, type Meaning } from '../../protocols/postgres/explain.ts';
@@ -173,6 +174,8 @@ async function meaningOf(
   if (configured !== undefined) {
     return requestMeaning(configured, statement, { principal, classes, revealed, schema: targets.grpcSchema(name) });
   }
+  const ssh = targets.ssh(name);
+  if (ssh !== undefined) return { ...sshMeaning(ssh, target, statement, classes), classes: [] };
   if (target.protocol !== 'postgres') throw notExplained(target);
   const postgres = targets.postgres(name);
   await targets.prepare(name, undefined);
