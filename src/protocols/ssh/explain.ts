@@ -22,11 +22,11 @@ export function explainSsh(options: {
   readonly target: OpenSession['target'];
   /** The target's own remote user. */
   readonly ownUser: string;
-  readonly context: Pick<SshContext, 'classes' | 'settings'>;
+  readonly context: Pick<SshContext, 'classes' | 'settings' | 'sha256'>;
   readonly forwards: readonly ForwardRule[];
 }): SshMeaning {
   const { line, target, ownUser, forwards } = options;
-  const { classes, settings } = options.context;
+  const { classes, settings, sha256 } = options.context;
   const words = readLine(line ?? '');
   const remoteUser = words.user ?? ownUser;
   // Of a session only what asking needs: nothing is asked.
@@ -40,6 +40,7 @@ export function explainSsh(options: {
     detectors,
     recordDetectors: detectors,
     settings,
+    sha256,
   };
   if (line === undefined) {
     const { acts, facts } = sshOperation(context, {
