@@ -5,6 +5,7 @@ import { commandObject, targetObject, variableObject } from './acts.ts';
 import type { Program, Terminal } from './channel.ts';
 import type { SshContext } from './context.ts';
 import type { SshQuestion } from './operation.ts';
+import { recogniseCopy } from './copy/recognise.ts';
 import type { Copy } from './running.ts';
 
 /** What a channel asks to run, with everything that it asked for before. */
@@ -31,8 +32,8 @@ export interface Gathered {
  * of them. The window's size is not bound: it may change at any time.
  */
 export function askProgram(context: SshContext, program: Program, gathered: Gathered): AskedProgram {
-  const meaning = meaningOf(context, program);
   const { environment, terminal, reason } = gathered;
+  const meaning = meaningOf(context, program, terminal !== undefined);
   const target = context.session.target.name;
   const acts: Act[] = [...meaning.acts];
   for (const name of new Set(environment.map(([one]) => one)))
@@ -78,7 +79,7 @@ interface Meaning {
   readonly takesCommands: boolean;
 }
 
-function meaningOf(context: SshContext, program: Program): Meaning {
+function meaningOf(context: SshContext, program: Program, hasTerminal: boolean): Meaning {
   const object = targetObject(context.session.target.name);
   switch (program.kind) {
     case 'shell':
@@ -98,13 +99,13 @@ function meaningOf(context: SshContext, program: Program): Meaning {
       };
     }
     case 'exec':
-      return execMeaning(context, program.command, program);
+      return execMeaning(context, program.command, program, hasTerminal);
     default:
       return program satisfies never;
   }
 }
 
-function execMeaning(context: SshContext, text: string, program: Program): Meaning {
+function execMeaning(context: SshContext, text: string, program: Program, hasTerminal: boolean): Meaning {
   const target = context.session.target.name;
   const exec = (shown: string): Act => ({ action: 'ssh:exec', object: commandObject(target, shown) });
   const reading = readCommand(text);
@@ -116,6 +117,12 @@ function execMeaning(context: SshContext, text: string, program: Program): Meani
     return { acts: [exec(text)], facts: factsOf(reading), text, program, takesCommands: takesCommands || isComputed };
   }
   const isExact = context.settings.exactCommands.includes(reading);
+  // A terminal would change the bytes of a file that goes over it.
+  const copy = isExact || hasTerminal ? undefined : recogniseCopy(reading.argv);
+  if (copy !== undefined) {
+    const facts = { ...factsOf(reading), ...copy.facts };
+    return { acts: copy.acts(context), facts, text, program, refusal: copy.refusal(context), copy, takesCommands: false };
+  }
   return {
     acts: [exec(reading.canonical)],
     facts: { ...factsOf(reading), ...(isExact ? { exact_command: true } : {}) },

@@ -1,3 +1,4 @@
+import { GatewayFault } from '../../../core/fault.ts';
 import type { DataClasses } from '../../../masking/classes.ts';
 import type { DetectorSet } from '../../../masking/detect.ts';
 import { streamMasker } from '../../../masking/stream.ts';
@@ -50,7 +51,7 @@ export function maskStretch(
 }
 
 /**
- * Whether detectors can read it: no NUL, and of a hundred bytes at most ten that are control characters or no UTF-8. What is compressed, encrypted, a program or UTF-16 is
+ * Whether detectors can read it: no NUL, and hardly more than a tenth of it control characters or no UTF-8. What is compressed, encrypted, a program or UTF-16 is
  * none; what is base64 is, and nothing is found in it.
  */
 export function isText(bytes: Uint8Array): boolean {
@@ -66,7 +67,15 @@ export function isText(bytes: Uint8Array): boolean {
     following = byte >= 0xc2 && byte <= 0xf4 ? (byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3) : 0;
     if ((byte < 0x20 && !isLayout(byte)) || byte === 0x7f || (byte >= 0x80 && following === 0)) odd += 1;
   }
-  return odd * 10 <= bytes.length;
+  return odd <= mostOdd + bytes.length / 10;
+}
+
+/** A file that is none, where something would have to be hidden in it. */
+export function notText(): GatewayFault {
+  return new GatewayFault('masking-refused', {
+    publicMessage: 'the file is no text, and what is hidden from you could not be found in it',
+    hint: 'Ask for a policy that reveals the data classes, or for unsafe_opaque_transfers on this target.',
+  });
 }
 
 /** Names as they are shown: what the detectors find in them is masked, in both forms. A name in which something is hidden cannot be asked for by what is shown. */
@@ -100,6 +109,8 @@ function isLayout(byte: number): boolean {
 }
 
 const encoder = new TextEncoder();
+/** Of a short piece: where a character was cut in two, and a control character or so. */
+const mostOdd = 3;
 const noCounts: ReadonlyMap<string, number> = new Map();
 /** More than the longest match and the words before it (masking/stream.ts). */
 export const contextBytes = 8 * 1024;

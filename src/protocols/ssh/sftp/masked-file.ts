@@ -1,5 +1,5 @@
-import { GatewayFault } from '../../../core/fault.ts';
-import { contextBytes, isText, type MaskedStretch } from './mask.ts';
+import type { GatewayFault } from '../../../core/fault.ts';
+import { contextBytes, isText, notText, type MaskedStretch } from './mask.ts';
 
 /** What a read of the file at the target came to. */
 export type Fetched =
@@ -125,7 +125,7 @@ export class MaskedFile {
     const failure = before?.failure ?? after?.failure;
     if (failure !== undefined) return failure;
     const bytes = block.bytes.subarray(0, block.length);
-    if (!isText(bytes)) return { kind: 'refused', fault: notReadable() };
+    if (!isText(bytes)) return { kind: 'refused', fault: notText() };
     const { bytes: shown, masked } = this.#parts.mask(
       before === undefined ? none : before.bytes.subarray(Math.max(0, before.length - contextBytes), before.length),
       bytes,
@@ -223,13 +223,6 @@ class Block {
     this.isComplete = true;
     if (fetched.kind === 'failed') this.failure = fetched;
   }
-}
-
-function notReadable(): GatewayFault {
-  return new GatewayFault('masking-refused', {
-    publicMessage: 'the file is no text, and what is hidden from you could not be found in it',
-    hint: 'Ask for a policy that reveals the data classes, or for unsafe_opaque_transfers on this target.',
-  });
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

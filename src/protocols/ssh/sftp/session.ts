@@ -396,7 +396,9 @@ class SftpSession implements ChannelSession, SftpHost {
   #flow(): void {
     if (this.#isOver) return;
     const isPaused = this.#isPaused ? this.#unanswered > maxUnanswered / 2 : this.#unanswered > maxUnanswered;
-    if (isPaused !== this.#isPaused) this.#put({ kind: isPaused ? 'pause' : 'resume' });
+    // A pause comes before what is asked: it may be answered, and lead to a resume, before the effects behind it are applied.
+    if (isPaused && !this.#isPaused) this.#effects.unshift({ kind: 'pause' });
+    else if (this.#isPaused && !isPaused) this.#put({ kind: 'resume' });
     this.#isPaused = isPaused;
     if (!this.#isClientDone || this.#isEndForwarded || this.#unanswered > 0) return;
     this.#isEndForwarded = true;
