@@ -26,6 +26,55 @@ describe('the acts of a request', () => {
     [`GET ${pods}`, 'kubernetes:list Resource aks/prod/pods'],
     ['GET /api/v1/pods', 'kubernetes:list Resource aks/*/pods'],
     ['GET /api/v1/nodes/n1', 'kubernetes:get Resource aks/-/nodes/n1'],
+    ['GET /api/v1/pods?watch=1', 'kubernetes:watch Resource aks/*/pods'],
+    ['DELETE /api/v1/nodes', 'kubernetes:delete-collection Resource aks/*/nodes'],
+    ['POST /api/v1/nodes', 'kubernetes:create Resource aks/-/nodes'],
+    ['GET /api/v1/nodes?fieldSelector=metadata.name%3Dn1', 'kubernetes:list Resource aks/-/nodes/n1'],
+    [`GET /api/v1/watch/namespaces/prod/pods/web-1/log`, 'kubernetes:logs Resource aks/prod/pods/web-1'],
+    [`GET /api/v1/watch/namespaces/prod/pods/web-1/resize`, 'kubernetes:watch Resource aks/prod/pods/web-1'],
+    [`POST ${pods}/web-1/log`, 'kubernetes:other Resource aks/prod/pods/web-1'],
+    [`PATCH ${pods}/web-1`, 'kubernetes:patch Resource aks/prod/pods/web-1'],
+    [`PATCH ${pods}/web-1/status`, 'kubernetes:patch Resource aks/prod/pods/web-1'],
+    [`GET ${pods}/web-1/ephemeralcontainers`, 'kubernetes:get Resource aks/prod/pods/web-1'],
+    [`GET ${pods}/web-1/eviction`, 'kubernetes:get Resource aks/prod/pods/web-1'],
+    [`GET ${pods}/web-1/binding`, 'kubernetes:get Resource aks/prod/pods/web-1'],
+    [`GET ${pods}/web-1/resize`, 'kubernetes:get Resource aks/prod/pods/web-1'],
+    [`GET ${pods}/web-1/unknown`, 'kubernetes:other Resource aks/prod/pods/web-1'],
+    ['GET /api/v1/namespaces/prod/services/web:8080/proxy/x', 'kubernetes:proxy Resource aks/prod/services/web'],
+    ['GET /api/v1/namespaces/prod/services/https:web:8443/proxy/x', 'kubernetes:proxy Resource aks/prod/services/web'],
+    ['GET /api/v1/namespaces/prod/services/https:web:/proxy/x', 'kubernetes:proxy Resource aks/prod/services/web'],
+    [
+      'PUT /apis/rbac.authorization.k8s.io/v1/clusterroles/r/status',
+      'kubernetes:escalate Resource aks/-/clusterroles.rbac.authorization.k8s.io/r',
+    ],
+    [
+      'POST /apis/rbac.authorization.k8s.io/v1/namespaces/prod/rolebindings',
+      'kubernetes:bind Resource aks/prod/rolebindings.rbac.authorization.k8s.io',
+    ],
+    [
+      'PATCH /apis/rbac.authorization.k8s.io/v1/clusterroles/r',
+      'kubernetes:escalate Resource aks/-/clusterroles.rbac.authorization.k8s.io/r',
+    ],
+    ['DELETE /apis/apiregistration.k8s.io/v1/apiservices/a', 'kubernetes:extend Resource aks/-/apiservices.apiregistration.k8s.io/a'],
+    ['GET /apis/apiregistration.k8s.io/v1/apiservices/a', 'kubernetes:get Resource aks/-/apiservices.apiregistration.k8s.io/a'],
+    [
+      'GET /apis/certificates.k8s.io/v1/certificatesigningrequests/c/approval',
+      'kubernetes:get Resource aks/-/certificatesigningrequests.certificates.k8s.io/c',
+    ],
+    [
+      'GET /apis/certificates.k8s.io/v1/certificatesigningrequests/c/status',
+      'kubernetes:get Resource aks/-/certificatesigningrequests.certificates.k8s.io/c',
+    ],
+    [
+      'POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+      'kubernetes:review Resource aks/-/selfsubjectrulesreviews.authorization.k8s.io',
+    ],
+    ['POST /apis/authentication.k8s.io/v1/selfsubjectreviews', 'kubernetes:review Resource aks/-/selfsubjectreviews.authentication.k8s.io'],
+    [
+      'PUT /apis/authorization.k8s.io/v1/selfsubjectaccessreviews/a',
+      'kubernetes:update Resource aks/-/selfsubjectaccessreviews.authorization.k8s.io/a',
+    ],
+    ['HEAD /metrics', 'kubernetes:get Path aks/metrics'],
     [`GET ${pods}?watch=1`, 'kubernetes:watch Resource aks/prod/pods'],
     [`GET ${pods}?fieldSelector=metadata.name%3Dweb-1`, 'kubernetes:list Resource aks/prod/pods/web-1'],
     ['GET /api/v1/namespaces/prod', 'kubernetes:get Namespace aks/prod'],
@@ -88,6 +137,27 @@ describe('the acts of a request', () => {
   ];
   for (const [line, expected] of cases) it(line, () => assert.equal(acts(line), expected));
 
+  it('are about objects in what they stand in', () => {
+    const parents = (line: string) => operation(line).acts[0]!.object.parents;
+    const namespace = { type: 'Namespace', id: 'aks/prod' };
+    assert.deepEqual(parents(`GET ${pods}`), [namespace]);
+    assert.deepEqual(parents(`GET ${pods}/web-1`), [{ type: 'Resource', id: 'aks/prod/pods', parents: [namespace] }]);
+    assert.deepEqual(parents('GET /api/v1/pods'), []);
+    assert.deepEqual(parents('GET /api/v1/nodes/n1'), [{ type: 'Resource', id: 'aks/-/nodes', parents: [] }]);
+  });
+
+  it('of a proxy have the port that it leads to', () => {
+    const port = (name: string) => operation(`GET /api/v1/namespaces/prod/services/${name}/proxy/x`).facts['destination_port'];
+    assert.deepEqual(['web', 'web:8080', 'https:web:8443', 'https:web:', 'web:http', 'web:123456'].map(port), [
+      undefined,
+      8080,
+      8443,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
   for (const method of ['GET', 'POST']) {
     it(`${method}: streams and proxies are no read, whatever the method is`, () => {
       assert.equal(acts(`${method} ${pods}/web-1/exec?command=ls`), 'kubernetes:exec Resource aks/prod/pods/web-1');
@@ -114,6 +184,12 @@ describe('the acts of a request', () => {
       ['tar', '-xmf', '-', '-C', '--to-command=sh'],
       ['tar', '-xmf', '-', '--to-command=sh'],
       ['tar', 'cf', '-', '/a', '/b'],
+      ['sh', 'cf', '-', '/a'],
+      ['tar', 'cf', 'x', '/a'],
+      ['tar', 'cf', '-'],
+      ['tar', 'xf', '-'],
+      ['tar', '-xmf', '-', '--directory', '/tmp'],
+      ['tar', '-xmf', '-', '-C', '/tmp', '/a'],
       ['sh', '-c', 'tar cf - /a | tail -c+1'],
     ]) {
       assert.equal(exec(...argv), 'kubernetes:exec Resource aks/prod/pods/web-1', argv.join(' '));
@@ -205,6 +281,88 @@ describe('the facts of a request', () => {
     }
   });
 
+  it('name objects as they are called, and what a proxy leads to', () => {
+    const name = (line: string) => operation(line).facts['name'];
+    assert.equal(name('GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system:node'), 'system:node');
+    assert.equal(name(`GET ${pods}/https:web-1:8443/proxy/x`), 'web-1');
+  });
+
+  it('tell a dry run of what writes alone', () => {
+    const dry = (line: string) => operation(`${line}?dryRun=All`).facts['dry_run'];
+    for (const line of [`GET ${pods}`, `GET ${pods}/a`, `GET /api/v1/watch/namespaces/prod/pods`, `POST ${pods}/a/exec`])
+      assert.equal(dry(line), undefined, line);
+    for (const line of [`POST ${pods}`, `PUT ${pods}/a`, `PATCH ${pods}/a`, `DELETE ${pods}/a`, `DELETE ${pods}`])
+      assert.equal(dry(line), true, line);
+    assert.equal(operation(`DELETE ${pods}/a`).facts['dry_run'], false);
+  });
+
+  it('call a deletion bounded by a selector that selects, and by nothing else', () => {
+    const unbounded = (query: string) => operation(`DELETE ${pods}${query}`).facts['unbounded'];
+    for (const query of ['?limit=5', '?labelSelector=', '?fieldSelector=', '?other=a']) assert.equal(unbounded(query), true, query);
+    for (const query of ['?labelSelector=a', '?fieldSelector=spec.nodeName%3Dn', '?fieldSelector=metadata.name%3Da'])
+      assert.equal(unbounded(query), false, query);
+    assert.equal(operation(`GET ${pods}`).facts['unbounded'], undefined);
+  });
+
+  it('of logs and forwarded ports are what is asked for', () => {
+    assert.equal(operation(`GET ${pods}/a/log?container=app`).facts['container'], 'app');
+    const forward = (query: string) => {
+      const { facts } = operation(`POST ${pods}/a/portforward${query}`, {}, open, {});
+      return [facts['ports'], facts['destination_port'], facts['container'], facts['argv']];
+    };
+    assert.deepEqual(forward('?ports=80'), [['80'], 80, undefined, undefined]);
+    assert.deepEqual(forward('?ports=80,5432&ports=x,0,-1,65536,1.5,65535&command=7&other=8'), [
+      ['80', '5432', '65535'],
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    assert.deepEqual(forward(''), [undefined, undefined, undefined, undefined]);
+  });
+
+  describe('of pods', () => {
+    const privileged = { containers: [{ name: 'a', image: 'a:1', securityContext: { privileged: true, runAsUser: 5 } }] };
+    const facts = (line: string, type: string, body: unknown, pod?: unknown) => {
+      const found = operation(line, { fields: { 'content-type': type }, body: JSON.stringify(body) }, open, pod).facts;
+      return [found['privileged'], found['runs_as_root'], found['host_access']];
+    };
+    const none = [undefined, undefined, undefined];
+    const worst = [true, true, true];
+    const deployment = '/apis/apps/v1/namespaces/prod/deployments/web';
+
+    it('are those of what is written, not of what is deleted', () => {
+      assert.deepEqual(facts(`POST ${pods}`, 'application/json', { spec: privileged }), [true, false, false]);
+      for (const line of [`DELETE ${pods}/a`, `DELETE ${pods}`])
+        assert.deepEqual(facts(line, 'application/json', { spec: privileged }), none, line);
+      assert.deepEqual(facts(`POST ${pods}/a/proxy/x`, 'application/json', { spec: privileged }), none);
+      assert.equal(operation(`POST ${pods}`).facts['privileged'], undefined, 'nothing is sent');
+    });
+
+    it('go by how a body is to be read', () => {
+      const spec = { template: { spec: { hostNetwork: true } } };
+      assert.deepEqual(facts(`PUT ${deployment}`, 'application/json', { spec }), [false, true, true]);
+      assert.deepEqual(facts(`PATCH ${deployment}`, 'application/apply-patch+yaml', { spec }), [false, true, true]);
+      assert.deepEqual(facts(`PATCH ${deployment}`, 'application/merge-patch+json', { spec }), [false, undefined, true]);
+      const operations = [{ op: 'add', path: '/spec/template/spec/hostNetwork', value: true }];
+      assert.deepEqual(facts(`PATCH ${deployment}`, 'application/json-patch+json', operations), [false, undefined, true]);
+      assert.deepEqual(facts(`PATCH ${deployment}`, 'application/json-patch+json', [{ op: 'guess' }]), worst);
+      assert.deepEqual(facts(`PATCH ${deployment}`, 'application/json-patch+json', {}), worst);
+    });
+
+    it('of a debugging container are its own, in the pod that is there', () => {
+      const live = { spec: { securityContext: { runAsUser: 5 }, containers: [{ name: 'a' }] } };
+      const debugging = { spec: { ephemeralContainers: [{ name: 'd', image: 'd:1', securityContext: { privileged: true } }] } };
+      const at = `${pods}/a/ephemeralcontainers`;
+      assert.deepEqual(facts(`PATCH ${at}`, 'application/strategic-merge-patch+json', debugging, live), [true, false, false]);
+      assert.deepEqual(facts(`PUT ${at}`, 'application/json', debugging, live), [true, false, false]);
+      assert.deepEqual(facts(`PATCH ${at}`, 'application/strategic-merge-patch+json', debugging), worst, 'there is none');
+      assert.deepEqual(
+        facts(`PATCH ${at}`, 'application/json-patch+json', [{ op: 'add', path: '/spec/ephemeralContainers/-', value: {} }], live),
+        worst,
+      );
+    });
+  });
+
   it('of a token are its audiences', () => {
     const { facts } = operation('POST /api/v1/namespaces/prod/serviceaccounts/ci/token', {
       fields: json,
@@ -227,6 +385,14 @@ describe('what is read of the cluster first', () => {
     ]) {
       assert.deepEqual(readsKubernetes(request(line), environment), expected, line);
     }
+    for (const line of [
+      'GET /api/v1/pods/web-1/exec',
+      'GET /apis/example.com/v1/namespaces/prod/pods/web-1/exec',
+      'PATCH /apis/example.com/v1/namespaces/prod/pods/web-1/ephemeralcontainers',
+      'PATCH /api/v1/namespaces/prod/services/web-1/ephemeralcontainers',
+      'PATCH /api/v1/pods/web-1/ephemeralcontainers',
+    ])
+      assert.deepEqual(readsKubernetes(request(line), testEnvironment(nodeCrypto, [], {}, { detects: false })), [], line);
     for (const line of [`GET ${pods}/web-1`, `GET ${pods}/web-1/log`, `GET ${pods}/web-1/ephemeralcontainers`, `GET ${pods}`]) {
       assert.deepEqual(readsKubernetes(request(line), environment), [], line);
     }
@@ -236,7 +402,10 @@ describe('what is read of the cluster first', () => {
     const refusal = (read: readonly TargetAnswer[]) =>
       askKubernetes(request(`GET ${pods}/web-1/exec?command=ls`), open, read).refusal?.code;
     const none = new Uint8Array();
-    for (const status of [0, 401, 403, 500, 503]) assert.equal(refusal([{ status, body: none }]), 'upstream-unavailable', String(status));
+    for (const status of [0, 401, 403, 500, 503]) {
+      assert.equal(refusal([{ status, body: none }]), 'upstream-unavailable', String(status));
+      assert.equal(refusal([{ status, body: Buffer.from('{"kind":"Status"}') }]), 'upstream-unavailable', 'whatever it says');
+    }
     assert.equal(refusal([{ status: 200, body: Buffer.from('{') }]), 'upstream-unavailable');
     assert.equal(refusal([]), 'upstream-unavailable');
     assert.equal(refusal([{ status: 404, body: none }]), undefined);
@@ -319,6 +488,9 @@ describe('what goes upstream', () => {
     assert.equal(as('{subject}', ['{group}'], { groups: ['system:masters'] }).refusal?.code, 'access-denied');
     assert.equal(as('{subject}', [], { subject: 'a\r\nimpersonate-group: x' }).refusal?.code, 'access-denied');
     assert.equal(as('{subject}', ['system:authenticated']).refusal, undefined);
+    const many = (count: number) => ({ groups: Array.from({ length: count }, (_, index) => `g${index}`) });
+    assert.equal(as('{subject}', ['{group}'], many(128)).refusal, undefined);
+    assert.equal(as('{subject}', ['{group}'], many(129)).refusal?.code, 'access-denied');
   });
 
   it('asks for JSON in no coding, where something is hidden, and only there', () => {

@@ -63,6 +63,12 @@ describe('what an approval binds of a request', () => {
     it(`is ${what}`, () => assert.notEqual(exact(line, sent), exact(other, otherSent)));
   }
 
+  it('is the path also where it names no object', () => {
+    assert.notEqual(exact('GET /version'), exact('GET /api'));
+    assert.notEqual(exact('POST /version'), exact('GET /version'));
+    assert.notEqual(exact('GET /api/v1/proxy/nodes/a'), exact('GET /api/v1/proxy/nodes/b'));
+  });
+
   it('is no identifier of one try', () => {
     assert.equal(
       exact(`DELETE ${deployment}`, { fields: { 'kubectl-session': 'a' } }),
@@ -99,6 +105,10 @@ describe('what an approval binds of a stream', () => {
   ] as const) {
     it(`is ${what}`, () => assert.notEqual(exact(at), exact(other)));
   }
+
+  it('is not the reason that is stated for it', () => {
+    assert.equal(exact(at, { fields: { 'sallyport-reason': 'INC-1' } }), exact(at, { fields: { 'sallyport-reason': 'INC-2' } }));
+  });
 
   it('is the order of words', () => {
     assert.notEqual(exact(`${at}&command=a&command=b`), exact(`${at}&command=b&command=a`));

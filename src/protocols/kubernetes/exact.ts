@@ -27,4 +27,4 @@ export function boundKubernetes(
   return ['kubernetes 2', lengthPrefixed(boundParts(asked)), JSON.stringify(uid ?? ''), JSON.stringify(found)];
 }
 
-const OF_ONE_TRY: ReadonlySet<string> = new Set(['method', 'verb', 'query_parameters', 'reason']);
+const OF_ONE_TRY: ReadonlySet<string> = new Set(['method', 'verb', 'reason']);

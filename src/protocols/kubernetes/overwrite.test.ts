@@ -51,6 +51,14 @@ function refusal(one: Case): string | undefined {
   return (asked.refusal ?? asked.refusalIfPermitted)?.code;
 }
 
+/** Digits and the one that makes them a card's (Luhn). */
+function withCheckDigit(digits: string): string {
+  const sum = Array.from(digits, Number)
+    .reverse()
+    .reduce((total, digit, index) => total + (index % 2 === 0 ? (digit * 2 > 9 ? digit * 2 - 9 : digit * 2) : digit), 0);
+  return `${digits}${(10 - (sum % 10)) % 10}`;
+}
+
 describe('a write over an object of which not everything is seen', () => {
   it('holds no mask that was shown in place of what a detector finds', () => {
     const notes = `paid by\n${masked}\non Tuesday`;
@@ -116,6 +124,15 @@ describe('a write over an object of which not everything is seen', () => {
     const one = { places: ['configmaps/*/*#$.data.word'], mask: 'partial-last4' as const, live: { data: { word: 'abc' } } };
     assert.equal(refusal({ ...one, type: 'merge', body: { data: { other: '***' } } }), 'masking-refused');
     assert.equal(refusal({ ...one, type: 'merge', body: { data: { other: 'some ***bold*** words' } } }), undefined);
+    const longer = { ...one, live: { data: { word: 'abcdef' } } };
+    assert.equal(refusal({ ...longer, type: 'merge', body: { data: { other: 'some ****** words' } } }), 'masking-refused');
+  });
+
+  it('is refused where more is hidden than can be looked for', () => {
+    const cards = Array.from({ length: 1_100 }, (_, index) => withCheckDigit(`41111111111${String(index).padStart(4, '0')}`));
+    const large = { data: { cards: cards.join(' '), rest: 'x'.repeat(2_000_000) } };
+    assert.equal(refusal({ type: 'merge', body: { data: { other: 'a' } }, live: large }), 'masking-refused');
+    assert.equal(refusal({ type: 'merge', body: { data: { other: 'a' } }, live: { data: { cards: large.data.cards } } }), undefined);
   });
 
   it('is read whole where something is hidden', () => {
@@ -134,6 +151,12 @@ describe('a write over an object of which not everything is seen', () => {
   });
 
   it('is not decided where nobody knows what is there', () => {
+    for (const status of [201, 401, 403, 405, 500])
+      assert.equal(
+        refusal({ type: 'merge', body: { data: {} }, read: { status, body: Buffer.from('{"kind":"Status"}') } }),
+        'upstream-unavailable',
+        `${status}, whatever it says`,
+      );
     for (const status of [0, 401, 403, 405, 500])
       assert.equal(
         refusal({ type: 'merge', body: { data: {} }, read: { status, body: new Uint8Array() } }),
@@ -164,6 +187,11 @@ describe('a JSON patch of an object of which not everything is seen', () => {
     assert.equal(patch({ op: 'copy', from: '/metadata/labels/app', path: '/metadata/labels/b' }), undefined);
     assert.equal(patch({ op: 'copy', from: '/data/word', path: '/data/notes' }), undefined, 'over it');
     assert.equal(patch({ op: 'test', path: '/data/notes', value: 'x' }, { revealed: ['card-number'] }), undefined);
+    const harmless = { op: 'test', path: '/data/word', value: 'open sesame' };
+    const body = [harmless, { op: 'test', path: '/data/notes', value: 'guess' }, harmless];
+    assert.equal(refusal({ type: 'patch', body }), 'masking-refused', 'one of several');
+    const two = { ...live, data: { ...live.data, more: card } };
+    assert.equal(patch({ op: 'test', path: '/data/notes', value: 'guess' }, { live: two }), 'masking-refused', 'one of several places');
   });
 
   it('means any element of a list by an index, as operations before it move them', () => {

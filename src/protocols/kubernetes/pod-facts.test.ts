@@ -91,6 +91,22 @@ describe('the facts of a pod that is described', () => {
     );
   });
 
+  it('of several are the worst of each', () => {
+    const both = (...specs: unknown[]) => short(describedPodFacts({ items: specs.map((spec) => ({ template: { spec } })) }, true));
+    const [unknown, root, user] = [{ hostPID: false }, { containers: [container()] }, { containers: [container({ runAsUser: 5 })] }];
+    assert.equal(both(unknown, unknown), '-?-');
+    assert.equal(both(unknown, root), '-r-');
+    assert.equal(both(root, unknown), '-r-');
+    assert.equal(both(unknown, user), '---');
+    assert.equal(both(user, unknown), '---');
+    assert.equal(both(user, root), '-r-');
+    assert.equal(both(user, { ...user, hostPID: true }), '--h');
+    assert.equal(both({ ...user, hostPID: true }, user), '--h');
+    assert.equal(both(user, { containers: [container({ privileged: true, runAsUser: 5 })] }), 'p--');
+    const many = Array.from({ length: 300 }, () => ({ spec: user }));
+    assert.equal(short(describedPodFacts({ items: many }, false)), 'prh', 'more than are looked at');
+  });
+
   it('are the worst where nobody looks any further', () => {
     let deep: unknown = pod({ containers: [container({ runAsUser: 5 })] });
     for (let level = 0; level < 100; level += 1) deep = { inner: deep };
@@ -115,6 +131,7 @@ describe('the facts of a patch', () => {
     assert.equal(merged({ securityContext: { runAsUser: 0 } }), '-r-');
     assert.equal(merged({ securityContext: null }), '-r-', 'what said that it is not root is taken away');
     assert.equal(merged({ serviceAccountName: 'admin' }), '-?-');
+    assert.equal(merged({ serviceAccount: 'admin' }), '-?-');
     assert.equal(merged({ volumes: [{ name: 'v', hostPath: {} }] }), '-?h');
   });
 

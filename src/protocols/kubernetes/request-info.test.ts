@@ -14,10 +14,9 @@ function read(line: string): string {
   if (info instanceof GatewayFault) return `refused ${info.code}`;
   if (info.kind === 'path') return `path ${info.path}`;
   const { verb, group, version, namespace, resource, name, subresource, rest } = info;
-  return (
-    [verb, group, version, namespace, resource, name, subresource].map((part) => part || '-').join(' ') +
-    (rest.length > 0 ? ` ${rest.join('/')}` : '')
-  );
+  const parts = [verb, group, version, namespace, resource, name, subresource];
+  for (const part of parts) assert.equal(typeof part, 'string', line);
+  return parts.map((part) => part || '-').join(' ') + (rest.length > 0 ? ` ${rest.join('/')}` : '');
 }
 
 /** From the rules that RequestInfoFactory's documentation gives, method by method. */
@@ -130,6 +129,8 @@ const cases: readonly (readonly [string, string])[] = [
   ['GET /api/v1/namespaces/prod/Pods', 'refused unclassified'],
   ['GET /api/v1/namespaces/prod/pods/a%20b', 'refused unclassified'],
   ['GET /apis/Apps/v1/deployments', 'refused unclassified'],
+  ['GET /apis/apps/V1/deployments', 'refused unclassified'],
+  ['GET /api/v1/namespaces/prod/pods/web-1/Log', 'refused unclassified'],
 ];
 
 describe('the reading of a request', () => {
@@ -165,6 +166,20 @@ describe('the reading of a request', () => {
       for (const [target, expected] of forms) it(`${method} ${target}`, () => assert.equal(read(`${method} ${target}`), expected));
     }
   }
+
+  const decisive =
+    'watch fieldSelector labelSelector dryRun force container tty stdin stdout stderr follow previous includeObject pretty resourceVersionMatch';
+  for (const name of decisive.split(' ')) {
+    it(`with ${name} given twice has two meanings`, () => {
+      assert.equal(read(`GET /api/v1/pods?${name}=1&${name}=1`), 'refused unclassified');
+      assert.notEqual(read(`GET /api/v1/pods?${name}=1`), 'refused unclassified');
+    });
+  }
+
+  it('may have what is meant to be given often given twice', () => {
+    for (const name of ['command', 'ports'])
+      assert.equal(read(`GET /api/v1/namespaces/a/pods/b/exec?${name}=1&${name}=2`), 'get - v1 a pods b exec');
+  });
 
   it('never throws, and gives nothing that a policy id could not hold', () => {
     const segment = fc.stringMatching(/^[a-zA-Z0-9:._~-]{0,12}$/);
