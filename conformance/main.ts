@@ -34,7 +34,7 @@ ${[...protocols].map(([name, protocol]) => `${name}\n${aboutOf(protocol)}`).join
 
 Installs the Debian packages that are missing when run as root. PostgreSQL's regression suite is downloaded from Debian's archive and
 compiled the first time, kubectl is downloaded, both below ~/.cache/sallyport. Everything of PostgreSQL takes long: an hour where two cores
-have other work.
+have other work. What is optional (real) runs only where it is asked for by name.
 `;
 
 async function main(): Promise<number> {

@@ -13,12 +13,16 @@ import { startApiServer, type ApiServer, type ApiServerOptions, type Rule } from
 import { Kubectl } from './clients.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 
-/** An API server with a gateway in front. Everything is real but the cluster; everything is stopped and removed by `close`. */
-export interface KubernetesWorld {
+/** An API server of ours with a gateway in front. */
+export interface KubernetesWorld extends GatewayWorld {
+  readonly cluster: ApiServer;
+}
+
+/** A gateway in front of an API server. Everything is stopped and removed by `close`. */
+export interface GatewayWorld {
   readonly folder: string;
   readonly configFile: string;
   readonly authorityFile: string;
-  readonly cluster: ApiServer;
   readonly gateway: Gateway;
   readonly issuer: DevelopmentIssuer;
   /** Of the target `aks`, without a slash at the end. */
@@ -37,9 +41,12 @@ export interface KubernetesWorld {
 
 export type WorldConfig = Record<string, Record<string, unknown>>;
 
-export interface WorldOptions {
+export interface GatewayOptions {
   readonly policies?: string;
   readonly adjust?: (config: WorldConfig) => void;
+}
+
+export interface WorldOptions extends GatewayOptions {
   readonly generation?: ApiServerOptions['generation'];
   readonly dial?: ApiServerOptions['dial'];
   /** What others than the gateway's own user may do in the cluster: whom it impersonates, say. */
@@ -47,17 +54,50 @@ export interface WorldOptions {
 }
 
 export async function startKubernetesWorld(options: WorldOptions = {}): Promise<KubernetesWorld> {
+  let cluster: ApiServer | undefined;
+  const world = await startGatewayWorld(async ({ folder, closers }, tls) => {
+    cluster = await startApiServer({
+      folder,
+      tls,
+      accounts: [{ token: clusterToken, user: { name: 'gateway', groups: ['system:masters'] } }],
+      rules: options.rules ?? [],
+      generation: options.generation ?? 'current',
+      ...(options.dial === undefined ? {} : { dial: options.dial }),
+    });
+    const started = cluster;
+    closers.push(() => started.close());
+    return started.port;
+  }, options);
+  return { ...world, cluster: cluster! };
+}
+
+/** `startCluster` starts an API server at `localhost` and says its port. What it has started it puts among the closers of its place. */
+export async function startGatewayWorld(
+  startCluster: (place: Pick<Site, 'folder' | 'closers'>, tls: ServerCertificate) => Promise<number>,
+  options: GatewayOptions = {},
+): Promise<GatewayWorld> {
   const site = new Site('kubernetes');
   try {
-    return await start(site, options);
+    return await start(site, startCluster, options);
   } catch (error) {
     await site.close();
     throw error;
   }
 }
 
-async function start(site: Site, options: WorldOptions): Promise<KubernetesWorld> {
-  const { folder } = site;
+export interface ServerCertificate {
+  readonly certificate: string;
+  readonly key: string;
+  /** Of who has issued it. */
+  readonly authority: string;
+}
+
+async function start(
+  site: Site,
+  startCluster: (place: Pick<Site, 'folder' | 'closers'>, tls: ServerCertificate) => Promise<number>,
+  options: GatewayOptions,
+): Promise<GatewayWorld> {
+  const { folder, closers } = site;
   const authority = await createDemoAuthority();
   const authorityFile = join(folder, 'ca.crt');
   writeFileSync(authorityFile, authority.certificate);
@@ -65,15 +105,8 @@ async function start(site: Site, options: WorldOptions): Promise<KubernetesWorld
   setDefaultCACertificates([...getCACertificates('bundled'), authority.certificate]);
   process.env['SALLYPORT_CA'] = authorityFile;
   mkdirSync(join(folder, 'cluster'));
-  const cluster = await startApiServer({
-    folder: join(folder, 'cluster'),
-    tls: await authority.issue(['localhost']),
-    accounts: [{ token: clusterToken, user: { name: 'gateway', groups: ['system:masters'] } }],
-    rules: options.rules ?? [],
-    generation: options.generation ?? 'current',
-    ...(options.dial === undefined ? {} : { dial: options.dial }),
-  });
-  site.closers.push(() => cluster.close());
+  const certificate = { ...(await authority.issue(['localhost'])), authority: authority.certificate };
+  const clusterPort = await startCluster({ folder: join(folder, 'cluster'), closers }, certificate);
   const issuer = await startDevelopmentIssuer({ audience, pipelines, people, folder: join(folder, 'issuer') });
   site.closers.push(() => issuer.close());
   const tls = await authority.issue(['localhost', '127.0.0.1']);
@@ -100,7 +133,7 @@ async function start(site: Site, options: WorldOptions): Promise<KubernetesWorld
     targets: {
       aks: {
         protocol: 'kubernetes',
-        upstream: { url: `https://localhost:${cluster.port}`, ca: 'file:ca.crt', credential: { bearer: 'file:cluster.token' } },
+        upstream: { url: `https://localhost:${clusterPort}`, ca: 'file:ca.crt', credential: { bearer: 'file:cluster.token' } },
         labels: { env: 'production' },
       },
     },
@@ -111,7 +144,7 @@ async function start(site: Site, options: WorldOptions): Promise<KubernetesWorld
   writeFileSync(configFile, stringify(config, { aliasDuplicateObjects: false }));
   const gateway = await startGateway(configFile, { logLevel: process.env['SALLYPORT_TEST_LOG'] ?? 'silent' });
   site.closers.push(() => gateway.close());
-  const [server, directServer] = [`https://localhost:${httpsPort}/k8s/aks`, `https://localhost:${cluster.port}`];
+  const [server, directServer] = [`https://localhost:${httpsPort}/k8s/aks`, `https://localhost:${clusterPort}`];
   let kubeconfigs = 0;
   const client = (version: KubectlVersion, address: string, token: string, namespace: string): Kubectl => {
     const path = join(folder, `kubeconfig-${(kubeconfigs += 1)}`);
@@ -123,7 +156,6 @@ async function start(site: Site, options: WorldOptions): Promise<KubernetesWorld
     folder,
     configFile,
     authorityFile,
-    cluster,
     gateway,
     issuer,
     server,

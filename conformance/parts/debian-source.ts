@@ -35,20 +35,25 @@ export function downloadDebian(options: {
   return { folder: files, files: readdirSync(files).sort() };
 }
 
-/** Downloads one binary package of exactly this version from this release of Debian, whichever release this machine has. */
+/**
+ * Downloads binary packages (`name` or `name=version`), or the archives of a source package, from this release of Debian, whichever release this
+ * machine has.
+ */
 export function downloadFromRelease(options: {
   readonly folder: string;
   readonly release: string;
-  readonly name: string;
-  readonly version: string;
+  readonly packages: readonly string[];
+  readonly source?: string;
 }): DebianDownload {
-  const { folder, release, name, version } = options;
+  const { folder, release, packages, source } = options;
   const mirror = archives()
     .map((archive) => archive.split(' ')[0]!)
     .find((address) => /\/debian\/?$/.test(address));
   if (mirror === undefined) throw new Error('apt knows no mirror of Debian on this machine');
-  const { files, get } = aptIn(folder, [`deb [signed-by=${debianKeys}] ${mirror} ${release} main`]);
-  get('download', `${name}=${version}`);
+  const place = `[signed-by=${debianKeys}] ${mirror} ${release} main`;
+  const { files, get } = aptIn(folder, [`deb ${place}`, ...(source === undefined ? [] : [`deb-src ${place}`])]);
+  if (packages.length > 0) get('download', ...packages);
+  if (source !== undefined) get('source', '--download-only', '--only-source', source);
   return { folder: files, files: readdirSync(files).sort() };
 }
 

@@ -22,7 +22,11 @@ export function kubectl(version: KubectlVersion): string {
   try {
     mkdirSync(scratch, { recursive: true });
     process.stdout.write(`downloading kubectl ${version}\n`);
-    const { folder: files, files: names } = downloadFromRelease({ folder: join(scratch, 'download'), release, name, version: debian });
+    const { folder: files, files: names } = downloadFromRelease({
+      folder: join(scratch, 'download'),
+      release,
+      packages: [`${name}=${debian}`],
+    });
     const archive = join(files, names.find((file) => file.endsWith('.deb')) ?? '');
     const found = createHash('sha256').update(readFileSync(archive)).digest('hex');
     if (found !== wanted) throw new Error(`kubectl ${version} has the digest ${found}, expected ${wanted}`);

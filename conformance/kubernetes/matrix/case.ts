@@ -26,6 +26,8 @@ export interface Workplace {
   readonly namespace: string;
   /** A folder of its own. */
   readonly folder: string;
+  /** The name of the cluster's node, where it has one. */
+  readonly node: string;
   /** A port at which an HTTP server answers with `httpAnswer`, and one of a PostgreSQL server, where there is one. */
   readonly httpPort: number;
   readonly postgres: { readonly port: number; readonly user: string; readonly password: string } | undefined;
@@ -67,6 +69,7 @@ export function cleaner(at: {
         .replace(/(resourceVersion"?: ?"?)\d+/g, '$1N')
         .replace(/\b10\.1\.0\.\d+/g, 'ADDRESS')
         .replace(/-([0-9a-f]{9,10})-[a-z0-9]{5}\b/g, '-$1-SUFFIX')
+        .replace(/-token-[a-z0-9]{5}\b/g, '-token-NAME')
         .replace(/\bdebugger-[a-z0-9]{5}\b/g, 'debugger-NAME')
         .replace(/\.[0-9a-f]{8}\d\b/g, '.EVENT')
         .replace(/(LIVE|MERGED)-\d+/g, '$1-N')

@@ -74,6 +74,6 @@ async function proxy(at: Workplace): Promise<Shown> {
 async function drain(at: Workplace): Promise<Shown> {
   await at.shown('run', 'web', '--image=registry.example/web:1', '--labels=app=drained');
   await at.shown('wait', '--for=condition=Ready', 'pod/web', '--timeout=60s');
-  const drained = await at.shown('drain', 'node-1', '--pod-selector=app=drained', '--force', '--timeout=60s');
-  return { drained, uncordoned: await at.shown('uncordon', 'node-1'), left: await at.shown('get', 'pods', '-o', 'name') };
+  const drained = await at.shown('drain', at.node, '--pod-selector=app=drained', '--force', '--timeout=60s');
+  return { drained, uncordoned: await at.shown('uncordon', at.node), left: await at.shown('get', 'pods', '-o', 'name') };
 }

@@ -5,7 +5,7 @@ import type { Part, PartOptions, PartReport, PartRow } from '../../part.ts';
 import { ensureDebian, testPackages } from '../../parts/debian.ts';
 import { kubectlVersions, type KubectlVersion } from '../../parts/kubectl.ts';
 import { startPostgres15 } from '../../parts/postgres15.ts';
-import { startKubernetesWorld, type KubernetesWorld } from '../world.ts';
+import { startKubernetesWorld, type GatewayWorld, type KubernetesWorld } from '../world.ts';
 import type { MatrixCase, Shown } from './case.ts';
 import { clusterCases } from './cluster.ts';
 import { objectCases } from './objects.ts';
@@ -33,12 +33,10 @@ function part(name: string, version: KubectlVersion, generation: 'current' | 'be
 
 async function run(name: string, version: KubectlVersion, generation: 'current' | 'before-v5', options: PartOptions): Promise<PartReport> {
   ensureDebian(testPackages);
-  const cases = matrixCases.filter((one) => options.only.length === 0 || options.only.includes(one.name));
+  const cases = chosenCases(matrixCases, options);
   if (cases.length === 0) return { rows: [], notes: [] };
   progress(`${name}: a cluster behind a gateway`);
   const world = await startKubernetesWorld({ generation });
-  const rows: PartRow[] = [];
-  const notes: string[] = [];
   const http = await startHttpBehind();
   const postgres = await startPostgres15({ folder: join(world.folder, 'postgres') });
   const close = async (): Promise<void> => {
@@ -48,17 +46,33 @@ async function run(name: string, version: KubectlVersion, generation: 'current' 
   };
   options.onInterrupt(close);
   try {
-    const around = surroundings(world, http.port, postgres);
-    for (const [number, one] of cases.entries()) {
-      if (one.only !== undefined && one.only.version !== version) {
-        notes.push(`${one.name}: left out, ${one.only.because}`);
-        continue;
-      }
-      progress(`${name}: ${one.name}`);
-      rows.push(...(await compare(one, version, waysOf(world), number, around, keeper(options, name))));
-    }
+    return await compareCases(cases, version, waysOf(world), surroundings(world, http.port, postgres), { name, options });
   } finally {
     await close();
+  }
+}
+
+export function chosenCases(cases: readonly MatrixCase[], { only }: PartOptions): readonly MatrixCase[] {
+  return cases.filter((one) => only.length === 0 || only.includes(one.name));
+}
+
+/** `name`: of the part. `first`: the number of the first case, by which namespaces are named. */
+export async function compareCases(
+  cases: readonly MatrixCase[],
+  version: KubectlVersion,
+  ways: readonly [Way, Way],
+  around: Surroundings,
+  { name, first = 0, options }: { readonly name: string; readonly first?: number; readonly options: PartOptions },
+): Promise<PartReport> {
+  const rows: PartRow[] = [];
+  const notes: string[] = [];
+  for (const [index, one] of cases.entries()) {
+    if (one.only !== undefined && one.only.version !== version) {
+      notes.push(`${one.name}: left out, ${one.only.because}`);
+      continue;
+    }
+    progress(`${name}: ${one.name}`);
+    rows.push(...(await compare(one, version, ways, first + index, around, keeper(options, name))));
   }
   return { rows, notes };
 }
@@ -66,13 +80,14 @@ async function run(name: string, version: KubectlVersion, generation: 'current' 
 export function surroundings(world: KubernetesWorld, httpPort: number, postgres: Surroundings['postgres']): Surroundings {
   return {
     folder: world.folder,
+    node: 'node-1',
     httpPort,
     postgres,
     makeNamespace: (name) => void world.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
   };
 }
 
-export function waysOf(world: KubernetesWorld): readonly [Way, Way] {
+export function waysOf(world: GatewayWorld): readonly [Way, Way] {
   return [
     { name: 'direct', server: world.directServer, kubectl: (version, namespace) => world.direct(version, namespace) },
     { name: 'behind', server: world.server, kubectl: (version, namespace) => world.kubectl(version, 'pipeline', namespace) },

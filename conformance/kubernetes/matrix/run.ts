@@ -17,6 +17,7 @@ export interface Surroundings {
   readonly folder: string;
   /** Directly, whatever the way. */
   makeNamespace(name: string): Promise<void> | void;
+  readonly node: string;
   readonly httpPort: number;
   readonly postgres: Workplace['postgres'];
 }
@@ -37,6 +38,7 @@ export async function runCase(one: MatrixCase, version: KubectlVersion, way: Way
       namespace,
       folder,
       basePath: pathname === '/' ? '' : pathname,
+      node: around.node,
       httpPort: around.httpPort,
       postgres: around.postgres,
       raw,

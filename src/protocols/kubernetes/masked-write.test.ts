@@ -20,9 +20,10 @@ function refusal(
   body: unknown,
   mask: Parameters<typeof testEnvironment>[3] = {},
   revealed: readonly string[] = [],
+  places: readonly string[] = ['secrets/*/*#$.data.password', 'widgets/*/*#$.metadata.labels.owner'],
 ): string | undefined {
   const environment = {
-    ...testEnvironment(nodeCrypto, ['secrets/*/*#$.data.password', 'widgets/*/*#$.metadata.labels.owner'], {}, mask),
+    ...testEnvironment(nodeCrypto, places, {}, mask),
     revealed: new Set(revealed),
   };
   return askKubernetes(request(line, { fields: { 'content-type': types[type] }, body: JSON.stringify(body) }), environment, []).refusal
@@ -51,6 +52,47 @@ describe('an object with hidden values', () => {
       'nothing is hidden there',
     );
     assert.equal(patch({ op: 'guess', path: '/data/password' }), 'masking-refused', 'what is no JSON patch');
+  });
+
+  it('nor by whatever index of a list', () => {
+    const at = 'PATCH /apis/example.com/v1/namespaces/prod/widgets/w';
+    const test = (path: string) =>
+      refusal(
+        at,
+        'patch',
+        [{ op: 'test', path, value: 'x' }],
+        {},
+        [],
+        ['widgets/*/*#$.spec.inner.key', 'widgets/*/*#$.list[0].key', 'widgets/*/*#$.any[*].key'],
+      );
+    for (const path of [
+      '/spec/inner/0/key',
+      '/spec/inner/-/key',
+      '/spec/inner/-1/key',
+      '/spec/inner/+1/key',
+      '/spec/0/inner/1/2/key',
+      '/spec/inner/1',
+      '/spec/inner/key',
+      '/list/0/key',
+      '/list/7/key',
+      '/any/7/key',
+      '/any',
+    ])
+      assert.equal(test(path), 'masking-refused', path);
+    for (const path of ['/spec/inner/0/other', '/spec/inner/x/key', '/spec/outer/0/key', '/list/0/other', '/status'])
+      assert.equal(test(path), undefined, path);
+  });
+
+  it('is not written in a form that is not looked into', () => {
+    const lease = 'PUT /apis/coordination.k8s.io/v1/namespaces/prod/leases/l';
+    const put = (places: readonly string[]) =>
+      askKubernetes(
+        request(lease, { fields: { 'content-type': 'application/cbor' }, body: 'x' }),
+        testEnvironment(nodeCrypto, places, {}, { detects: false }),
+        [],
+      ).refusal?.code;
+    assert.equal(put(['leases/*/*#$.spec.holderIdentity']), 'masking-refused');
+    assert.equal(put([]), undefined);
   });
 
   it('nor of where its value stands besides', () => {
@@ -94,6 +136,14 @@ describe('an object with hidden values', () => {
     assert.equal(list(`fieldSelector=${encodeURIComponent('metadata.name=db,type=Opaque')}`), undefined);
     assert.equal(list(`fieldSelector=${encodeURIComponent('status.phase=Running')}`, 'pods'), undefined);
     assert.equal(list('labelSelector=app%3Dweb'), undefined);
-    assert.equal(refusal('GET /apis/example.com/v1/namespaces/prod/widgets?labelSelector=owner%3Dbob', 'json', {}), 'masking-refused');
+    const widgets = (places: readonly string[], query = 'labelSelector=owner%3Dbob') =>
+      refusal(`GET /apis/example.com/v1/namespaces/prod/widgets?${query}`, 'json', {}, {}, [], places);
+    assert.equal(widgets(['widgets/*/*#$.metadata.labels.owner']), 'masking-refused');
+    assert.equal(widgets(['widgets/*/*#$.spec.a', 'widgets/*/*#$.metadata.labels']), 'masking-refused');
+    assert.equal(widgets(['widgets/*/*#$.metadata']), 'masking-refused');
+    assert.equal(widgets(['widgets/*/*#$.metadata[*].owner']), 'masking-refused');
+    assert.equal(widgets(['widgets/*/*#$.metadata.labels.owner'], 'labelSelector='), undefined);
+    assert.equal(widgets(['widgets/*/*#$.metadata.annotations.owner']), undefined);
+    assert.equal(widgets(['widgets/*/*#$.spec.labels']), undefined);
   });
 });
