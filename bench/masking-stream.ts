@@ -3,7 +3,7 @@ import { compileDataClasses, type DataClasses } from '../src/masking/classes.ts'
 import { streamMasker } from '../src/masking/stream.ts';
 import type { Detector } from '../src/masking/types.ts';
 import { nodeCrypto } from '../src/net/crypto.ts';
-import { lineMasker } from '../src/protocols/http/mask-pieces.ts';
+import { lineMasker } from '../src/protocols/http/mask-lines.ts';
 import { line, number, table } from './parts/report.ts';
 
 /**

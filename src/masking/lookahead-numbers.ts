@@ -106,7 +106,7 @@ export class NumberLookout implements Lookout {
   /** Of words that are not known, or may be written in another way, nobody can tell. */
   #mayHaveContext(start: number, end: number): boolean {
     const before = start - wordsBefore;
-    return before < this.#plainFrom || this.#maySpeak(before, start) || this.#maySpeak(end, end + wordsBehind);
+    return before < this.#plainFrom || this.#maySpeak(Math.max(0, before), start) || this.#maySpeak(end, end + wordsBehind);
   }
 
   #maySpeak(from: number, to: number): boolean {

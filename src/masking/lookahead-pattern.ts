@@ -18,7 +18,7 @@ export class PatternLookout implements Lookout {
     const start = this.#crossesLines ? from - linesBefore : from;
     if (start < plainFrom && this.#crossesLines) return from;
     let first = to;
-    for (const row of this.#rows) first = Math.min(first, row.first(bytes, start, to));
+    for (const row of this.#rows) first = Math.min(first, row.first(bytes, Math.max(0, start), to));
     return Math.max(first, from);
   }
 }

@@ -5,7 +5,7 @@
 export interface Lookout {
   /**
    * Where the first text stands, from `from` on, that the detector might match: any place in it; `to` where none ends before that. From before `from` nothing reaches over it, save what lines
-   * of a pattern's match and words about a number stand there; from `plainFrom` on that is plain, too.
+   * of a pattern's match and words about a number stand there; from `plainFrom` on that is plain, too. -Infinity: nothing stands there.
    */
   first(bytes: Uint8Array, from: number, to: number, plainFrom: number): number;
 }
@@ -15,15 +15,18 @@ export class Lookahead {
   readonly #lookouts: readonly Lookout[];
   /** By byte: 1 for those that a lookout understands. */
   readonly #plain: Uint8Array;
+  readonly #isAnew: boolean;
   #bytes: Uint8Array = new Uint8Array(0);
   #plainFrom = 0;
   #plainTo = 0;
   /** Of each lookout: where it saw something, or how far it has looked. */
   readonly #seen: Int32Array;
 
-  constructor(lookouts: readonly Lookout[], plain: Uint8Array) {
+  /** `isAnew`: wherever something is asked from, a text of its own begins. */
+  constructor(lookouts: readonly Lookout[], plain: Uint8Array, isAnew: boolean) {
     this.#lookouts = lookouts;
     this.#plain = plain;
+    this.#isAnew = isAnew;
     this.#seen = new Int32Array(lookouts.length);
   }
 
@@ -36,7 +39,7 @@ export class Lookahead {
   /** Up to where, from `from` on, nothing begins that might be something. Goes forward only. */
   clearTo(from: number): number {
     if (this.#plainTo <= from) {
-      this.#plainFrom = from;
+      this.#plainFrom = this.#isAnew ? -Infinity : from;
       this.#plainTo = this.#endOfPlain(from);
       this.#seen.fill(from);
     }

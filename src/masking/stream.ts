@@ -69,7 +69,7 @@ class Masking implements StreamMasker {
     this.#detectors = detectors;
     this.#keepsLength = keepsLength;
     this.#openings = new Openings(detectors.reach);
-    this.#lookahead = new Lookahead(detectors.lookouts, plain);
+    this.#lookahead = new Lookahead(detectors.lookouts, plain, false);
   }
 
   get heldFrom(): number | undefined {

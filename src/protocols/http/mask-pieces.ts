@@ -1,17 +1,8 @@
 import { GatewayFault } from '../../core/fault.ts';
+import { GrowingBytes } from '../growing-bytes.ts';
 import type { PieceMasker } from '../request.ts';
 import type { HttpMasks } from './masks.ts';
 import { maskedPiece, maskedText, type MaskedCounts } from './mask-text.ts';
-
-/** One JSON text a line (NDJSON): each line is masked when its end has come. */
-export function lineMasker(masks: HttpMasks): PieceMasker {
-  const masked: MaskedCounts = new Map();
-  return new Pieces(endOfLine, masked, (piece) => {
-    const { text, end } = splitEnd(decode(piece));
-    if (text.trim() === '') return piece;
-    return reencoded(piece, text, maskedPiece(masks, text, masked), end);
-  });
-}
 
 /**
  * Server-sent events (WHATWG HTML, "Server-sent events"): each event is masked when the empty line behind it has come. Its data is masked as one
@@ -21,7 +12,7 @@ export function lineMasker(masks: HttpMasks): PieceMasker {
 export function eventMasker(masks: HttpMasks): PieceMasker {
   const masked: MaskedCounts = new Map();
   return new Pieces(endOfEvent, masked, (piece) => {
-    const text = decode(piece);
+    const text = pieceText(piece);
     const shown = maskedEvent(masks, text, masked);
     return shown === text ? piece : encoder.encode(shown);
   });
@@ -54,9 +45,8 @@ class Pieces implements PieceMasker {
   readonly masked: ReadonlyMap<string, number>;
   readonly #endOf: (bytes: Uint8Array, from: number) => number;
   readonly #mask: (piece: Uint8Array) => Uint8Array;
-  /** What has come of the next piece; grown by doubling, so that a long piece in small cuts is not copied again with each of them. */
-  #carry = new Uint8Array(4096);
-  #length = 0;
+  /** What has come of the next piece. */
+  readonly #carry = new GrowingBytes();
 
   constructor(endOf: (bytes: Uint8Array, from: number) => number, masked: MaskedCounts, mask: (piece: Uint8Array) => Uint8Array) {
     this.#endOf = endOf;
@@ -66,9 +56,9 @@ class Pieces implements PieceMasker {
 
   push(bytes: Uint8Array): readonly Uint8Array[] {
     // An end may have begun in what came before: two line ends are at most four bytes.
-    let from = Math.max(this.#length - 3, 0);
-    this.#append(bytes);
-    const all = this.#carry.subarray(0, this.#length);
+    let from = Math.max(this.#carry.length - 3, 0);
+    this.#carry.append(bytes);
+    const all = this.#carry.take();
     let start = 0;
     const shown: Uint8Array[] = [];
     for (let end = this.#endOf(all, from); end > 0; end = this.#endOf(all, from)) {
@@ -76,33 +66,16 @@ class Pieces implements PieceMasker {
       start = end;
       from = end;
     }
-    this.#carry.copyWithin(0, start, this.#length);
-    this.#length -= start;
-    if (this.#length > maxPieceBytes) throw tooLong();
+    this.#carry.discard(start);
+    if (this.#carry.length > maxPieceBytes) throw pieceTooLong();
     return shown;
   }
 
   end(): readonly Uint8Array[] {
-    const rest = this.#carry.slice(0, this.#length);
-    this.#length = 0;
+    const rest = this.#carry.take().slice();
+    this.#carry.discard(rest.length);
     return rest.length === 0 ? [] : [this.#mask(rest)];
   }
-
-  #append(bytes: Uint8Array): void {
-    const length = this.#length + bytes.length;
-    if (length > this.#carry.length) {
-      const grown = new Uint8Array(Math.max(this.#carry.length * 2, length));
-      grown.set(this.#carry.subarray(0, this.#length));
-      this.#carry = grown;
-    }
-    this.#carry.set(bytes, this.#length);
-    this.#length = length;
-  }
-}
-
-/** Where the line ends that `from` stands in, its line feed included; 0: not yet. */
-function endOfLine(bytes: Uint8Array, from: number): number {
-  return bytes.indexOf(lineFeed, from) + 1;
 }
 
 /** Where the first empty line ends; 0: not yet. A carriage return at the end of what has come may be half of an end. */
@@ -123,16 +96,8 @@ function endOfEvent(bytes: Uint8Array, from: number): number {
   return 0;
 }
 
-function splitEnd(line: string): { readonly text: string; readonly end: string } {
-  const end = /\r?\n$/.exec(line)?.[0] ?? '';
-  return { text: line.slice(0, line.length - end.length), end };
-}
-
-function reencoded(piece: Uint8Array, text: string, shown: string, end: string): Uint8Array {
-  return shown === text ? piece : encoder.encode(shown + end);
-}
-
-function decode(piece: Uint8Array): string {
+/** The text of a piece; NUL is in none. */
+export function pieceText(piece: Uint8Array): string {
   let text: string;
   try {
     text = decoder.decode(piece);
@@ -147,7 +112,7 @@ function notText(cause: unknown): GatewayFault {
   return new GatewayFault('masking-refused', { publicMessage: 'the answer is not the UTF-8 text that it says it is', cause });
 }
 
-function tooLong(): GatewayFault {
+export function pieceTooLong(): GatewayFault {
   return new GatewayFault('masking-refused', {
     publicMessage: `one event or line of the answer is longer than ${maxPieceBytes} bytes, which is more than can be masked`,
   });
@@ -158,4 +123,4 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
-const maxPieceBytes = 1024 * 1024;
+export const maxPieceBytes = 1024 * 1024;

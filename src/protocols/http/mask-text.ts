@@ -27,6 +27,8 @@ export function maskedJson(masks: HttpMasks, text: string, counts: MaskedCounts)
 /** The same of a JSON text on its own line or in its own event: what is no JSON where places are hidden is shown as nothing but its class. */
 export function maskedPiece(masks: HttpMasks, text: string, counts: MaskedCounts): string {
   const [first] = masks.rules;
+  // What JSON means without escapes is what it says: where nothing is found in that, it need not be read.
+  if (first === undefined && !text.includes('\\') && masks.detectors.scan(text).length === 0) return text;
   if (first === undefined && !isJson(text)) return maskedText(masks, text, counts);
   const masked = maskedJson(masks, text, counts);
   if (masked !== undefined) return masked;

@@ -1,6 +1,7 @@
 import { speaksOfCredential, withoutSecretMembers } from './credentials.ts';
 import type { AnswerHead, SampleWindow } from '../request.ts';
-import { eventMasker, lineMasker } from './mask-pieces.ts';
+import { lineMasker } from './mask-lines.ts';
+import { eventMasker } from './mask-pieces.ts';
 import { maskedBody } from './mask.ts';
 import type { HttpMasks } from './masks.ts';
 import { mediaTypeOf, type MediaType } from './media.ts';

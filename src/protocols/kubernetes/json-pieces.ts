@@ -1,3 +1,5 @@
+import { GrowingBytes } from '../growing-bytes.ts';
+
 /** A part of a stream of JSON. */
 export interface JsonPiece {
   readonly kind: 'value' | 'element' | 'around';
@@ -15,8 +17,7 @@ export interface JsonPiece {
 export class JsonCutter {
   readonly #cutsElements: boolean;
   readonly #maxBytes: number;
-  #carry = new Uint8Array(8192);
-  #length = 0;
+  readonly #carry = new GrowingBytes();
   /** How far it was scanned. */
   #at = 0;
   #depth = 0;
@@ -37,31 +38,31 @@ export class JsonCutter {
 
   /** Undefined: a piece is longer than it may be, and nothing more can be cut. */
   push(bytes: Uint8Array): readonly JsonPiece[] | undefined {
-    this.#append(bytes);
+    this.#carry.append(bytes);
+    const { buffer, length } = this.#carry;
     const pieces: JsonPiece[] = [];
     let from = 0;
     const cut = (kind: JsonPiece['kind'], end: number): void => {
-      if (end > from) pieces.push({ kind, bytes: this.#carry.slice(from, end) });
+      if (end > from) pieces.push({ kind, bytes: buffer.slice(from, end) });
       from = end;
     };
-    for (; this.#at < this.#length; this.#at += 1) {
-      const byte = this.#carry[this.#at]!;
+    for (; this.#at < length; this.#at += 1) {
+      const byte = buffer[this.#at]!;
       if (this.#inString) this.#string(byte);
       else if (this.#cutsElements) this.#element(byte, cut);
       else this.#value(byte, cut);
     }
-    this.#carry.copyWithin(0, from, this.#length);
-    this.#length -= from;
+    this.#carry.discard(from);
     this.#at -= from;
     this.#stringStart -= from;
     this.#stringEnd -= from;
-    return this.#length > this.#maxBytes ? undefined : pieces;
+    return this.#carry.length > this.#maxBytes ? undefined : pieces;
   }
 
   /** What is left. */
   end(): JsonPiece {
-    const bytes = this.#carry.slice(0, this.#length);
-    this.#length = 0;
+    const bytes = this.#carry.take().slice();
+    this.#carry.discard(bytes.length);
     return { kind: this.#inElements ? 'element' : this.#cutsElements ? 'around' : 'value', bytes };
   }
 
@@ -133,18 +134,7 @@ export class JsonCutter {
   /** The string that was read last is this one, escapes aside: a name that hides behind escapes is cut no elements, and what holds it is masked as one piece. */
   #named(name: Uint8Array): boolean {
     if (this.#stringStart < 0 || this.#stringEnd - this.#stringStart !== name.length) return false;
-    return name.every((byte, index) => this.#carry[this.#stringStart + index] === byte);
-  }
-
-  #append(bytes: Uint8Array): void {
-    const length = this.#length + bytes.length;
-    if (length > this.#carry.length) {
-      const grown = new Uint8Array(Math.max(this.#carry.length * 2, length));
-      grown.set(this.#carry.subarray(0, this.#length));
-      this.#carry = grown;
-    }
-    this.#carry.set(bytes, this.#length);
-    this.#length = length;
+    return name.every((byte, index) => this.#carry.buffer[this.#stringStart + index] === byte);
   }
 }
 

@@ -1,6 +1,6 @@
+import { GrowingBytes } from '../growing-bytes.ts';
 import { readClose, type Close } from './close.ts';
 import { applyMask, FrameViolation, headLength, maxHeadBytes, opcodes, readHead, type FrameHead } from './frame.ts';
-import { GrowingBytes } from './growing-bytes.ts';
 
 /** What came whole. `bytes` belong to whoever takes them. */
 export type Message =

@@ -1,6 +1,6 @@
 /** Bytes that are put together from pieces: one buffer that doubles, so that neither many pieces nor a length that was only announced cost more than the bytes that came. */
 export class GrowingBytes {
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array = new Uint8Array(0);
   #length = 0;
 
   get length(): number {
@@ -26,7 +26,14 @@ export class GrowingBytes {
     return start;
   }
 
+  /** All of it, as a view that the next `append` or `discard` overwrites. */
   take(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** What remains behind the first `count` bytes moves to the front. */
+  discard(count: number): void {
+    this.#buffer.copyWithin(0, count, this.#length);
+    this.#length -= count;
   }
 }

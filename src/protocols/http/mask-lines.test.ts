@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { everySplit } from '../../core/testing/every-split.ts';
+import { GatewayFault } from '../../core/fault.ts';
+import { compileDataClasses } from '../../masking/classes.ts';
+import { streamNoise, streamPatterns, streamValues, withoutLookahead } from '../../masking/testing/stream-texts.ts';
+import type { Detector } from '../../masking/types.ts';
+import { nodeCrypto } from '../../net/crypto.ts';
+import { lineMasker } from './mask-lines.ts';
+import type { HttpMasks } from './masks.ts';
+import { testMasks } from './testing/masks.ts';
+
+const placeMasks = testMasks(nodeCrypto, { documents: ['events#$.ssn'], at: ['events'] });
+const textMasks = testMasks(nodeCrypto, { documents: [], at: [] });
+
+function through(masks: HttpMasks, chunks: Iterable<Uint8Array>): string {
+  const masker = lineMasker(masks);
+  const shown: Buffer[] = [];
+  // What is given back may be views of what was pushed.
+  for (const chunk of chunks) shown.push(Buffer.concat(masker.push(chunk)));
+  return Buffer.concat([...shown, ...masker.end()]).toString('latin1');
+}
+const shown = (masks: HttpMasks, text: string): string => Buffer.from(through(masks, [Buffer.from(text)]), 'latin1').toString();
+
+describe('lines', () => {
+  it('are masked one by one where places are hidden', () => {
+    const text = '{"ssn":"078-05-1120"}\r\n\n{"a":1}\n{"ssn":"x"';
+    const expected = '{"ssn":"***-**-1120"}\r\n\n{"a":1}\n"[redacted:ssn]"';
+    everySplit(Buffer.from(text), (chunks) => assert.equal(through(placeMasks, chunks), expected));
+  });
+
+  it('are texts, or JSON whose escapes are seen through', () => {
+    for (const [text, expected] of [
+      ['paid 4111111111111111\nok\n', 'paid ************1111\nok\n'],
+      ['"4111\\u003111111111111"\n', '"************1111"\n'],
+      ['{"a":"123-45\\u002d6789"}\n', '{"a":"***-**-6789"}\n'],
+      ['not JSON: "4111\\u003111111111111"\n', 'not JSON: "4111\\u003111111111111"\n'],
+      ['{"path":"C:\\\\4111111111111111\\n"}\n', '{"path":"C:\\\\************1111\\n"}\n'],
+      ['"x\\n4111111111111111"\n', '"x\\n************1111"\n'],
+    ] as const) {
+      everySplit(Buffer.from(text), (chunks) => assert.equal(through(textMasks, chunks), expected));
+    }
+  });
+
+  it('in which nothing is found go out in one piece', () => {
+    const masker = lineMasker(textMasks);
+    const lines = Buffer.from('2026-11-30T11:40:00.123456789Z took 12 ms\n{"msg":"GET \\"/\\""}\n'.repeat(50));
+    assert.equal(masker.push(lines).length, 1);
+    assert.deepEqual(masker.end(), []);
+  });
+
+  it('are counted by what was masked', () => {
+    const masker = lineMasker(textMasks);
+    masker.push(Buffer.from('078-05-1120\nx\n4111111111111111\n078-05-1120'));
+    masker.end();
+    assert.deepEqual([...masker.masked].sort(), [
+      ['card-number', 1],
+      ['ssn', 2],
+    ]);
+  });
+
+  it('that begin with a byte order mark keep it, and what hides behind characters beyond ASCII is found', () => {
+    assert.equal(shown(textMasks, '\ufeffx\n'), '\ufeffx\n');
+    assert.equal(shown(textMasks, 'é 4\u200b111111111111111\n'), 'é *************1111\n');
+    assert.equal(shown(textMasks, '４１１１１１１１１１１１１１１１\n'), '************１１１１\n');
+  });
+
+  it('are shown as if each were read, however they are cut', () => {
+    const detect: Detector[] = ['card-number', 'us-ssn', 'aba-routing', 'iban', 'email', 'phone'].map(
+      (name) => ({ kind: 'recogniser', name }) as Detector,
+    );
+    const own = streamPatterns.map((pattern): Detector => ({ kind: 'pattern', pattern }));
+    const sets = [detect.slice(0, 2), detect, [...detect, ...own], own].map((all) => {
+      const classes = compileDataClasses(
+        [{ name: 'x', columns: [], paths: [], detect: all, mask: 'partial-last4' }],
+        nodeCrypto,
+        new Uint8Array(32),
+      );
+      return { classes, detectors: classes.detectors, rules: [], holdsDocuments: false, isStrict: false, hides: true } satisfies HttpMasks;
+    });
+    const json = fc.constantFrom(
+      '{"a":"',
+      '"}\n',
+      '["',
+      '"]\n',
+      '\\n',
+      '\\/',
+      '\\"',
+      '\\\\',
+      '\\u0031',
+      '\\u002d',
+      '\\',
+      '\\t',
+      '":"',
+      '","',
+    );
+    const values = fc.constantFrom(...streamValues);
+    const part = fc.oneof(
+      { weight: 2, arbitrary: values },
+      { weight: 3, arbitrary: fc.constantFrom(...streamNoise) },
+      { weight: 3, arbitrary: json },
+    );
+    const outcome = (masks: HttpMasks, chunks: readonly Uint8Array[]): string => {
+      try {
+        return through(masks, chunks);
+      } catch (error) {
+        assert.ok(error instanceof GatewayFault);
+        return error.publicMessage;
+      }
+    };
+    fc.assert(
+      fc.property(
+        fc.array(part, { minLength: 2, maxLength: 40 }),
+        fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 5 }),
+        fc.constantFrom(...sets),
+        (parts, sizes, masks) => {
+          const whole = Buffer.from(parts.join(''));
+          const chunks: Uint8Array[] = [];
+          for (let at = 0; at < whole.length; at += chunks.at(-1)!.length) {
+            chunks.push(whole.subarray(at, at + sizes[chunks.length % sizes.length]!));
+          }
+          const read = { ...masks, detectors: withoutLookahead(masks.detectors) };
+          assert.equal(outcome(masks, chunks), outcome(read, chunks));
+        },
+      ),
+      { numRuns: 4_000 },
+    );
+  });
+});

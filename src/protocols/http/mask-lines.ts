@@ -1,0 +1,146 @@
+import { Lookahead } from '../../masking/lookahead.ts';
+import { GrowingBytes } from '../growing-bytes.ts';
+import type { PieceMasker } from '../request.ts';
+import { maxPieceBytes, pieceText, pieceTooLong } from './mask-pieces.ts';
+import { maskedPiece, type MaskedCounts } from './mask-text.ts';
+import type { HttpMasks } from './masks.ts';
+
+/**
+ * Lines of text (logs), or one JSON text a line (NDJSON): each line is masked when its end has come. Where no places are hidden, lines in which no detector can find anything are not read
+ * one by one; they go out as they came, many in one piece.
+ */
+export function lineMasker(masks: HttpMasks): PieceMasker {
+  return new Lines(masks);
+}
+
+class Lines implements PieceMasker {
+  readonly masked: MaskedCounts = new Map();
+  readonly #masks: HttpMasks;
+  /** Undefined: each line is read. */
+  readonly #lookahead: Lookahead | undefined;
+  /** Over one line, as it was written and as it is meant. */
+  readonly #closer: Lookahead;
+  /** A line of which the end has not come. */
+  readonly #unfinished = new GrowingBytes();
+  #meant: Uint8Array = new Uint8Array(0);
+
+  constructor(masks: HttpMasks) {
+    const { lookouts } = masks.detectors;
+    this.#masks = masks;
+    this.#lookahead = masks.rules.length === 0 ? new Lookahead(lookouts, withoutEscapes, true) : undefined;
+    this.#closer = new Lookahead(lookouts, ascii, true);
+  }
+
+  push(bytes: Uint8Array): readonly Uint8Array[] {
+    const shown: Uint8Array[] = [];
+    let from = 0;
+    if (this.#unfinished.length > 0) {
+      from = bytes.indexOf(lineFeed) + 1;
+      this.#unfinished.append(from === 0 ? bytes : bytes.subarray(0, from));
+      if (from === 0) return this.#checked([]);
+      shown.push(this.#line(this.#taken()));
+    }
+    const end = bytes.lastIndexOf(lineFeed) + 1;
+    if (end > from) this.#lines(bytes.subarray(from, end), shown);
+    this.#unfinished.append(bytes.subarray(Math.max(from, end)));
+    return this.#checked(shown);
+  }
+
+  end(): readonly Uint8Array[] {
+    const rest = this.#taken();
+    return rest.length === 0 ? [] : [this.#line(rest)];
+  }
+
+  /** Of whole lines what may be shown. */
+  #lines(bytes: Uint8Array, shown: Uint8Array[]): void {
+    this.#lookahead?.over(bytes);
+    let from = 0;
+    for (let at = 0; at < bytes.length;) {
+      const clearTo = this.#lookahead?.clearTo(at) ?? at;
+      if (clearTo === bytes.length) break;
+      if (clearTo > at) at = Math.max(at, bytes.lastIndexOf(lineFeed, clearTo - 1) + 1);
+      const end = bytes.indexOf(lineFeed, at) + 1;
+      const line = bytes.subarray(at, end);
+      const masked = this.#line(line);
+      if (masked !== line) {
+        if (at > from) shown.push(bytes.subarray(from, at));
+        shown.push(masked);
+        from = end;
+      }
+      at = end;
+    }
+    if (from < bytes.length) shown.push(bytes.subarray(from));
+  }
+
+  /** The same bytes where nothing is hidden in them. */
+  #line(line: Uint8Array): Uint8Array {
+    if (this.#lookahead !== undefined && this.#isClear(line)) return line;
+    const text = pieceText(line);
+    const end = /\r?\n$/.exec(text)?.[0] ?? '';
+    const content = text.slice(0, text.length - end.length);
+    if (content.trim() === '') return line;
+    const masked = maskedPiece(this.#masks, content, this.masked);
+    return masked === content ? line : encoder.encode(masked + end);
+  }
+
+  /** Whether nobody can find anything in a line of ASCII, whether it is a text or JSON with escapes. */
+  #isClear(line: Uint8Array): boolean {
+    if (!this.#sees(line)) return false;
+    if (!line.includes(backslash)) return true;
+    if (this.#meant.length < line.length) this.#meant = new Uint8Array(2 * line.length);
+    const length = withEscapesResolved(line, this.#meant);
+    return length !== undefined && this.#sees(this.#meant.subarray(0, length));
+  }
+
+  #sees(line: Uint8Array): boolean {
+    this.#closer.over(line);
+    return this.#closer.clearTo(0) === line.length;
+  }
+
+  #taken(): Uint8Array {
+    const line = this.#unfinished.take().slice();
+    this.#unfinished.discard(line.length);
+    return line;
+  }
+
+  #checked(shown: readonly Uint8Array[]): readonly Uint8Array[] {
+    if (this.#unfinished.length > maxPieceBytes) throw pieceTooLong();
+    return shown;
+  }
+}
+
+/** What the short escapes of JSON stand for (RFC 8259 section 7); gives back how long it is, undefined where there is a long one, which may stand for anything. */
+function withEscapesResolved(line: Uint8Array, into: Uint8Array): number | undefined {
+  let length = 0;
+  for (let at = 0; at < line.length; at += 1) {
+    let byte = line[at]!;
+    if (byte === backslash && at + 1 < line.length) {
+      byte = line[(at += 1)]!;
+      if (byte === letterU) return undefined;
+      byte = shortEscapes.get(byte) ?? byte;
+    }
+    into[length++] = byte;
+  }
+  return length;
+}
+
+/** ASCII without NUL, which is in no text. */
+function asciiBytes(): Uint8Array {
+  return new Uint8Array(256).fill(1, 0x01, 0x80);
+}
+
+const encoder = new TextEncoder();
+const lineFeed = 0x0a;
+const backslash = 0x5c;
+const letterU = 0x75;
+/** `\b`, `\f`, `\n`, `\r` and `\t`. */
+const shortEscapes: ReadonlyMap<number, number> = new Map([
+  [0x62, 0x08],
+  [0x66, 0x0c],
+  [0x6e, 0x0a],
+  [0x72, 0x0d],
+  [0x74, 0x09],
+]);
+const ascii = asciiBytes();
+const withoutEscapes = asciiBytes();
+withoutEscapes[backslash] = 0;
