@@ -87,8 +87,8 @@ function measured(chunks: readonly Uint8Array[], make: () => Masker): number {
     const masker = make();
     const before = process.cpuUsage();
     let bytes = 0;
-    for (const chunk of chunks) {
-      if (process.cpuUsage(before).user > 3e6) break;
+    for (const [index, chunk] of chunks.entries()) {
+      if (index % 16 === 15 && process.cpuUsage(before).user > 3e6) break;
       masker.push(chunk);
       bytes += chunk.length;
     }

@@ -13,7 +13,7 @@ export class EmailLookout implements Lookout {
     const report = (start: number): void => {
       found = start;
     };
-    for (let at = bytes.indexOf(SIGN, from); at >= 0 && at < to; at = bytes.indexOf(SIGN, at + 1)) {
+    for (let at = nextSign(bytes, from, to); at < to; at = nextSign(bytes, at + 1, to)) {
       emailAt(codes, at, report);
       if (found < to) return found;
     }
@@ -36,4 +36,17 @@ export class IbanLookout implements Lookout {
   }
 }
 
+/** Not beyond `to`, which may be near where the next sign is far away. */
+function nextSign(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from < SHORT) {
+    let at = from;
+    while (at < to && bytes[at] !== SIGN) at += 1;
+    return at;
+  }
+  const found = bytes.subarray(from, to).indexOf(SIGN);
+  return found < 0 ? to : from + found;
+}
+
 const SIGN = 0x40;
+/** As long as it takes to call what is fast for a long one. */
+const SHORT = 100;
