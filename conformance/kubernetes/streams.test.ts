@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
@@ -20,6 +22,9 @@ permit (principal in Group::"deployers", action, resource);
 @id("not this program")
 forbid (principal, action, resource)
 when { context has program && context.program == "forbidden" };
+@id("not this path")
+forbid (principal, action, resource)
+when { context has path && context.path == "/secret" };
 @id("opaque ports only by number")
 forbid (principal, action == Action::"kubernetes:port-forward", resource)
 when { context has opaque && context.opaque && context has destination_port && context.destination_port != 8080 };
@@ -233,6 +238,8 @@ describe('port-forward through the gateway', () => {
     site.closers.push(() => bank.stop());
     const direct = { host: '127.0.0.1', port: bank.port, user: bank.superuser, password: bank.password, database: 'postgres' };
     await asSuperuser(direct, `create table customers (name text, pan text); insert into customers values ('jane', '${card}')`);
+    const crm = await startCrm();
+    site.closers.push(() => crm.close());
     process.env['FORWARD_TEST_PASSWORD'] = bank.password;
     const listen = await freePort();
     world = await startKubernetesWorld({
@@ -241,7 +248,14 @@ describe('port-forward through the gateway', () => {
         withClasses(config);
         config['listeners']!['postgres'] = `127.0.0.1:${listen}`;
         const aks = config['targets']!['aks'] as Record<string, unknown>;
-        aks['forwards'] = [{ port: 5432, target: 'orders' }];
+        aks['forwards'] = [
+          { port: 5432, target: 'orders' },
+          { port: 80, target: 'crm' },
+        ];
+        config['targets']!['crm'] = {
+          protocol: 'http',
+          upstream: { url: `http://127.0.0.1:${crm.port}`, tls: 'unsafe_disable' },
+        };
         config['targets']!['orders'] = {
           protocol: 'postgres',
           upstream: {
@@ -293,6 +307,27 @@ describe('port-forward through the gateway', () => {
       }
     });
 
+    it(`a forwarded 80 is still HTTP under policy (kubectl ${version})`, async () => {
+      const forwarding = (await world.kubectl(version, 'pipeline')).start(['port-forward', 'pod/web-1', ':80']);
+      try {
+        const port = await eventually('a port', () => /127\.0\.0\.1:(\d+) ->/.exec(forwarding.stdout())?.[1]);
+        const get = async (path: string, token?: string) =>
+          fetch(`http://127.0.0.1:${port}${path}`, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+        assert.equal((await get('/customers')).status, 401);
+        const token = await world.token('pipeline');
+        for (let time = 0; time < 3; time += 1) {
+          const answer = await get('/customers', token);
+          assert.deepEqual([answer.status, await answer.json()], [200, { path: '/customers', pan: '************1111' }]);
+        }
+        assert.equal((await get('/secret', token)).status, 403);
+        const sessions = await world.records(['session.opened']);
+        assert.ok(sessions.some(({ target }) => target === 'crm'));
+      } finally {
+        forwarding.process.kill();
+        await forwarding.done;
+      }
+    });
+
     it(`any other port is opaque, and denied where policy says so (kubectl ${version})`, async () => {
       const forwarding = (await world.kubectl(version, 'pipeline')).start(['port-forward', 'pod/web-1', ':9']);
       try {
@@ -316,4 +351,23 @@ describe('port-forward through the gateway', () => {
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** An HTTP API that knows a card. */
+async function startCrm(): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ path: request.url, pan: card }));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
 }

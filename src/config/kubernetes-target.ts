@@ -22,7 +22,7 @@ export const kubernetesTarget = strict({
   forwards: list(
     strict({
       port: port.describe('As the client names it.'),
-      target: name.describe('A PostgreSQL target of this gateway.'),
+      target: name.describe('A PostgreSQL or an HTTP target of this gateway.'),
     }),
     'ports and targets',
   )
@@ -44,7 +44,9 @@ export const kubernetesTargets: TargetKind<RawKubernetesTarget, KubernetesTarget
   check(raw, context) {
     checkRequestTarget(raw, context);
     for (const [index, { port: number, target }] of raw.forwards.entries()) {
-      if (context.protocolOf(target) !== 'postgres') context.add(['forwards', index, 'target'], 'expected the name of a PostgreSQL target');
+      const protocol = context.protocolOf(target);
+      if (protocol !== 'postgres' && protocol !== 'http')
+        context.add(['forwards', index, 'target'], 'expected the name of a PostgreSQL or an HTTP target');
       if (raw.forwards.findIndex((other) => other.port === number) < index)
         context.add(['forwards', index, 'port'], 'this port is given twice');
     }

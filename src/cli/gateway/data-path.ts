@@ -151,9 +151,13 @@ export class DataPath implements Plane {
     return listen({ ...door.address, maxConnections, connections });
   }
 
-  /** A connection to a PostgreSQL target that comes within another one, as forwarded ports do. */
+  /** A connection to a PostgreSQL or an HTTP target that comes within another one, as forwarded ports do. */
   #join(target: string, peer: string): Duplex {
     const { accepted, client } = joined(peer);
+    if (this.#parts.inForce.targets.find(target)?.protocol === 'http') {
+      this.#http.join(target, accepted);
+      return client;
+    }
     const connections = this.#joined.get(target) ?? this.#newConnections(target, true);
     this.#joined.set(target, connections);
     void connections.accept(accepted);

@@ -31,6 +31,8 @@ export class HttpPath {
   readonly #targets: RequestTargets;
   /** By door. */
   readonly #servers = new Map<string, HttpServer>();
+  /** Of connections that came within others, by target. */
+  readonly #joined = new Map<string, HttpServer>();
 
   constructor(parts: HttpPathParts) {
     const { pipeline, sessions, log, inForce, audit, approvals, join } = parts;
@@ -63,24 +65,35 @@ export class HttpPath {
     return this.#server(door).accept(client);
   }
 
-  /** Ends everything that came in by `accept`. */
+  /** Takes a connection to one HTTP target that comes within another one, which is encrypted already. */
+  join(target: string, client: Socket): void {
+    const server = this.#joined.get(target) ?? this.#newServer(target, undefined);
+    this.#joined.set(target, server);
+    void server.accept(client);
+  }
+
+  /** Ends everything that came in by `accept` and `join`. */
   async close(reason: string): Promise<void> {
-    await Promise.all([...this.#servers.values()].map((server) => server.close(reason)));
+    await Promise.all([...this.#servers.values(), ...this.#joined.values()].map((server) => server.close(reason)));
   }
 
   #server({ name, target }: Door): HttpServer {
     const known = this.#servers.get(name);
     if (known !== undefined) return known;
-    const { inForce, log } = this.#parts;
-    const server = createHttp({
-      tls: certificateOf(inForce.config),
+    const server = this.#newServer(target?.name, certificateOf(this.#parts.inForce.config));
+    this.#servers.set(name, server);
+    return server;
+  }
+
+  #newServer(target: string | undefined, tls: HttpCertificate | undefined): HttpServer {
+    const { log } = this.#parts;
+    return createHttp({
+      tls,
       maxConnections,
-      handle: (client) => exchange(client, this.#options, target?.name),
+      handle: (client) => exchange(client, this.#options, target),
       end: (reason) => this.#end(reason),
       failed: (error) => log.problem('connection not accepted', error),
     });
-    this.#servers.set(name, server);
-    return server;
   }
 
   replaceCertificate(config: Config): void {
