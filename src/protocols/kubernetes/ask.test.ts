@@ -569,6 +569,14 @@ describe('an operation', () => {
     const ofPod = operation(`POST ${pods}`, { fields: json, body: JSON.stringify(pod) }).text;
     assert.doesNotMatch(ofPod, /canary/);
     assert.match(ofPod, /fast/);
+    const widget = {
+      kind: 'Widget',
+      spec: { apiToken: 'canary-token', password: 7, useToken: true, secretName: 'shown-name', tokens: ['canary-one'] },
+    };
+    const ofWidget = operation('POST /apis/example.com/v1/namespaces/prod/widgets', { fields: json, body: JSON.stringify(widget) }).text;
+    assert.doesNotMatch(ofWidget, /canary|: ?7/);
+    assert.match(ofWidget, /shown-name/);
+    assert.match(ofWidget, /"useToken": ?true/);
     const patch = [{ op: 'add', path: '/data/password', value: 'Y2FuYXJ5' }];
     const patched = operation('PATCH /api/v1/namespaces/prod/secrets/db', {
       fields: { 'content-type': 'application/json-patch+json' },

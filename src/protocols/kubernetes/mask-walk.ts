@@ -44,8 +44,11 @@ export class MaskWalk {
   document(node: JsonNode, place: ObjectPlace): void {
     const apiVersion = textOfMember(node, 'apiVersion') ?? '';
     const kind = textOfMember(node, 'kind') ?? '';
-    if (node.kind === 'object' && kind === 'Table' && apiVersion.startsWith('meta.k8s.io/')) return this.#list(node, place, 'rows');
-    if (node.kind === 'object' && kind.endsWith('List') && memberOf(node, 'items') !== undefined) return this.#list(node, place, 'items');
+    // Some kinds of objects are called lists too, but no list has a name.
+    if (node.kind === 'object' && textOfMember(memberOf(node, 'metadata'), 'name') === undefined) {
+      if (kind === 'Table' && apiVersion.startsWith('meta.k8s.io/')) return this.#list(node, place, 'rows');
+      if (kind.endsWith('List') && memberOf(node, 'items') !== undefined) return this.#list(node, place, 'items');
+    }
     this.#object(node, place);
   }
 

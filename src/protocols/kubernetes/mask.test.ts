@@ -156,6 +156,14 @@ describe('an object', () => {
       },
     };
     assert.doesNotMatch(shown('GET /apis/helm.example.com/v1/namespaces/prod/releases/r', release), new RegExp(coded('canary')));
+    const map = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'app', namespace: 'prod' },
+      data: { token: 'canary', other: 'open' },
+    };
+    const kept = object('GET /apis/helm.example.com/v1/namespaces/prod/releases/r', { kind: 'Release', spec: { manifests: [map] } });
+    assert.deepEqual(kept['spec']['manifests'][0]['data'], { token: '[redacted:password]', other: 'open' });
   });
 
   it('that is not the JSON that was asked for is not shown', () => {
@@ -203,6 +211,42 @@ describe('an object', () => {
     const line = 'GET /apis/example.com/v1/namespaces/prod/widgets/w';
     assert.doesNotMatch(shown(line, widget(applied)), /canary/);
     assert.doesNotMatch(shown(line, widget('{"spec":{"inner":{"key":"canary"')), /canary/, 'also where it is broken');
+  });
+
+  it('that is called a list or a table has its own places, whatever else it has', () => {
+    const spec = { inner: { key: 'canary' } };
+    const line = 'GET /apis/example.com/v1/namespaces/prod/widgets/w';
+    for (const head of [
+      { kind: 'Table', apiVersion: 'example.com/v1', rows: [] },
+      { kind: 'Widget', apiVersion: 'meta.k8s.io/v1', rows: [] },
+      { kind: 'Widget', apiVersion: 'example.com/v1', items: [] },
+      { kind: 'WidgetList', apiVersion: 'example.com/v1' },
+      { kind: 'PriceList', apiVersion: 'example.com/v1', items: [], metadata: { name: 'w' } },
+      { kind: 'Table', apiVersion: 'meta.k8s.io/v1', rows: [], metadata: { name: 'w' } },
+    ])
+      assert.doesNotMatch(shown(line, { ...head, spec }), /canary/, JSON.stringify(head));
+  });
+
+  it('keeps what the API server gives it, which is no finding', () => {
+    const given =
+      'name generateName namespace uid resourceVersion generation creationTimestamp deletionTimestamp selfLink continue remainingItemCount ownerReferences';
+    for (const name of given.split(' ')) {
+      const widget = { kind: 'Widget', metadata: { [name]: '4111111111111111' } };
+      assert.deepEqual(object('GET /apis/example.com/v1/namespaces/prod/gadgets/w', widget), widget, name);
+      const elsewhere = { kind: 'Widget', spec: { [name]: '4111111111111111' } };
+      assert.deepEqual(
+        object('GET /apis/example.com/v1/namespaces/prod/gadgets/w', elsewhere)['spec'],
+        { [name]: '************1111' },
+        name,
+      );
+    }
+  });
+
+  it('has its annotations hidden, what kubectl last applied too, where they are named', () => {
+    const environment = testEnvironment(nodeCrypto, ['widgets/*/*#$.metadata.annotations']);
+    const annotations = { note: 'canary', 'kubectl.kubernetes.io/last-applied-configuration': '{"spec":{"a":"canary"}}' };
+    const masked = object('GET /apis/example.com/v1/namespaces/prod/widgets/w', { kind: 'Widget', metadata: { annotations } }, environment);
+    assert.deepEqual(Object.values(masked['metadata']['annotations']), ['[redacted:password]', '[redacted:password]']);
   });
 
   it('names values of lists in managedFields, which are hidden with them', () => {
@@ -312,6 +356,25 @@ describe('a table', () => {
     );
     assert.deepEqual(rows[0]!['cells'], ['db', 'Opaque', 2, '5d']);
     assert.doesNotMatch(JSON.stringify(rows), new RegExp(`canary|${coded('canary-password')}`));
+  });
+
+  it('of Secrets shows no cells where more than their values is hidden; of other kinds none where anything is', () => {
+    const cells = (line: string, places: readonly string[]) =>
+      object(line, table([{ cells: ['n', 'x'], object: { metadata: { name: 'n' } } }]), testEnvironment(nodeCrypto, places))['rows'][0]![
+        'cells'
+      ][1];
+    const [maps, widgets] = ['GET /api/v1/namespaces/prod/configmaps', 'GET /apis/example.com/v1/namespaces/prod/widgets'];
+    assert.equal(cells(`GET ${secrets}`, ['secrets/*/*#$.data', 'secrets/*/*#$.stringData']), 'x');
+    assert.equal(cells(`GET ${secrets}`, ['secrets/*/*#$.metadata.labels']), '[redacted:password]');
+    assert.equal(cells(`GET ${secrets}`, ['secrets/*/*#$.data', 'secrets/*/*#$.type']), '[redacted:password]');
+    assert.equal(cells(maps, ['configmaps/*/*#$.binaryData.key', 'configmaps/*/*#$.data.key']), 'x');
+    assert.equal(cells(widgets, ['widgets/*/*#$.data']), '[redacted:password]');
+  });
+
+  it('has the objects of its rows masked by their places, and rows that are none passed over', () => {
+    const row = { cells: ['w'], object: { kind: 'Widget', metadata: { name: 'w' }, spec: { inner: { key: 'canary' } } } };
+    const text = shown('GET /apis/example.com/v1/namespaces/prod/widgets', table([row, 7, null, 'x', { other: '4111111111111111' }]));
+    assert.doesNotMatch(text, /canary|4111111111111111/);
   });
 
   it('of what shows its fields in cells shows none but names, where any of them is hidden', () => {
