@@ -36,7 +36,8 @@ export function requestFrames(
   return Buffer.concat(parts);
 }
 
-function headerBlock(fields: readonly string[]): string {
+/** Of a HEADERS frame. */
+export function headerBlock(fields: readonly string[]): string {
   let block = '';
   for (let at = 0; at < fields.length; at += 2) block += `\0${literal(fields[at]!)}${literal(fields[at + 1]!)}`;
   return block;
@@ -51,7 +52,8 @@ function literal(text: string): string {
   return length + String.fromCharCode(rest) + text;
 }
 
-function frame(type: number, flags: number, stream: number, payload: string): Buffer {
+/** One of any type (RFC 9113 section 6). */
+export function frame(type: number, flags: number, stream: number, payload: string): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;
