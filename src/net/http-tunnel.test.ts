@@ -208,6 +208,17 @@ describe('a tunnel', () => {
     client.socket.destroy();
   });
 
+  it('reads no further from a target who does not read what it is answered, as pings are', async () => {
+    const relay = new Relay();
+    relay.answersTarget = true;
+    const { client, target } = await start(undefined, relay);
+    await client.has('101');
+    target.socket!.pause();
+    const sent = await flood(target.socket!);
+    assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes were taken`);
+    client.socket.destroy();
+  });
+
   it('forwards nothing under a grant that is none', async () => {
     const relay = new Relay();
     relay.forged = true;
@@ -268,6 +279,8 @@ function tunnelled(world: World, relay: Relay, idleMs = 60_000): void {
 class Relay implements TunnelSession {
   completes = true;
   echoes = false;
+  /** What the target says goes back to it. */
+  answersTarget = false;
   forged = false;
   asks = false;
   next: (() => Operation) | undefined;
@@ -287,6 +300,7 @@ class Relay implements TunnelSession {
       this.#held = bytes;
       return [{ kind: 'ask', operation: this.next!(), refusal: undefined }];
     }
+    if (side === 'upstream' && this.answersTarget) return [{ kind: 'forward', bytes, grant }];
     if (side === 'client' && !this.echoes) return [{ kind: 'forward', bytes, grant }];
     this.#bytes += bytes.length;
     return [{ kind: 'reply', bytes, grant }];
