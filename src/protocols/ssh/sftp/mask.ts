@@ -55,17 +55,21 @@ export function maskStretch(
  * none; what is base64 is, and nothing is found in it.
  */
 export function isText(bytes: Uint8Array): boolean {
+  if (bytes.includes(0)) return false;
   let odd = 0;
   let following = 0;
-  for (const byte of bytes) {
-    if (byte === 0) return false;
-    if (following > 0 && (byte & 0xc0) === 0x80) {
-      following -= 1;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at]!;
+    const kind = KINDS[byte]!;
+    // Nearly every byte, of every file that goes out: 1.5 ns each.
+    if (kind === PLAIN && following === 0) continue;
+    if (kind === CONTINUES) {
+      if (following > 0) following -= 1;
+      else odd += 1;
       continue;
     }
-    if (following > 0) odd += 1;
-    following = byte >= 0xc2 && byte <= 0xf4 ? (byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3) : 0;
-    if ((byte < 0x20 && !isLayout(byte)) || byte === 0x7f || (byte >= 0x80 && following === 0)) odd += 1;
+    if (following > 0 || kind === ODD) odd += 1;
+    following = kind > CONTINUES ? kind - CONTINUES : 0;
   }
   return odd <= mostOdd + bytes.length / 10;
 }
@@ -103,10 +107,17 @@ function latin(bytes: Uint8Array): string {
   return text;
 }
 
-/** Bell to carriage return, and escape. */
-function isLayout(byte: number): boolean {
-  return (byte >= 0x07 && byte <= 0x0d) || byte === 0x1b;
-}
+/** What a byte is by itself; above `CONTINUES` it begins a character, and so many bytes follow. */
+const PLAIN = 0;
+const ODD = 1;
+const CONTINUES = 2;
+const KINDS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  // Bell to carriage return, and escape, lay text out.
+  if (byte < 0x80) return byte === 0x7f || (byte < 0x20 && !(byte >= 0x07 && byte <= 0x0d) && byte !== 0x1b) ? ODD : PLAIN;
+  if (byte < 0xc0) return CONTINUES;
+  if (byte < 0xc2 || byte > 0xf4) return ODD;
+  return CONTINUES + (byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3);
+});
 
 const encoder = new TextEncoder();
 /** Of a short piece: where a character was cut in two, and a control character or so. */

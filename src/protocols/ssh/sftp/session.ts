@@ -6,14 +6,14 @@ import { streamMasker, type StreamMasker } from '../../../masking/stream.ts';
 import { channelLine, channelRefusal } from '../channel-fault.ts';
 import type { ChannelEffect, ChannelEvent, ChannelRequest, ChannelSession, ChannelStream, Ending } from '../channel.ts';
 import type { RunningParts } from '../running.ts';
-import { decodeHello, decodeLimits, decodeRequest, textOf } from './decode.ts';
+import { decodeHello, decodeRequest, textOf } from './decode.ts';
 import { packet, statusPacket } from './encode.ts';
+import { askLimits, askNames } from './extensions.ts';
 import { refusalPacket } from './fault.ts';
 import { PacketReader } from './frame.ts';
 import type { Ended, SftpHost } from './host.ts';
-import { EXTENSIONS, maxDataBytes, maxPacketBytes, STATUS, TYPE, type Extension, type Request } from './messages.ts';
+import { EXTENSIONS, STATUS, TYPE, type Extension, type Request } from './messages.ts';
 import { OpenFiles } from './open-files.ts';
-import { FileOperation, prepareQuestion } from './operation.ts';
 import { canonicalPath, FileObjects } from './path.ts';
 import { PathRequests } from './path-requests.ts';
 import { planOf, planOfExtension } from './plan.ts';
@@ -227,10 +227,10 @@ class SftpSession implements ChannelSession, SftpHost {
     }
     switch (extension.name) {
       case 'limits@openssh.com':
-        this.#askLimits(id);
+        askLimits(this, id);
         return;
       case 'users-groups-by-id@openssh.com':
-        this.#askNames(id, extension);
+        askNames(this, id, extension);
         return;
       case 'fstatvfs@openssh.com':
       case 'fsync@openssh.com':
@@ -242,61 +242,6 @@ class SftpSession implements ChannelSession, SftpHost {
       default:
         this.#paths!.add(planOfExtension(id, extension, this.objects));
     }
-  }
-
-  /** Of the protocol itself; what is larger than the gateway bears is not offered. */
-  #askLimits(id: number): void {
-    this.upstream.ask(
-      this.grant,
-      (answer, raw) => {
-        if (answer.kind !== 'extended-reply') {
-          this.reply(
-            this.grant,
-            answer.kind === 'status' ? packet(TYPE.status, id, { raw }) : statusPacket(id, STATUS.failure, 'no limits'),
-          );
-          return;
-        }
-        const own = [maxPacketBytes, maxDataBytes, maxDataBytes, undefined];
-        const limits = decodeLimits(answer.bytes).map((limit, index) => {
-          const most = own[index];
-          return most === undefined || (limit > 0n && limit < BigInt(most)) ? limit : BigInt(most);
-        });
-        this.reply(this.grant, packet(TYPE.extendedReply, id, ...limits));
-      },
-      TYPE.extended,
-      'limits@openssh.com',
-    );
-  }
-
-  /** Which users and groups there are: no file, but what a list of files shows. */
-  #askNames(id: number, { name, users, groups }: Extract<Extension, { readonly name: 'users-groups-by-id@openssh.com' }>): void {
-    const acts = [{ action: 'ssh:list-files', object: { type: 'Target', id: this.context.session.target.name } }] as const;
-    const prepared = prepareQuestion(this, {
-      acts,
-      facts: { transfer: 'sftp' },
-      pureRead: true,
-      text: 'look up names of users and groups',
-      exact: [],
-    });
-    const operation = new FileOperation(this.context, prepared);
-    const [askedUsers, askedGroups] = [users.slice(), groups.slice()];
-    this.ask(operation, undefined, (outcome) => {
-      if (outcome.kind === 'refused') {
-        this.refuse(id, outcome.fault, operation.id);
-        return;
-      }
-      const then = (answer: { readonly kind: string }, raw: Uint8Array): void => {
-        const isFine = answer.kind === 'extended-reply';
-        this.reply(
-          outcome.grant,
-          isFine || answer.kind === 'status'
-            ? packet(isFine ? TYPE.extendedReply : TYPE.status, id, { raw })
-            : statusPacket(id, STATUS.failure, 'no names'),
-        );
-        this.complete(operation.id, { outcome: isFine ? 'succeeded' : 'failed' });
-      };
-      this.upstream.ask(outcome.grant, then, TYPE.extended, name, askedUsers, askedGroups);
-    });
   }
 
   #irregular(what: string): void {
