@@ -201,8 +201,8 @@ describe('a session of SFTP', () => {
       assert.equal(await client.status(TYPE.extended, 'fsync@openssh.com', handle), 'failure');
       assert.equal(await client.status(TYPE.extended, 'copy-data', handle, 0n, 0n, writing, 0n), 'failure');
     }
-    const again = await client.open('open/text', OPEN.read);
-    assert.notDeepEqual(again, reading);
+    assert.equal(await client.status(TYPE.close, writing), 'ok');
+    for (const old of [reading, writing]) assert.notDeepEqual(await client.open('open/text', OPEN.read), old);
     await client.close();
   });
 
@@ -428,6 +428,17 @@ describe('a session of SFTP', () => {
       assert.equal(await client.read(handle, 0, 100), 'nothing here\n');
       assert.equal(await client.status(TYPE.write, handle, 0n, `now ${card}\n`), 'ok');
       assert.equal(await client.read(handle, 0, 100), 'now **** **** **** 1111\n');
+      await client.close();
+    });
+
+    it('keeps nothing of what was read ahead over a write', async () => {
+      const block = 128 * 1024;
+      writeFileSync(at('open', 'long'), 'words\n'.repeat(70_000));
+      const client = await masked();
+      const handle = await client.open('open/long', OPEN.read | OPEN.write);
+      await client.read(handle, 0, block);
+      assert.equal(await client.status(TYPE.write, handle, BigInt(block), `now ${card} `), 'ok');
+      assert.equal(await client.read(handle, block, 23), 'now **** **** **** 1111');
       await client.close();
     });
 
