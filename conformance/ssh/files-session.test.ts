@@ -176,10 +176,7 @@ describe('a session of SFTP', () => {
       await asked(TYPE.extended, 'expand-path@openssh.com', '~/acts'),
       `ssh:list-files ${client.direct.recorded.asked.at(-1)?.acts[0]?.object.id}`.replaceAll(`web-1${folder}`, ''),
     );
-    assert.equal(
-      await asked(TYPE.extended, 'users-groups-by-id@openssh.com', new Uint8Array(4), new Uint8Array(0)),
-      'ssh:list-files web-1',
-    );
+    assert.equal(await asked(TYPE.extended, 'users-groups-by-id@openssh.com', new Uint8Array(4), new Uint8Array(0)), 'ssh:sftp web-1');
     assert.equal(await asked(TYPE.remove, 'acts/h'), 'ssh:remove-file /acts/h');
     assert.equal(readFileSync(at('secret', 'key'), 'utf8'), 'the key\n');
     await client.close();
@@ -251,6 +248,15 @@ describe('a session of SFTP', () => {
     release(undefined);
     await Promise.all(all);
     assert.deepEqual(order.slice(1).sort(), ['remove noSuchFile', 'rename ok', 'stat of the new name attributes']);
+    await client.close();
+  });
+
+  it('tells where it begins to whoever may open it, and nothing else', async () => {
+    const client = await RawClient.open({ folder, decide: () => 'nothing is for you' });
+    for (const path of ['.', './', '']) assert.equal(await client.path(TYPE.realpath, path), folder);
+    assert.deepEqual(client.asked, []);
+    assert.match(await client.path(TYPE.realpath, '..'), /^permissionDenied/);
+    assert.match(await client.status(TYPE.opendir, '.'), /^permissionDenied/);
     await client.close();
   });
 

@@ -25,13 +25,13 @@ export function askLimits(host: SftpHost, id: number): void {
   );
 }
 
-/** Which users and groups there are: no file, but what a list of files shows. */
+/** Which users and groups there are: no file, so that it goes with the subsystem. */
 export function askNames(
   host: SftpHost,
   id: number,
   { name, users, groups }: Extract<Extension, { readonly name: 'users-groups-by-id@openssh.com' }>,
 ): void {
-  const acts = [{ action: 'ssh:list-files', object: { type: 'Target', id: host.context.session.target.name } }] as const;
+  const acts = [{ action: 'ssh:sftp', object: { type: 'Target', id: host.context.session.target.name } }] as const;
   const prepared = prepareQuestion(host, {
     acts,
     facts: { transfer: 'sftp' },

@@ -7,11 +7,12 @@ import { channelLine, channelRefusal } from '../channel-fault.ts';
 import type { ChannelEffect, ChannelEvent, ChannelRequest, ChannelSession, ChannelStream, Ending } from '../channel.ts';
 import type { RunningParts } from '../running.ts';
 import { decodeHello, decodeRequest, textOf } from './decode.ts';
-import { packet, statusPacket } from './encode.ts';
+import { namePacket, packet, statusPacket } from './encode.ts';
 import { askLimits, askNames } from './extensions.ts';
 import { refusalPacket } from './fault.ts';
 import { PacketReader } from './frame.ts';
 import type { Ended, SftpHost } from './host.ts';
+import { maskNames } from './mask.ts';
 import { EXTENSIONS, STATUS, TYPE, type Extension, type Request } from './messages.ts';
 import { OpenFiles } from './open-files.ts';
 import { canonicalPath, FileObjects } from './path.ts';
@@ -214,10 +215,18 @@ class SftpSession implements ChannelSession, SftpHost {
         this.#files.request(request);
         return;
       default:
-        if ('path' in request && request.path === '' && request.kind !== 'realpath')
+        // Where clients begin: what they may do there is asked when they do it.
+        if (request.kind === 'realpath' && isStart.has(request.path)) this.#tellHome(request.id);
+        else if ('path' in request && request.path === '')
           this.reply(undefined, statusPacket(request.id, STATUS.noSuchFile, 'No such file'));
         else this.#paths!.add(planOf(request, this.objects, this.#home));
     }
+  }
+
+  #tellHome(id: number): void {
+    const { classes, detectors } = this.context;
+    const name = encoder.encode(this.#home);
+    this.reply(this.grant, namePacket(id, maskNames(classes, detectors, [{ name, longName: name, attributes: noAttributes }]).names));
   }
 
   #extension(id: number, extension: Extension): void {
@@ -373,6 +382,8 @@ class SftpSession implements ChannelSession, SftpHost {
 }
 
 const encoder = new TextEncoder();
+const noAttributes = new Uint8Array(4);
+const isStart: ReadonlySet<string> = new Set(['', '.', './']);
 const sftpVersion = 3;
 const maxEarlyBytes = 1024 * 1024;
 const maxUnanswered = 1024;
