@@ -30,7 +30,7 @@ import type { RunningServer } from './peers/server.ts';
 const definition = loadProto('bank.proto');
 /** 64 MiB in 64 KiB. */
 const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
-const many = 20_000;
+const many = 4_000;
 
 /** How the raw target answers, by method. */
 const answers: Readonly<Record<string, (stream: ServerHttp2Stream) => void>> = {
