@@ -17,6 +17,8 @@ const ledger = definition['bank.v1.Ledger'] as Readonly<Record<string, MethodDef
 let bank: Bank;
 let house: House;
 let session: ClientHttp2Session;
+/** May call. */
+const page = 'https://app.bank.example';
 /** Of the target alone. */
 let port = 0;
 before(async () => {
@@ -26,7 +28,9 @@ before(async () => {
       bank = await startBank(definition, certificate);
       port = await freePort();
       writeFileSync(join(folder, 'bank.binpb'), descriptorSet(definition));
-      return { ledger: { port: bank.port, settings: { listen: `127.0.0.1:${port}`, schema: { descriptor_sets: ['file:bank.binpb'] } } } };
+      const schema = { descriptor_sets: ['file:bank.binpb'] };
+      const settings = { listen: `127.0.0.1:${port}`, web_origins: [page], schema };
+      return { ledger: { port: bank.port, settings }, closed: { port: bank.port, settings: { schema } } };
     },
   });
   setDefaultCACertificates([...getCACertificates('bundled'), house.authority]);
@@ -101,6 +105,53 @@ for (const type of ['application/grpc-web+proto', 'application/grpc-web-text']) 
 it('what the gateway refuses comes as a head that says so', async () => {
   const answer = await byFetch('Get', {}, 'application/grpc-web+proto', { authorization: 'Bearer nonsense' });
   assert.deepEqual([answer.status, answer.trailers.get('grpc-status')], [200, '16']);
+});
+
+describe('a page of another origin', () => {
+  /** On a stream of its own, with no token where there is none. Everything that the browser would go by, and the status. */
+  const seenBy = async (method: string, authority: string, fields: Readonly<Record<string, string>>): Promise<Record<string, unknown>> => {
+    // A refused sign-in ends its connection.
+    const own = connect(`https://localhost:${house.httpsPort}`, { servername: 'ledger.localhost', ca: house.authority });
+    const stream = own.request({ ':method': method, ':path': ledger['Get']!.path, ':authority': authority, ...fields });
+    const head = await new Promise<Record<string, unknown>>((resolve) => {
+      stream.once('response', resolve);
+      stream.end(method === 'POST' ? Buffer.from([0, 0, 0, 0, 0]) : undefined);
+    });
+    own.destroy();
+    return Object.fromEntries(Object.entries(head).filter(([name]) => /^(?::status|grpc-status|access-control-.*|vary)$/.test(name)));
+  };
+  const asks = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,content-type,x-grpc-web' };
+  const type = { 'content-type': 'application/grpc-web+proto' };
+
+  it('is told that it may call where the target names it, and nothing anywhere else', async () => {
+    const calls = bank.seen.length;
+    assert.deepEqual(await seenBy('OPTIONS', 'ledger.localhost', { origin: page, ...asks }), {
+      ':status': 204,
+      'access-control-allow-origin': page,
+      vary: 'origin',
+      'access-control-allow-methods': 'POST',
+      'access-control-allow-headers': 'authorization, content-type, x-grpc-web',
+      'access-control-max-age': '600',
+    });
+    for (const [authority, origin] of [
+      ['ledger.localhost', 'https://evil.example'],
+      ['closed.localhost', page],
+      ['nowhere.localhost', page],
+    ] as const) {
+      assert.deepEqual(await seenBy('OPTIONS', authority, { origin, ...asks }), { ':status': 401 }, authority);
+    }
+    assert.equal(bank.seen.length, calls);
+  });
+
+  it('sees answers and refusals, by its token alone', async () => {
+    const authorization = `Bearer ${await house.token('pipeline')}`;
+    const shown = { 'access-control-allow-origin': page, 'access-control-expose-headers': '*', vary: 'origin' };
+    assert.deepEqual(await seenBy('POST', 'ledger.localhost', { origin: page, ...type, authorization }), { ':status': 200, ...shown });
+    const refused = await seenBy('POST', 'ledger.localhost', { origin: page, ...type });
+    assert.deepEqual(refused, { ':status': 200, 'grpc-status': '16', ...shown });
+    const other = await seenBy('POST', 'ledger.localhost', { origin: 'https://evil.example', ...type, authorization });
+    assert.deepEqual(other, { ':status': 200 }, 'a browser shows it nothing; who is no browser has a token');
+  });
 });
 
 it('what is no call of gRPC gets 415', async () => {

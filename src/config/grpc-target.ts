@@ -9,6 +9,10 @@ const descriptorFile = z
   .string({ error: 'expected a file: file:ledger.binpb' })
   .regex(/^file:.+$/, { error: 'expected a file: file:ledger.binpb' });
 
+const webOrigin = z
+  .string({ error: 'expected an origin: https://app.bank.example' })
+  .regex(/^https:\/\/[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9][0-9]{0,4})?$/, { error: 'expected an origin: https://app.bank.example' });
+
 export const grpcTarget = strict({
   protocol: z.literal('grpc'),
   ...requestTarget,
@@ -31,6 +35,9 @@ export const grpcTarget = strict({
     .max(64 * 1024 * 1024, { error: 'expected a whole number of bytes, from 1 to 67108864' })
     .default(4 * 1024 * 1024)
     .describe('Of one message, either way, also when it is decompressed.'),
+  web_origins: list(webOrigin, 'origins')
+    .default([])
+    .describe('Origins whose pages may call by gRPC-Web from browsers (CORS): https://app.bank.example. Absent: none.'),
   schema: strict({
     descriptor_sets: list(descriptorFile, 'descriptor sets')
       .min(1, { error: 'expected at least one descriptor set' })
@@ -62,6 +69,8 @@ export interface GrpcTargetConfig extends AnyTargetConfig {
   readonly reflection: boolean;
   readonly unsafeAdmin: boolean;
   readonly maxMessageBytes: number;
+  /** Of pages that may call from browsers. */
+  readonly webOrigins: readonly string[];
   readonly schema: GrpcSchemaConfig | undefined;
 }
 
@@ -86,7 +95,12 @@ export const grpcTargets: TargetKind<RawGrpcTarget, GrpcTargetConfig> = {
       context.add(['schema'], 'expected descriptor_sets or reflection, one of them');
     }
   },
-  async read({ upstream, reflection, unsafe_admin: unsafeAdmin, max_message_bytes: maxMessageBytes, schema }, common, secret, bytes) {
+  async read(
+    { upstream, reflection, unsafe_admin: unsafeAdmin, max_message_bytes: maxMessageBytes, web_origins: webOrigins, schema },
+    common,
+    secret,
+    bytes,
+  ) {
     return {
       ...common,
       protocol: 'grpc',
@@ -94,6 +108,7 @@ export const grpcTargets: TargetKind<RawGrpcTarget, GrpcTargetConfig> = {
       reflection,
       unsafeAdmin,
       maxMessageBytes,
+      webOrigins,
       schema: schema === undefined ? undefined : await readSchema(schema, bytes),
     };
   },

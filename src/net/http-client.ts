@@ -15,6 +15,7 @@ export class ClientExchange {
   #closes: boolean;
   readonly #answered: Promise<void>;
   #isClosed = false;
+  #onEveryAnswer: readonly HeaderField[] = [];
   #hasSwitched = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradingSocket);
@@ -71,6 +72,11 @@ export class ClientExchange {
     return this.#isClosed || this.#response.writableEnded;
   }
 
+  /** Stands in the head of its answer, whatever that is. */
+  answersWith(fields: readonly HeaderField[]): void {
+    this.#onEveryAnswer = fields;
+  }
+
   /** Resolves when its answer is out, or nobody waits for it any more. */
   get answered(): Promise<void> {
     return this.#answered;
@@ -121,12 +127,12 @@ export class ClientExchange {
       return;
     }
     const raw: string[] = [];
-    for (const { name, value } of fields) raw.push(name, value);
+    for (const { name, value } of [...this.#onEveryAnswer, ...fields]) raw.push(name, value);
     this.#response.writeHead(status, raw);
   }
 
   #setHead(status: number, fields: readonly HeaderField[]): void {
-    for (const [name, values] of Object.entries(this.#byName(fields))) this.#response.setHeader(name, values);
+    for (const [name, values] of Object.entries(this.#byName([...this.#onEveryAnswer, ...fields]))) this.#response.setHeader(name, values);
     this.#response.statusCode = status;
   }
 

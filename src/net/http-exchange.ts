@@ -54,6 +54,10 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
     const recognised = dialects.find((dialect) => dialect.recognises(checked)) ?? dialects[0];
     if (words === dialects[0]) words = recognised;
     const place = arrival(checked, client.head.target, options, fixedTarget);
+    const crossOrigin = options.target(place.target)?.crossOrigin?.(checked);
+    client.answersWith(crossOrigin?.fields ?? []);
+    // Browsers send no token with it. Nothing is asked of the target, and nothing told of it but that it lets such pages call.
+    if (crossOrigin?.isPreflight === true) return client.endWithHead(204, []);
     words = place.dialect ?? recognised;
     const dialect = place.dialect ?? options.target(place.target)?.dialect ?? recognised;
     const { credential, head } = dialect.identify(checked);

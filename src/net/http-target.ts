@@ -1,5 +1,14 @@
 import type { PipelineSession } from '../core/pipeline-session.ts';
-import type { AskedRequest, CanonicalTarget, ReceivedRequest, RequestDialect, TargetAnswer, TargetRead } from '../protocols/request.ts';
+import type { CheckedHead } from '../protocols/http/index.ts';
+import type {
+  AskedRequest,
+  CanonicalTarget,
+  CrossOrigin,
+  ReceivedRequest,
+  RequestDialect,
+  TargetAnswer,
+  TargetRead,
+} from '../protocols/request.ts';
 import type { Upstream } from './http-upstream-answer.ts';
 
 /** A target of a request protocol as the transport serves it: its protocol, given what it needs to know, and the way there. */
@@ -12,5 +21,7 @@ export interface RequestTarget {
   ask(request: ReceivedRequest, session: PipelineSession, read: readonly TargetAnswer[]): AskedRequest;
   /** The body of such a request passes as it comes, however short it is. Absent: none does. */
   passes?(target: CanonicalTarget): boolean;
+  /** What pages of other origins are told, before anybody has signed in. Absent, and where it is undefined: nothing. */
+  crossOrigin?(head: CheckedHead): CrossOrigin | undefined;
   readonly upstream: Upstream;
 }

@@ -57,6 +57,14 @@ export interface RequestDialect {
   fault(fault: GatewayFault, context: FaultContext): FaultAnswer;
 }
 
+/** What a browser is told of whether a page of another origin may call. */
+export interface CrossOrigin {
+  /** It asks before the call; that it may is the whole answer. */
+  readonly isPreflight: boolean;
+  /** On the answer, whatever it is. */
+  readonly fields: readonly HeaderField[];
+}
+
 export interface IdentifiedHead {
   /** Never logged. Undefined where there is none. */
   readonly credential: string | undefined;

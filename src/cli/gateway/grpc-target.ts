@@ -2,7 +2,7 @@ import type { GrpcTargetConfig } from '../../config/index.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
 import type { Upstream } from '../../net/http-upstream-answer.ts';
 import { inflate } from '../../net/message-inflate.ts';
-import { passesThrough, type GrpcTarget } from '../../protocols/grpc/index.ts';
+import { crossOrigin, passesThrough, type GrpcTarget } from '../../protocols/grpc/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
 import { fixedSchema, SelfDescribed, type SchemaSource } from './grpc-schema.ts';
 import type { InForce } from './in-force.ts';
@@ -17,6 +17,7 @@ export function grpcTarget(config: GrpcTargetConfig, inForce: InForce, { upstrea
     upstream,
     passes: ({ path }) => passesThrough(path, source.current()),
     ready: (session) => source.known(session),
+    crossOrigin: (head) => crossOrigin(head, config.webOrigins),
     reads: () => [],
     ask(request, { principal, target: asked, limits }) {
       const { classes } = inForce.targets;

@@ -8,6 +8,7 @@ import { carriageOf, valueOf } from './head.ts';
 import { methodOf } from './method-name.ts';
 
 export { passesThrough } from './ask.ts';
+export { crossOrigin } from './cross-origin.ts';
 export { describedBy } from './described.ts';
 export type { GrpcEnvironment, GrpcSchema, GrpcTarget, Inflate } from './environment.ts';
 

@@ -56,11 +56,13 @@ export function binaryValue(value: string): Uint8Array | undefined {
 
 function isShown(name: string): boolean {
   if (name.startsWith('grpc-')) return RESERVED.has(name);
-  return !NOT_SHOWN.has(name) && !name.startsWith('sallyport-') && !name.startsWith('proxy-');
+  return !NOT_SHOWN.has(name) && !OF_THE_GATEWAY.some((prefix) => name.startsWith(prefix));
 }
 
 /** Of what gRPC reserves, metadata that is no part of the status. */
 const RESERVED: ReadonlySet<string> = new Set(['grpc-retry-pushback-ms', 'grpc-server-stats-bin', 'grpc-trace-bin']);
+/** What the gateway alone says: to its clients, to pages of other origins. */
+const OF_THE_GATEWAY: readonly string[] = ['sallyport-', 'proxy-', 'access-control-'];
 /** Of one connection or its framing; by which an answer would lead clients around the gateway or speak of its credential; made anew. */
 const NOT_SHOWN: ReadonlySet<string> = new Set([
   'alt-svc',
