@@ -5,7 +5,7 @@ import { concatenated } from '../core/bytes.ts';
 import { nodeCrypto } from '../net/crypto.ts';
 import { account, accountMasks, get, read, shown } from './testing/accounts.ts';
 import { testClasses } from './testing/classes.ts';
-import { encodedRecord } from './wire.ts';
+import { encodedRecord, encodedTag, encodedVarint } from './wire.ts';
 
 const { masksFor, detecting } = accountMasks(nodeCrypto);
 
@@ -241,6 +241,10 @@ suite('detectors', () => {
 
   it('unsafe_origin: only places are hidden, and unknown fields stay', () => {
     const message = concatenated([account({ id: '4111111111111111' }), encodedRecord(99, Buffer.from('more'))]);
-    assert.equal(shown(detecting('partial-last4', { mode: 'unsafe_origin' }).masker(get, 'response').mask(message)).bytes, message);
+    const masker = detecting('partial-last4', { mode: 'unsafe_origin' }).masker(get, 'response');
+    assert.equal(shown(masker.mask(message)).bytes, message);
+    // Some decoders would read it as the field that it is not wired as.
+    const miswired = concatenated([encodedTag(1, 0), encodedVarint(4_111)]);
+    assert.equal(shown(masker.mask(concatenated([message, miswired]))).bytes.length, message.length);
   });
 });

@@ -4,7 +4,10 @@ import { gzipSync } from 'node:zlib';
 import { GatewayFault } from '../../core/fault.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { inflate } from '../../net/message-inflate.ts';
+import { schemaOf } from '../../protobuf/schema.ts';
+import { describe as describeTypes, fieldOption } from '../../protobuf/testing/describe.ts';
 import type { AnswerPlan, StreamedAnswer } from '../request.ts';
+import { describedBy } from './described.ts';
 import { compressedFlag, encodeFrame } from './frame.ts';
 import { accounts, asked, environmentWith, joined, textField, type EnvironmentOptions, type Made } from './testing/calls.ts';
 
@@ -26,16 +29,14 @@ function plan(fields: Readonly<Record<string, string>>, options: EnvironmentOpti
 function shownHead(fields: Readonly<Record<string, string>>, options?: EnvironmentOptions): Readonly<Record<string, string>> {
   const found = plan({ ...grpc, ...fields }, options);
   assert.equal(found.kind, 'messages');
-  return Object.fromEntries(
-    (found as { fields: readonly { name: string; value: string }[] }).fields.map(({ name, value }) => [name, value]),
-  );
+  return Object.fromEntries(found.fields.map(({ name, value }) => [name, value]));
 }
 
 /** How a call ended that is nothing but a head. */
 function ended(fields: Readonly<Record<string, string>>, options?: EnvironmentOptions, made?: Made, status?: number) {
   const found = plan({ ...grpc, ...fields }, options, made, status);
   assert.equal(found.kind, 'head');
-  const { fields: shown, outcome } = found as Extract<AnswerPlan, { kind: 'head' }>;
+  const { fields: shown, outcome } = found;
   return { ...Object.fromEntries(shown.map(({ name, value }) => [name, value])), outcome: outcome.outcome } as Readonly<
     Record<string, string>
   >;
@@ -44,7 +45,7 @@ function ended(fields: Readonly<Record<string, string>>, options?: EnvironmentOp
 function streamed(options: EnvironmentOptions = {}, made: Made = {}, fields: Readonly<Record<string, string>> = {}): StreamedAnswer {
   const found = plan({ ...grpc, ...fields }, options, made);
   assert.equal(found.kind, 'messages');
-  return (found as Extract<AnswerPlan, { kind: 'messages' }>).answer;
+  return found.answer;
 }
 
 const account = (number: string, note = 'none'): Uint8Array => joined([textField(1, number), textField(2, ssn), textField(3, note)]);
@@ -95,6 +96,36 @@ describe('metadata of a target', () => {
     assert.equal(shownHead(octets, { places: 'open', masking: 'strict' })['x-a-bin'], undefined, 'strict');
     assert.equal(shownHead({ 'x-a-bin': '!' }, { places: 'open' })['x-a-bin'], undefined, 'no base64');
     assert.equal(shownHead(octets, { revealed: ['ssn', 'card'] })['x-a-bin'], octets['x-a-bin'], 'nothing is hidden');
+  });
+});
+
+describe('a target', () => {
+  const environment = environmentWith(nodeCrypto, inflate, { places: 'open', revealed: ['card'] });
+  const answer = (given: typeof environment, fields: Readonly<Record<string, string>> = {}) => {
+    const head = Object.entries({ ...grpc, ...fields }).map(([name, value]) => ({ name, value }));
+    const found = asked(given).answer({ status: 200, fields: head });
+    assert.ok(found.kind === 'messages');
+    return found;
+  };
+
+  it('that only its schema says hides something is one of which something is hidden', () => {
+    const types = { Wanted: ['string number = 1'], Account: ['string number = 1', 'string ssn = 2 [tax-id]'] };
+    const schema = describedBy(schemaOf([describeTypes(types, ['Get(Wanted) returns (Account)']).set], { fieldOption }), 'drop');
+    const found = answer({ ...environment, schema }, { 'x-a-bin': base64('kept') });
+    assert.ok(!found.fields.some(({ name }) => name === 'x-a-bin'));
+    assert.ok(!pushed(found.answer, encodeFrame(0, account('7'))).includes(ssn));
+  });
+
+  it('whose masking changes is not masked as before', () => {
+    const open = { ...environment, revealed: new Set<string>() };
+    const unsafe = { ...open, target: { ...open.target, masking: 'unsafe_origin' as const } };
+    const frame = encodeFrame(0, account('7', card));
+    for (const [given, isShown] of [
+      [open, false],
+      [unsafe, true],
+      [open, false],
+    ] as const)
+      assert.equal(pushed(answer(given).answer, frame).includes(card), isShown);
   });
 });
 
@@ -241,7 +272,7 @@ describe('the recording', () => {
     const head = { status: 200, fields: [{ name: 'content-type', value: 'application/grpc' }] };
     const answering = one.answer(head);
     assert.ok(answering.kind === 'messages');
-    for (const note of [card, 'b', 'c', 'd']) [...answering.answer.push(encodeFrame(0, account('7', note)))];
+    pushed(answering.answer, ...[card, 'b', 'c', 'd'].map((note) => encodeFrame(0, account('7', note))));
     const { columns, row } = one.sample(head, { bytes: new Uint8Array(0), isWhole: true, isCoded: false });
     assert.deepEqual([columns.length, row[0]], [4, '4']);
     assert.match(row[1]!, /"ssn": "\*\*\*-\*\*-4399".*\*{12}1111/s);
