@@ -13,7 +13,7 @@ export interface FoldedText {
  * is found however it is typed. Letters of other scripts stay. Linear.
  */
 export function fold(text: string): FoldedText {
-  if (!beyondAscii(text)) return { text, startOf: (index) => index, endOf: (index) => index + 1 };
+  if (!isChanged(text)) return { text, startOf: (index) => index, endOf: (index) => index + 1 };
   const starts: number[] = [];
   const ends: number[] = [];
   const out: string[] = [];
@@ -31,13 +31,27 @@ export function fold(text: string): FoldedText {
   return { text: out.join(''), startOf: (index) => starts[index]!, endOf: (index) => ends[index]! };
 }
 
-function beyondAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return true;
+/** Whether anything in it stands for something else; what takes two UTF-16 units counts as that. */
+function isChanged(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f && ((code >= 0xd800 && code <= 0xdfff) || foldedCode(code) !== code)) return true;
+  }
   return false;
 }
 
+/** The code of the character that stands for one beyond ASCII; undefined for one that cannot be seen. */
+export function foldedCode(code: number): number | undefined {
+  if (code > 0xffff) return foldCharacter(code).codePointAt(0);
+  const known = FOLDED[code]!;
+  if (known !== 0) return known === NOTHING ? undefined : known;
+  const folded = foldCharacter(code).codePointAt(0);
+  FOLDED[code] = folded ?? NOTHING;
+  return folded;
+}
+
 /** What stands for one character beyond ASCII; the empty text for one that cannot be seen. */
-export function foldCharacter(code: number): string {
+function foldCharacter(code: number): string {
   const digit = DIGITS.get(code);
   if (digit !== undefined) return digit;
   if (code >= 0xff01 && code <= 0xff5e) return String.fromCharCode(code - 0xfee0);
@@ -68,3 +82,6 @@ const DASH = /^[\p{Pd}\u2212\u02d7\u2043]$/u;
 /** Middle dot, one-dot leader, ideographic full stops, dot operator, bullet. */
 const DOTS: ReadonlySet<number> = new Set([0xb7, 0x2024, 0x3002, 0xff61, 0x22c5, 0x2022]);
 const DIGITS = decimalDigits();
+/** Looked up once each: 0 not yet, `NOTHING` invisible. */
+const FOLDED = new Uint32Array(0x10000);
+const NOTHING = 0xffff_ffff;

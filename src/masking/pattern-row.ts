@@ -1,7 +1,8 @@
-/** ASCII characters by code: 1 for those that may stand at one place. */
+/** 1 for those characters that may stand at one place: ASCII by code, and at `beyondAscii` whatever else. */
 export type CharacterSet = Uint8Array;
+export const beyondAscii = 128;
 
-/** What every match of a pattern has in it, as far as it is ASCII. */
+/** What every match of a pattern has in it. */
 export interface PatternRows {
   /** One of these stands in every match: so many characters side by side, each one of its set. */
   readonly rows: readonly (readonly CharacterSet[])[];
@@ -129,7 +130,7 @@ class Reader {
 
   #class(): CharacterSet {
     const isNegated = this.#takes('^');
-    const set = new Uint8Array(128);
+    const set = setOf(() => false);
     for (let isFirst = true; isFirst || this.#next !== ']'; isFirst = false) {
       const [low, members] = this.#member();
       if (members !== undefined) merge(set, members);
@@ -138,14 +139,19 @@ class Reader {
         const [high, unexpected] = this.#member();
         if (unexpected !== undefined) throw new NotUnderstood();
         merge(set, this.#cased(setOf((code) => code >= low && code <= high)));
+        this.#addBeyond(set, high);
       } else merge(set, this.#cased(setOf((code) => code === low)));
-      // Some characters beyond ASCII have letters of ASCII as their other case.
-      if (this.#ignoresCase && low > 0x7f) set.fill(1);
+      this.#addBeyond(set, low);
     }
     this.#at += 1;
     // Negated, more than is in it must not be left out.
     if (isNegated && this.#ignoresCase) return this.#noted(setOf(() => true));
-    return this.#noted(isNegated ? setOf((code) => set[code] === 0) : set);
+    return this.#noted(isNegated ? setOf((code) => set[code] === 0 || code === beyondAscii) : set);
+  }
+
+  /** Some characters beyond ASCII have letters of ASCII as their other case. */
+  #addBeyond(set: CharacterSet, code: number): void {
+    if (code > 0x7f) set.fill(1, this.#ignoresCase ? 0 : beyondAscii);
   }
 
   /** One character, or a named class. */
@@ -157,7 +163,7 @@ class Reader {
     if ('dDwWsS'.includes(escaped)) return [0, NAMED.get(escaped)];
     const set = this.#escaped(escaped);
     const code = set.indexOf(1);
-    if (this.#ignoresCase || code < 0 || set.indexOf(1, code + 1) >= 0) throw new NotUnderstood();
+    if (this.#ignoresCase || code < 0 || code === beyondAscii || set.indexOf(1, code + 1) >= 0) throw new NotUnderstood();
     return [code, undefined];
   }
 
@@ -167,13 +173,13 @@ class Reader {
 
   #literal(character: string): CharacterSet {
     const literal = character.codePointAt(0)!;
-    if (literal > 0x7f && this.#ignoresCase) return this.#noted(setOf(() => true));
+    if (literal > 0x7f) return this.#noted(setOf((code) => this.#ignoresCase || code === beyondAscii));
     return this.#noted(this.#cased(setOf((code) => code === literal)));
   }
 
   #cased(set: CharacterSet): CharacterSet {
     if (!this.#ignoresCase) return set;
-    return setOf((code) => set[code] === 1 || (isLetter(code) && set[code ^ CASE] === 1));
+    return setOf((code) => set[code] === 1 || code === beyondAscii || (isLetter(code) && set[code ^ CASE] === 1));
   }
 
   #noted(set: CharacterSet): CharacterSet {
@@ -207,7 +213,7 @@ function either(alternatives: readonly Sequence[]): Sequence {
   for (let index = 0; ; index += 1) {
     const sets = alternatives.map((sequence) => sequence[index]);
     if (sets.every((set) => set !== undefined)) {
-      const set = new Uint8Array(128);
+      const set = setOf(() => false);
       for (const one of sets) merge(set, one);
       common.push(set);
     } else return alternatives.every((sequence) => sequence.length === index) ? common : [...common, undefined];
@@ -243,7 +249,7 @@ function rarity(row: readonly CharacterSet[]): number {
 
 function bits(set: CharacterSet): number {
   return Math.log2(
-    128 /
+    129 /
       Math.max(
         0.5,
         set.reduce((count, member) => count + member, 0),
@@ -252,7 +258,7 @@ function bits(set: CharacterSet): number {
 }
 
 function setOf(includes: (code: number) => boolean): CharacterSet {
-  return Uint8Array.from({ length: 128 }, (_, code) => (includes(code) ? 1 : 0));
+  return Uint8Array.from({ length: beyondAscii + 1 }, (_, code) => (includes(code) ? 1 : 0));
 }
 
 function merge(into: CharacterSet, from: CharacterSet): void {
@@ -287,7 +293,7 @@ const NAMED: ReadonlyMap<string, CharacterSet> = new Map(
       ['s', /[\t\n\f\r ]/],
     ] as const
   ).flatMap(([name, members]) => {
-    const set = setOf((code) => members.test(String.fromCharCode(code)));
+    const set = setOf((code) => code < beyondAscii && members.test(String.fromCharCode(code)));
     return [
       [name, set],
       [name.toUpperCase(), setOf((code) => set[code] === 0)],

@@ -1,12 +1,15 @@
 import { RE2JS } from 're2js';
-import { rowsOf, type PatternRows } from './pattern-row.ts';
+import { rowsOf } from './pattern-row.ts';
+import { RowSearch } from './row-search.ts';
 
 /** A pattern that a user wrote, compiled for matching in linear time. */
 export interface Pattern {
   /** No text with fewer decimal digits can match. */
   readonly leastDigits: number;
-  /** What stands in every match; undefined where nobody can tell. */
-  readonly rows: PatternRows | undefined;
+  /** One of these stands in every match; undefined where nobody can tell. */
+  readonly rows: readonly RowSearch[] | undefined;
+  /** A match may have the end of a line in it. */
+  readonly crossesLines: boolean;
   find(text: string, report: (start: number, end: number) => void): void;
 }
 
@@ -14,14 +17,23 @@ export interface Pattern {
 export function compilePattern(source: string): Pattern {
   const pattern = compile(source);
   if (pattern.matches('')) throw new RangeError(`pattern '${source}' matches the empty text, so it would match everywhere`);
+  const known = rowsOf(source);
+  const rows = known?.rows.map((row) => new RowSearch(row));
   return {
     leastDigits: leastDigits(source),
-    rows: rowsOf(source),
+    rows,
+    crossesLines: known?.crossesLines ?? true,
     find(text, report) {
+      if (rows !== undefined && !mayStandIn(text, rows)) return;
       const matcher = pattern.matcher(text);
       while (matcher.find()) if (matcher.end() > matcher.start()) report(matcher.start(), matcher.end());
     },
   };
+}
+
+/** RE2 takes some hundred times as long for each character. */
+function mayStandIn(text: string, rows: readonly RowSearch[]): boolean {
+  return SURROGATE.test(text) || rows.some((row) => row.isIn(text));
 }
 
 function compile(source: string): RE2JS {
@@ -55,6 +67,8 @@ function leastDigits(source: string): number {
   return least;
 }
 
+/** One character of two units would take two places. */
+const SURROGATE = /[\ud800-\udfff]/;
 /** One atom with its count: a digit (first group), or an anchor, an escaped or plain literal, a class of other characters. */
 const ATOM =
   /^(?:(\\d|\[0-9\]|[0-9])|\\[bBAz]|\\[^a-zA-Z0-9]|\[[A-Za-z_ .-]+\]|[^\\[\]{}()|*+?0-9])(?:\{(\d{1,4})(?:,\d{0,4})?\}|([*?])|\+)?\??/;

@@ -1,6 +1,6 @@
 import type { DataClasses } from './classes.ts';
 import type { DetectorSet, Span } from './detect.ts';
-import { foldCharacter } from './fold.ts';
+import { foldedCode } from './fold.ts';
 import { Lookahead } from './lookahead.ts';
 import { Openings } from './stream-openings.ts';
 import { elementAt, terminalText, type Element, type TerminalText } from './terminal-text.ts';
@@ -232,16 +232,6 @@ function withCarried(text: TerminalText): readonly TerminalText[] {
   return [text, ...text.carried.flatMap(withCarried)];
 }
 
-/** The code of the character that stands for one beyond ASCII; undefined for one that cannot be seen. */
-function foldedCode(code: number): number | undefined {
-  if (code > 0xffff) return foldCharacter(code).codePointAt(0);
-  const known = foldedCodes[code]!;
-  if (known !== 0) return known === nothing ? undefined : known;
-  const folded = foldCharacter(code).codePointAt(0);
-  foldedCodes[code] = folded ?? nothing;
-  return folded;
-}
-
 function lastOf(before: Uint8Array, bytes: Uint8Array): Uint8Array {
   if (bytes.length >= beforeBytes) return bytes.slice(bytes.length - beforeBytes);
   return joined(before.subarray(Math.max(0, before.length + bytes.length - beforeBytes)), bytes);
@@ -264,9 +254,6 @@ function plainBytes(): Uint8Array {
 const plain = plainBytes();
 const encoder = new TextEncoder();
 const lineFeed = 0x0a;
-/** Looked up once each: 0 not yet, `nothing` invisible. */
-const foldedCodes = new Uint32Array(0x10000);
-const nothing = 0xffff_ffff;
 /** For less it does not pay to look ahead. */
 const leastAhead = 48;
 /** What is held back at most, and of it what may still become a match when its beginning has to go. */

@@ -122,23 +122,38 @@ function plainText(bytes: Uint8Array, from: number, to: number): TerminalText {
 }
 
 function mixedText(bytes: Uint8Array, from: number): TerminalText {
-  let text = '';
-  const starts: number[] = [];
-  const ends: number[] = [];
+  // A character has at least as many bytes as units.
+  const units = new Uint16Array(bytes.length - from);
+  const starts = new Uint32Array(bytes.length - from);
+  const ends = new Uint32Array(bytes.length - from);
+  let count = 0;
+  const put = (unit: number, start: number, end: number): void => {
+    units[count] = unit;
+    starts[count] = start;
+    ends[count++] = end;
+  };
   const carried: TerminalText[] = [];
   for (let at = from; at < bytes.length;) {
+    if (bytes[at]! < 0x80 && isShown(bytes[at]!)) {
+      put(bytes[at]!, at, at + 1);
+      at += 1;
+      continue;
+    }
     const element = elementAt(bytes, at, true)!;
     if (element.kind === 'character') {
       const character = String.fromCodePoint(element.code);
-      text += character;
-      for (let unit = 0; unit < character.length; unit += 1) {
-        starts.push(at);
-        ends.push(element.end);
-      }
+      for (let unit = 0; unit < character.length; unit += 1) put(character.charCodeAt(unit), at, element.end);
     } else if (element.carries !== undefined) carried.push(terminalText(bytes, ...element.carries));
     at = element.end;
   }
-  return { text, startOf: (unit) => starts[unit]!, endOf: (unit) => ends[unit]!, carried };
+  return { text: textOf(units.subarray(0, count)), startOf: (unit) => starts[unit]!, endOf: (unit) => ends[unit]!, carried };
+}
+
+/** In parts, since a call takes only so many arguments. */
+function textOf(units: Uint16Array): string {
+  let text = '';
+  for (let from = 0; from < units.length; from += 4096) text += String.fromCharCode.apply(undefined, units.subarray(from, from + 4096) as unknown as number[]);
+  return text;
 }
 
 const ascii = new TextDecoder();
