@@ -32,18 +32,18 @@ class Lines implements PieceMasker {
   }
 
   push(bytes: Uint8Array): readonly Uint8Array[] {
-    const shown: Uint8Array[] = [];
-    let from = 0;
-    if (this.#unfinished.length > 0) {
-      from = bytes.indexOf(lineFeed) + 1;
-      this.#unfinished.append(from === 0 ? bytes : bytes.subarray(0, from));
-      if (from === 0) return this.#checked([]);
-      shown.push(this.#line(this.#taken()));
-    }
     const end = bytes.lastIndexOf(lineFeed) + 1;
-    if (end > from) this.#lines(bytes.subarray(from, end), shown);
-    this.#unfinished.append(bytes.subarray(Math.max(from, end)));
-    return this.#checked(shown);
+    const lines = bytes.subarray(0, end);
+    let whole = lines;
+    if (end > 0 && this.#unfinished.length > 0) {
+      // Copied, so that they go out as one piece: two would be written one after the other.
+      this.#unfinished.append(lines);
+      whole = this.#taken();
+    }
+    const shown = this.#lines(whole);
+    this.#unfinished.append(bytes.subarray(end));
+    if (this.#unfinished.length > maxPieceBytes) throw pieceTooLong();
+    return shown;
   }
 
   end(): readonly Uint8Array[] {
@@ -52,7 +52,8 @@ class Lines implements PieceMasker {
   }
 
   /** Of whole lines what may be shown. */
-  #lines(bytes: Uint8Array, shown: Uint8Array[]): void {
+  #lines(bytes: Uint8Array): readonly Uint8Array[] {
+    const shown: Uint8Array[] = [];
     this.#lookahead?.over(bytes);
     let from = 0;
     for (let at = 0; at < bytes.length;) {
@@ -70,6 +71,7 @@ class Lines implements PieceMasker {
       at = end;
     }
     if (from < bytes.length) shown.push(bytes.subarray(from));
+    return shown;
   }
 
   /** The same bytes where nothing is hidden in them. */
@@ -101,11 +103,6 @@ class Lines implements PieceMasker {
     const line = this.#unfinished.take().slice();
     this.#unfinished.discard(line.length);
     return line;
-  }
-
-  #checked(shown: readonly Uint8Array[]): readonly Uint8Array[] {
-    if (this.#unfinished.length > maxPieceBytes) throw pieceTooLong();
-    return shown;
   }
 }
 
