@@ -12,6 +12,8 @@ export interface KubernetesBenchOptions {
   readonly quick: boolean;
   /** How often everything is measured, the ways one after the other each time. */
   readonly rounds: number;
+  /** CPU profiles of the gateway go there. */
+  readonly profileFolder: string | undefined;
   readonly onClose: (close: () => Promise<void>) => void;
 }
 
@@ -22,7 +24,7 @@ export async function benchKubernetes(options: KubernetesBenchOptions): Promise<
   options.onClose(async () => rmSync(folder, { recursive: true, force: true }));
   const megabytes = options.quick ? 50 : 400;
   progress('a cluster, a gateway and nginx');
-  const world = await startBenchWorld(folder, megabytes, options.onClose);
+  const world = await startBenchWorld(folder, megabytes, options.profileFolder, options.onClose);
   await eventually('the log', async () => {
     const { stdout } = await world.kubectl('1.32', 'direct').run(['logs', 'talk', '--tail=1']);
     return stdout.includes('written') ? true : undefined;
@@ -48,22 +50,36 @@ async function exec(world: BenchWorld, { rounds }: KubernetesBenchOptions): Prom
 
 async function logs(world: BenchWorld, { rounds }: KubernetesBenchOptions, megabytes: number): Promise<unknown> {
   const all: Record<string, unknown> = {};
+  const spent = new Map<string, number[]>();
   for (const [client, read] of [
     ['kubectl', (way) => world.kubectl('1.32', way).silent(['logs', 'talk'])],
     ['curl', (way) => world.curl(way, '/api/v1/namespaces/default/pods/talk/log')],
   ] as const satisfies readonly (readonly [string, (way: BenchWay) => Promise<number | null>])[]) {
     const found = await measured(['direct', 'gateway', 'masked', 'nginx'], ['1.32'], rounds, `logs, ${client}`, async (_, way) => {
+      const program = world.between(way);
+      const before = program?.cpuSeconds() ?? 0;
       const started = performance.now();
       const status = await read(way);
       if (status !== 0) throw new Error(`${client} for logs, ${way}: status ${status}`);
-      return (megabytes * 1_000) / (performance.now() - started);
+      const megabytesPerSecond = (megabytes * 1_000) / (performance.now() - started);
+      if (program !== undefined) {
+        const key = `${client} ${way}`;
+        spent.set(key, [...(spent.get(key) ?? []), ((program.cpuSeconds() - before) * 1_000) / megabytes]);
+      }
+      return megabytesPerSecond;
     });
     progressDone();
     heading(`logs of ${megabytes} MB with ${client}, MB/s (goal: at least 0.8 of direct)`);
     show(found, ['1.32']);
     all[client] = Object.fromEntries(found);
   }
-  return all;
+  heading('CPU of what stands between, ms for each MB of log');
+  table(
+    ['', 'median'],
+    [...spent].map(([key, values]) => [key, number(median(values.slice(1)), 1)]),
+  );
+  line('');
+  return { ...all, spent: Object.fromEntries(spent) };
 }
 
 type Measured = ReadonlyMap<string, readonly number[]>;

@@ -9,7 +9,7 @@ import type { KubectlVersion } from '../../conformance/parts/kubectl.ts';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
-import { launch } from '../parts/programs.ts';
+import { launch, type Program } from '../parts/programs.ts';
 
 /** A cluster, and what stands in front of it: each a process of its own, with TLS on both sides, as in use. */
 export interface BenchWorld {
@@ -17,6 +17,8 @@ export interface BenchWorld {
   kubectl(version: KubectlVersion, way: BenchWay): Kubectl;
   /** GET; the answer goes nowhere. curl's exit status, 0 for success alone. */
   curl(way: BenchWay, path: string): Promise<number | null>;
+  /** What stands between client and cluster on this way; undefined where nothing does. */
+  between(way: BenchWay): Program | undefined;
 }
 
 export type BenchWay = 'direct' | 'gateway' | 'masked' | 'nginx';
@@ -24,6 +26,7 @@ export type BenchWay = 'direct' | 'gateway' | 'masked' | 'nginx';
 export async function startBenchWorld(
   folder: string,
   megabytes: number,
+  profileFolder: string | undefined,
   onClose: (close: () => Promise<void>) => void,
 ): Promise<BenchWorld> {
   const authority = await createDemoAuthority();
@@ -51,10 +54,12 @@ export async function startBenchWorld(
   put('policies/bench.cedar', policy);
   put('sallyport.yaml', stringify(configuration(issuer.issuer, clusterPort, gatewayPort, await freePort())));
   const command = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
+  const profile =
+    profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, '--cpu-prof-name=kubernetes.cpuprofile'];
   const gateway = await launch({
     name: 'gateway',
     command: process.execPath,
-    parameters: [command, 'serve', '-c', join(folder, 'sallyport.yaml')],
+    parameters: [...profile, command, 'serve', '-c', join(folder, 'sallyport.yaml')],
     port: gatewayPort,
   });
   onClose(() => gateway.stop());
@@ -78,6 +83,7 @@ export async function startBenchWorld(
       writeKubeconfig(path, { server, token, authorityFile });
       return new Kubectl(version, path, folder);
     },
+    between: (way) => (way === 'direct' ? undefined : way === 'nginx' ? nginx : gateway),
     async curl(way, path) {
       const [server, token] = ways[way];
       const header = ['-H', `Authorization: Bearer ${token}`];
