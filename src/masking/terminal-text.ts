@@ -152,7 +152,8 @@ function mixedText(bytes: Uint8Array, from: number): TerminalText {
 /** In parts, since a call takes only so many arguments. */
 function textOf(units: Uint16Array): string {
   let text = '';
-  for (let from = 0; from < units.length; from += 4096) text += String.fromCharCode.apply(undefined, units.subarray(from, from + 4096) as unknown as number[]);
+  for (let from = 0; from < units.length; from += 4096)
+    text += String.fromCharCode.apply(undefined, units.subarray(from, from + 4096) as unknown as number[]);
   return text;
 }
 
