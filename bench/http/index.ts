@@ -49,7 +49,7 @@ export async function benchHttp(options: HttpOptions): Promise<HttpFigures> {
     small.push(
       ...(await measure(
         world,
-        wayNames.map((name) => ({ name, who: 'job' as const })),
+        wayNames.filter((name) => name !== 'sallyport open').map((name) => ({ name, who: 'job' as const })),
         { path: '/small', clients, requests: count, rounds: options.rounds, core: otherCore(proxyCore) },
       )),
     );
@@ -57,6 +57,7 @@ export async function benchHttp(options: HttpOptions): Promise<HttpFigures> {
   print('a small answer', small);
   const ways = [
     ...wayNames.filter((name) => !name.startsWith('sallyport')).map((name) => ({ name, who: 'job' as const })),
+    { name: 'sallyport open' as const, who: 'job' as const },
     ...(['analyst', 'job'] as const).map((who) => ({ name: 'sallyport process' as const, who })),
   ];
   const json = await measure(world, ways, {
@@ -66,7 +67,10 @@ export async function benchHttp(options: HttpOptions): Promise<HttpFigures> {
     rounds: options.rounds,
     core: otherCore(proxyCore),
   });
-  print('10 KB of JSON; the analyst sees it as it is, for the job three places are masked', json);
+  print(
+    '10 KB of JSON; nothing is hidden (open), or only from the recording (analyst), or three places in each of 36 customers from the job',
+    json,
+  );
   const goals = goalsOf(small, json);
   heading('Goals');
   table(
@@ -132,7 +136,7 @@ function goalsOf(small: readonly Measured[], json: readonly Measured[]): readonl
   const process = of(small, 'sallyport process');
   const ratio = process.perSecond / nginx.perSecond;
   const tail = process.p99Us / nginx.p99Us;
-  const added = of(json, 'sallyport process').cpuUs - of(json, 'sallyport process, analyst').cpuUs;
+  const added = of(json, 'sallyport process').cpuUs - of(json, 'sallyport open').cpuUs;
   return [
     { figure: 'small answers, requests/s ÷ nginx, 16 clients', goal: '≥ 0.35', measured: ratio, met: ratio >= 0.35 },
     { figure: 'small answers, p99 ÷ nginx, 16 clients', goal: '≤ 3', measured: tail, met: tail <= 3 },

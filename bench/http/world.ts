@@ -19,7 +19,16 @@ export interface Way {
   readonly program: Program | undefined;
 }
 
-export const wayNames = ['direct', 'nginx', 'haproxy', 'bare node:tls', 'bare node:http', 'sallyport process', 'sallyport disk'] as const;
+export const wayNames = [
+  'direct',
+  'nginx',
+  'haproxy',
+  'bare node:tls',
+  'bare node:http',
+  'sallyport process',
+  'sallyport disk',
+  'sallyport open',
+] as const;
 export type WayName = (typeof wayNames)[number];
 /** Who signs in at the gateway: `job` sees no data class, `analyst` all. */
 export type Who = 'job' | 'analyst';
@@ -38,7 +47,8 @@ export interface HttpWorldOptions {
 }
 
 /**
- * nginx as an API of two answers, and in front of it nginx, HAProxy, the least that a proxy on Node can be (`floor.ts`), and two gateways with everything on. Clients speak TLS with each of them; behind them nothing is
+ * nginx as an API of two answers, and in front of it nginx, HAProxy, the least that a proxy on Node can be (`floor.ts`), and gateways with everything on; one of them (`open`) has no
+ * data class, so that nothing is hidden there and nothing looked for. Clients speak TLS with each of them; behind them nothing is
  * encrypted, and connections are kept.
  */
 export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWorld> {
@@ -95,26 +105,23 @@ export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWor
 
   const issuer = await startDevelopmentIssuer({ audience, pipelines, people: [], lifetimeSeconds: 12 * 3_600 });
   onClose(() => issuer.close());
-  for (const durability of ['process', 'disk'] as const) {
+  for (const kind of ['process', 'disk', 'open'] as const) {
     const port = await freePort();
-    mkdirSync(join(folder, durability, 'policies'), { recursive: true });
-    put(`${durability}/policies/bench.cedar`, policy);
-    const config = put(
-      `${durability}/sallyport.yaml`,
-      stringify(configuration(durability, port, await freePort(), api, issuer.issuer, tls)),
-    );
+    mkdirSync(join(folder, kind, 'policies'), { recursive: true });
+    put(`${kind}/policies/bench.cedar`, policy);
+    const config = put(`${kind}/sallyport.yaml`, stringify(configuration(kind, port, await freePort(), api, issuer.issuer, tls)));
     const profile =
       options.profileFolder === undefined
         ? []
-        : ['--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`, `--cpu-prof-name=http-${durability}.cpuprofile`];
+        : ['--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`, `--cpu-prof-name=http-${kind}.cpuprofile`];
     const command = options.gatewayFolder === undefined ? ownCommand : join(options.gatewayFolder, 'bin/sallyport.js');
     const launched = {
-      name: `gateway (${durability})`,
+      name: `gateway (${kind})`,
       command: process.execPath,
       parameters: [...profile, command, 'serve', '-c', config],
       port,
     };
-    add(`sallyport ${durability}`, port, `/http/${target}`, await start(launched, options.proxyCore));
+    add(`sallyport ${kind}`, port, `/http/${target}`, await start(launched, options.proxyCore));
   }
   const tokens = { job: await issuer.mint('job'), analyst: await issuer.mint('analyst') };
   return {
@@ -197,7 +204,7 @@ listen api
 }
 
 function configuration(
-  durability: 'process' | 'disk',
+  kind: 'process' | 'disk' | 'open',
   port: number,
   apiPort: number,
   upstream: number,
@@ -227,12 +234,15 @@ function configuration(
         labels: { env: 'production' },
       },
     },
-    data_classes: {
-      ssn: { paths: [`${target}/**#$.customers.ssn`], detect: 'us-ssn', mask: 'partial-last4' },
-      'card-number': { paths: [`${target}/**#$.customers.card.number`], detect: 'card-number', mask: 'partial-last4' },
-      phone: { paths: [`${target}/**#$.customers.phone`], mask: 'redact' },
-    },
-    audit: { durability },
+    data_classes:
+      kind === 'open'
+        ? {}
+        : {
+            ssn: { paths: [`${target}/**#$.customers.ssn`], detect: 'us-ssn', mask: 'partial-last4' },
+            'card-number': { paths: [`${target}/**#$.customers.card.number`], detect: 'card-number', mask: 'partial-last4' },
+            phone: { paths: [`${target}/**#$.customers.phone`], mask: 'redact' },
+          },
+    audit: { durability: kind === 'disk' ? 'disk' : 'process' },
   };
 }
 
