@@ -20,3 +20,13 @@ it('replaces the value of every such member, at any depth, whatever it is, and n
   }
   assert.equal(replaced('{"secret":'), undefined);
 });
+
+it('gives the beginning of a long text where that will do, with every member in it replaced', () => {
+  const text = '{"a":"one","secret":"x","b":{"secret":[1,2,{"c":"d"}]},"e":"\\"secret\\"","f":[true,null],"secret":1}';
+  const whole = replaced(text)!;
+  for (let enough = 0; enough <= whole.length + 1; enough += 1) {
+    const beginning = replaceMembers(text, /^secret$/i, '"-"', enough)!;
+    assert.ok(whole.startsWith(beginning) && beginning.length >= Math.min(enough, whole.length), `${enough}: ${beginning}`);
+  }
+  assert.equal(replaceMembers('{"a":"b","secret":', /^secret$/, '"-"', 1), undefined);
+});

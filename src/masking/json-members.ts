@@ -2,9 +2,9 @@ import { endOfString, isSpace } from './json-text.ts';
 
 /**
  * The JSON text with the value of every member whose key matches replaced by `value`, at any depth, repeated keys too; other characters as they
- * were. Undefined for a text that is no JSON.
+ * were. Undefined for a text that is no JSON. `enough`: of a longer one its beginning will do, of so many characters at least.
  */
-export function replaceMembers(text: string, keys: RegExp, value: string): string | undefined {
+export function replaceMembers(text: string, keys: RegExp, value: string, enough = Infinity): string | undefined {
   try {
     JSON.parse(text);
   } catch {
@@ -12,12 +12,15 @@ export function replaceMembers(text: string, keys: RegExp, value: string): strin
   }
   const parts: string[] = [];
   let from = 0;
+  let length = 0;
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    if (length + at - from >= enough) return parts.join('') + text.slice(from, at);
     const end = endOfString(text, at);
     const colon = skipSpace(text, end);
     if (text.charCodeAt(colon) === COLON && keys.test(keyOf(text, at, end))) {
       const start = skipSpace(text, colon + 1);
       parts.push(text.slice(from, start), value);
+      length += start - from + value.length;
       from = endOfValue(text, start);
       at = from;
     } else at = end;

@@ -13,6 +13,14 @@ const pseudonym = (text: string, name = 'x') => masker.mask({ class: name, kind:
 const shape = (value: string) => value.replace(/[0-9]/g, '9').replace(/[a-z]/g, 'a').replace(/[A-Z]/g, 'A');
 
 describe('partial-last4', () => {
+  it('shows texts of ASCII as it shows any other', () => {
+    const all = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).join('');
+    const texts = [all, '', '1', '1234567', '12345678', '4111 1111 1111 1111', 'a-b.c/d(e)f+g@h_i,j:k', '\t\n12345678', '!!!!12345678!!!!'];
+    for (let at = 0; at + 9 <= all.length; at += 1) texts.push(all.slice(at, at + 9));
+    // What is beyond ASCII, and only groups, changes nothing else.
+    for (const text of texts) assert.equal(lastFour(`${text}\u00a0`), `${lastFour(text)}\u00a0`, JSON.stringify(text));
+  });
+
   it('keeps four and the grouping', () => {
     assert.equal(lastFour('4111 1111 1111 1234'), '**** **** **** 1234');
     assert.equal(lastFour('123-45-6789'), '***-**-6789');

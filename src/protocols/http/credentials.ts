@@ -5,9 +5,9 @@ export function speaksOfCredential(text: string): boolean {
   return CREDENTIAL.test(text);
 }
 
-/** A JSON text for the record: without the value of any member whose name speaks of a credential. Undefined for what is no JSON. */
-export function withoutSecretMembers(text: string): string | undefined {
-  return replaceMembers(text, CREDENTIAL, JSON.stringify(LEFT_OUT));
+/** A JSON text for the record: without the value of any member whose name speaks of a credential. Undefined for what is no JSON. `enough` as in `replaceMembers`. */
+export function withoutSecretMembers(text: string, enough?: number): string | undefined {
+  return replaceMembers(text, CREDENTIAL, JSON.stringify(LEFT_OUT), enough);
 }
 
 /** Stands for a credential on record. */

@@ -45,10 +45,12 @@ function bodyOf(
       // A part of a JSON text is no JSON: places in it cannot be told, nor what its escapes hide.
       const text = lenient.decode(masked ?? bytes);
       const isJson = media.kind === 'json' && isWhole;
-      const open = isJson ? withoutSecretMembers(text) : undefined;
+      // What has nothing more to be masked is cut first.
+      const isMasked = masked !== undefined || !masks.hides;
+      const open = isJson ? withoutSecretMembers(text, isMasked ? mostCharacters + 1 : undefined) : undefined;
       if (open === undefined && (masks.rules.length > 0 || speaksOfCredential(text) || text.includes('\\u'))) return null;
       const as = open === undefined ? { kind: media.kind === 'form' ? ('form' as const) : ('text' as const), name: media.name } : media;
-      const shown = masked === undefined ? maskedBody(masks, as, open ?? text, new Map()) : (open ?? text);
+      const shown = isMasked ? (open ?? text) : maskedBody(masks, as, open ?? text, new Map());
       return shown === undefined || text.includes('\0') ? null : cutText(shown);
     }
     case 'picture':
