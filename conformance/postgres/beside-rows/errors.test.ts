@@ -31,6 +31,10 @@ const kinds: readonly Attack[] = [
   'ssn::interval',
   'ssn::regclass',
   'ssn::regtype',
+  // The parser of SQL reads the value, and its error points into it, as if into the statement.
+  "(replace(ssn, '-', '_') || 'x')::regtype",
+  "encode(ssn::bytea, 'hex')::regtype",
+  "to_regtype('1' || ssn)",
   'ssn::regrole',
   'ssn::regconfig',
   'ssn::oid::regproc',

@@ -28,6 +28,16 @@ describe('errors and notices of a statement that touches hidden classes', () => 
       ['cast to regclass, dotted', { C: '0A000', M: `cross-database references are not implemented: "${canary}"` }],
       ['cast to regprocedure', { C: '42883', M: `function "${canary}" does not exist` }],
       ['cast to regtype', { C: '42704', M: `type "${canary}" does not exist` }],
+      [
+        'cast to regtype of what the parser of SQL cannot read: the position is one in the value',
+        {
+          C: '42601',
+          M: `trailing junk after numeric literal at or near "${canary}"`,
+          P: '1',
+          F: 'scan.l',
+          W: `invalid type name "${canary}"`,
+        },
+      ],
       ['cast to regnamespace', { C: '3F000', M: `schema "${canary}" does not exist` }],
       ['cast to tsquery', { C: '42601', M: `syntax error in tsquery: "${canary}"` }],
       ['has_database_privilege', { C: '3D000', M: `database "${canary}" does not exist` }],

@@ -104,8 +104,8 @@ function isElsewhere(fields: ReadonlyMap<string, string>, facts: MaskFacts): boo
 }
 
 /**
- * An error of the statement's own text points at it (field P): it repeats names that the client wrote. Raised while the statement runs, it
- * points nowhere, and many repeat a value as if it were a name: a cast to regclass (42P01, 0A000) or tsquery (42601),
+ * An error of the statement's own text points at it (field P) and has no context: it repeats names that the client wrote. With one, it points into a value that was read as if it were
+ * a text of SQL (a cast to regtype, 42601). Raised while the statement runs, it points nowhere, and many repeat a value as if it were a name: a cast to regclass (42P01, 0A000) or tsquery (42601),
  * `has_database_privilege` (3D000), `cursor_to_xml` (34000), dblink (08003).
  * Code can make a name of a value, and then be told that it is there already, or skipped. What is meant for a log (auto_explain, plans printed for
  * debugging) shows statements that code made, and parameters.
@@ -116,7 +116,7 @@ function carriesNamesOnly(fields: ReadonlyMap<string, string>, { isRunning, ofCo
   if (FOR_LOGS.has(fields.get('V') ?? '')) return false;
   if (ofCode && (stateClass === '00' || ALREADY_THERE.has(state))) return false;
   if (NAMING_CLASSES.has(stateClass) || ALREADY_THERE.has(state) || state === INSUFFICIENT_PRIVILEGE) return true;
-  return fields.has('P') ? stateClass === '42' || stateClass === '0A' : !isRunning && NAMING_WHEN_IDLE.has(stateClass);
+  return fields.has('P') && !fields.has('W') ? stateClass === '42' || stateClass === '0A' : !isRunning && NAMING_WHEN_IDLE.has(stateClass);
 }
 
 const WITHHELD = '[withheld by masking]';
