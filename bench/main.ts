@@ -6,6 +6,7 @@ import { benchKubernetes } from './kubernetes/index.ts';
 import { keepAwake } from './parts/awake.ts';
 import { line, progressDone } from './parts/report.ts';
 import { benchGrpc } from './grpc/index.ts';
+import { benchSsh } from './ssh/index.ts';
 import { benchPostgres, sections, type Section } from './postgres/index.ts';
 
 /**
@@ -15,6 +16,7 @@ const usage = `usage: npm run bench -- postgres [section …] [options]
        npm run bench -- http [options]
        npm run bench -- grpc [options]
        npm run bench -- kubernetes [options]
+       npm run bench -- ssh [options]
 
   sections        ${sections.join(', ')} (default: all)
   --quick         about a minute: fewer rounds and cases, smaller results
@@ -48,7 +50,7 @@ async function main(): Promise<number> {
   });
   const [protocol, ...asked] = positionals;
   const wrong = protocol === 'postgres' ? asked.filter((name) => !sections.includes(name as Section)) : asked;
-  if (values.help || !['postgres', 'http', 'grpc', 'kubernetes'].includes(protocol ?? '') || wrong.length > 0) {
+  if (values.help || !['postgres', 'http', 'grpc', 'kubernetes', 'ssh'].includes(protocol ?? '') || wrong.length > 0) {
     (values.help ? process.stdout : process.stderr).write(usage);
     return values.help ? 0 : 2;
   }
@@ -70,11 +72,13 @@ async function main(): Promise<number> {
         ? await benchGrpc({ ...common, seconds })
         : protocol === 'kubernetes'
           ? await benchKubernetes(common)
-          : await benchPostgres({
-              ...common,
-              seconds,
-              sections: asked.length === 0 ? sections : (asked as Section[]),
-            });
+          : protocol === 'ssh'
+            ? await benchSsh(common)
+            : await benchPostgres({
+                ...common,
+                seconds,
+                sections: asked.length === 0 ? sections : (asked as Section[]),
+              });
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   return 0;
 }
