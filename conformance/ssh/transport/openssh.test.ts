@@ -5,6 +5,52 @@ import { startSshWorld, type SshWorld } from '../world.ts';
 import type { Door } from '../door.ts';
 
 /** OpenSSH's client and server with the gateway between them, without anything that policy or masking would change. */
+describe('a gateway of processes', () => {
+  for (const workers of [1, 2])
+    describe(`with ${workers} of them`, () => {
+      let world: SshWorld;
+      before(async () => {
+        world = await startSshWorld({
+          adjust: (config) => {
+            config['gateway']!['workers'] = workers;
+          },
+        });
+      });
+      after(() => world.close());
+
+      it('ends a session where an operator asks for it, and its user reads why', async () => {
+        const door = await world.behind();
+        const client = await world.api('platform-pia');
+        const running = door.ssh(['sleep 60'], { timeoutMs: 30_000 });
+        const session = await eventually('the session', async () => {
+          const { sessions } = await client.get<{ sessions: { id: string; operations: number }[] }>('/api/v1/sessions', { state: 'live' });
+          return sessions.find(({ operations }) => operations > 0);
+        });
+        await client.delete(`/api/v1/sessions/${session.id}`, { reason: 'enough' });
+        const { code, stderr } = await running;
+        assert.equal(code, 255);
+        assert.match(stderr.toString(), /session ended: .*platform-pia|session ended/);
+        await eventually('its end', async () => {
+          const { sessions } = await client.get<{ sessions: unknown[] }>('/api/v1/sessions', { state: 'live' });
+          return sessions.length === 0 ? true : undefined;
+        });
+      });
+
+      it('tells the reason to a connection without a channel, too', async () => {
+        const door = await world.behind();
+        const client = await world.api('platform-pia');
+        const running = door.ssh([], { options: ['-N'], timeoutMs: 30_000 });
+        const session = await eventually('the session', async () => {
+          const { sessions } = await client.get<{ sessions: { id: string }[] }>('/api/v1/sessions', { state: 'live' });
+          return sessions[0];
+        });
+        await client.delete(`/api/v1/sessions/${session.id}`, { reason: 'enough' });
+        const { stderr } = await running;
+        assert.match(stderr.toString(), /Received disconnect from 127\.0\.0\.1 port \d+:11: sallyport: session ended: /);
+      });
+    });
+});
+
 describe('OpenSSH through the gateway', () => {
   let world: SshWorld;
   let door: Door;

@@ -35,6 +35,8 @@ export type ConnectionOptions = {
   readonly socket: Duplex;
   readonly role: ConnectionRole;
   readonly maxChannels: number;
+  /** After so many bytes, both ways together, keys are exchanged anew. */
+  readonly rekeyBytes?: number | undefined;
 } & (
   | { readonly side: 'server'; readonly hostKey: ParsedKey; readonly banner: string }
   | { readonly side: 'client'; readonly hostKeyTypes: readonly string[]; readonly verifyHostKey: (key: Buffer) => boolean }
@@ -57,12 +59,15 @@ export class SshConnection {
   #nextChannel = 0;
   #exchanges = 0;
   #corked = false;
-  #rekeyAfter = rekeyBytes;
+  readonly #rekeyBytes: number;
+  #rekeyAfter: number;
   #over = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { socket } = options;
+    const { socket, rekeyBytes = defaultRekeyBytes } = options;
+    this.#rekeyBytes = rekeyBytes;
+    this.#rekeyAfter = rekeyBytes;
     this.protocol = this.#newProtocol(options);
     this.#keepAlive = setInterval(() => this.#probe(), keepAliveMs);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -244,7 +249,7 @@ export class SshConnection {
     }
     this.#rekeyAfter -= chunk.length;
     if (this.#rekeyAfter < 0) {
-      this.#rekeyAfter = rekeyBytes;
+      this.#rekeyAfter = this.#rekeyBytes;
       this.protocol.rekey();
     }
     // A peer that does not read what it is answered is not read either.
@@ -353,5 +358,5 @@ const mostUnreadBytes = 4 * 1024 * 1024;
 const keepAliveMs = 15_000;
 const mostUnanswered = 4;
 /** RFC 4253 section 9: new keys after each gigabyte. */
-const rekeyBytes = 1024 ** 3;
+const defaultRekeyBytes = 1024 ** 3;
 const closeGraceMs = 2_000;

@@ -31,6 +31,10 @@ export interface ServedOptions {
   readonly rulesOf: (session: PipelineSession, remoteUser: string | undefined) => SessionRules;
   /** Opens a connection to another target of this gateway, for the client at `peer`. */
   readonly join: (target: string, peer: string) => Duplex;
+  /** After so many bytes keys are exchanged anew. */
+  readonly rekeyBytes?: number;
+  /** Whoever has not signed in by then is ended, milliseconds. */
+  readonly signInTimeoutMs?: number;
   readonly report: (what: string, fault: GatewayFault, session: string | undefined) => void;
 }
 
@@ -49,7 +53,7 @@ export class ServedConnection implements ConnectionRole {
   #ended: GatewayFault | undefined;
 
   constructor(options: ServedOptions) {
-    const { client, keys, listenerTarget, hostKey, banner } = options;
+    const { client, keys, listenerTarget, hostKey, banner, signInTimeoutMs = defaultSignInTimeoutMs } = options;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.over = promise;
     this.#isOver = resolve;
@@ -63,8 +67,17 @@ export class ServedConnection implements ConnectionRole {
       fail: (fault) => this.#connection.disconnect(fault),
     }).messages;
     client.setNoDelay(true);
-    this.#connection = new SshConnection({ socket: client, side: 'server', role: this, maxChannels: mostChannels, hostKey, banner });
-    this.#lifetime = setTimeout(() => this.#connection.disconnect(signInTooSlow()), signInTimeoutMs);
+    const { rekeyBytes } = options;
+    this.#connection = new SshConnection({
+      socket: client,
+      side: 'server',
+      role: this,
+      maxChannels: mostChannels,
+      hostKey,
+      banner,
+      rekeyBytes,
+    });
+    this.#lifetime = setTimeout(() => this.#connection.disconnect(signInTooSlow(signInTimeoutMs)), signInTimeoutMs);
   }
 
   get isSignedIn(): boolean {
@@ -225,13 +238,13 @@ function tooManyFailures(): GatewayFault {
   });
 }
 
-function signInTooSlow(): GatewayFault {
-  return new GatewayFault('authentication-failed', { publicMessage: `sign-in took longer than ${signInTimeoutMs / 1000} s` });
+function signInTooSlow(ms: number): GatewayFault {
+  return new GatewayFault('authentication-failed', { publicMessage: `sign-in took longer than ${ms / 1000} s` });
 }
 
 const worthReporting: ReadonlySet<string> = new Set(['internal', 'protocol-violation', 'limit-exceeded', 'audit-unavailable']);
 const mostChannels = 64;
 const mostNameCharacters = 256;
-const signInTimeoutMs = 60_000;
+const defaultSignInTimeoutMs = 60_000;
 const endGraceMs = 2_000;
 const mostTimerMs = 2 ** 31 - 1;

@@ -40,6 +40,9 @@ export class SshWorld {
   through: string | undefined;
   isNamed = false;
   moderators: string | undefined;
+  signInTimeoutMs = 60_000;
+  rekeyBytes = 1024 ** 3;
+  targetAlgorithms: ssh2.Algorithms = {};
   listener!: Listener;
   readonly #target: NetServer;
 
@@ -54,8 +57,13 @@ export class SshWorld {
     this.ports.target = { name: 'web', protocol: 'ssh', labels: {}, masking: 'taint', hold: 'wait' };
     this.ports.now = Date.now();
     this.ports.identityEndsAtMs = this.ports.now + 60_000;
-    const server = new ssh2.Server({ hostKeys: [this.targetKey.privateKey] }, (client) => this.#serve(client));
-    this.#target = createServer({ noDelay: true }, (socket) => server.injectSocket(socket));
+    let server: ssh2.Server | undefined;
+    this.#target = createServer({ noDelay: true }, (socket) => {
+      server ??= new ssh2.Server({ hostKeys: [this.targetKey.privateKey], algorithms: this.targetAlgorithms }, (client) =>
+        this.#serve(client),
+      );
+      server.injectSocket(socket);
+    });
     this.addressOf = () => ({
       host: '127.0.0.1',
       port: (this.#target.address() as AddressInfo).port,
@@ -133,6 +141,8 @@ export class SshWorld {
         server.pipe(server);
         return client;
       },
+      signInTimeoutMs: this.signInTimeoutMs,
+      rekeyBytes: this.rekeyBytes,
       report: (_what, fault) => this.reported.push(fault),
     });
     this.listener = await listen({ host: '127.0.0.1', port: 0, maxConnections: 1_000, connections });
