@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../../harness.ts';
+import { runProgram } from '../program.ts';
 import { startSshWorld, type SshWorld } from '../world.ts';
 import type { Door } from '../door.ts';
 
@@ -74,6 +75,11 @@ describe('OpenSSH through the gateway', () => {
     const direct = await world.direct.ssh(['stty -a; echo $TERM'], { env: { TERM: 'vt220' }, options: ['-tt'] });
     assert.match(stdout.toString(), /\/dev\/pts\/\d+\r\nvt220/);
     assert.equal(stdout.toString().replace(/\/dev\/pts\/\d+\r\n/, ''), direct.stdout.toString());
+  });
+
+  it('ends a program whose output nobody reads any more', async () => {
+    const { stdout } = await runProgram('sh', ['-c', `ssh -F ${door.config} box yes | head -n 3`], { timeoutMs: 30_000 });
+    assert.equal(stdout.toString(), 'y\ny\ny\n');
   });
 
   it('changes its keys again and again, and what it does goes on and stays on record', async () => {

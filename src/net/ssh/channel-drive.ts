@@ -88,6 +88,7 @@ export class ChannelDrive implements ChannelListener {
   request(raw: RawChannelRequest): void {
     const { name, wantReply } = raw;
     const request = readClientRequest(raw);
+    if (name === 'eow@openssh.com') this.#target?.endOfReading();
     if (request === undefined) {
       if (!quiet.has(name)) this.#options.note('channel-request-refused', { request: name.slice(0, 64) });
       if (wantReply) this.#options.client.behind((protocol, peer) => protocol.channelFailure(peer));

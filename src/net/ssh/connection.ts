@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { ParsedKey } from 'ssh2';
 import Protocol, { type Negotiated } from 'ssh2/lib/protocol/Protocol.js';
 import { GatewayFault } from '../../core/fault.ts';
-import { ciphers, keyExchanges, macs, ownHostKeys } from '../../protocols/ssh/algorithms.ts';
+import { ciphers, keyExchanges, macs, ownHostKeys, ownKeyExchanges } from '../../protocols/ssh/algorithms.ts';
 import { decodeChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import { violation, wordFault } from '../../protocols/ssh/fault.ts';
 import { packetBytes, SshChannel, windowBytes } from './channel.ts';
@@ -167,8 +167,8 @@ export class SshConnection {
       ...(options.side === 'server'
         ? { hostKeys: { [options.hostKey.type]: options.hostKey }, banner: options.banner }
         : { hostVerifier: (key: Buffer, verified: (is: boolean) => void) => verified(options.verifyHostKey(key)) }),
-      ident: 'Sallyport',
-      offer: { kex: keyExchanges, serverHostKey: types, cs: directions, sc: directions },
+      ident: softwareVersion,
+      offer: { kex: options.side === 'server' ? ownKeyExchanges : keyExchanges, serverHostKey: types, cs: directions, sc: directions },
       onWrite: (data) => this.#write(data),
       onError: (error) => this.#lost(error instanceof GatewayFault ? error : violation(error.message)),
       onHeader: () => {},
@@ -349,6 +349,8 @@ const signInMessages = [
   'USERAUTH_INFO_RESPONSE',
 ] as const;
 
+/** To servers of this name OpenSSH says when it can show no more (`eow@openssh.com`), so that `ssh … yes | head` ends. No minus sign may be in it (RFC 4253 section 4.2). */
+const softwareVersion = 'OpenSSH_compatible_Sallyport';
 /** SSH_MSG_CHANNEL_REQUEST. */
 const CHANNEL_REQUEST = 98;
 const mostChannelId = 2 ** 31;

@@ -99,7 +99,7 @@ describe('a peer that speaks something else', () => {
         const socket = world.socket();
         const text = closed(socket);
         socket.write(bytes);
-        assert.match(await text, /^SSH-2\.0-Sallyport\r\n/);
+        assert.match(await text, /^SSH-2\.0-OpenSSH_compatible_Sallyport\r\n/);
       });
     });
   }
@@ -116,6 +116,22 @@ describe('a peer that speaks something else', () => {
       },
     );
   });
+});
+
+it('a client that sends its first message of the exchange with its list is answered, as Dropbear does', async () => {
+  const world = await SshWorld.open();
+  const socket = world.socket();
+  const text = closed(socket);
+  // A right guess by its own list: whoever drops it, and waits for another, hangs.
+  const init = keyExchangeInit('curve25519-sha256');
+  init[init.length - 5] = 1;
+  const guess = packet(Buffer.concat([Buffer.of(30, 0, 0, 0, 32), Buffer.alloc(32, 9)]));
+  socket.write(Buffer.concat([Buffer.from('SSH-2.0-x\r\n'), packet(init), guess]));
+  // By the lists, it was wrong: the client sends it again.
+  socket.write(guess);
+  await until(() => socket.bytesRead > 600);
+  socket.destroy();
+  assert.match(await text, /^SSH-2\.0-/);
 });
 
 describe('algorithms that are weak', () => {

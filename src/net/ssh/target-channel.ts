@@ -48,6 +48,11 @@ export class TargetChannel implements ChannelListener {
     this.#channel?.behind((protocol, peer) => sendChannelRequest(protocol, peer, 'signal', [{ string: name }]));
   }
 
+  /** The client can show no more of the output: what writes it is to hear of that (OpenSSH PROTOCOL section 2.1). */
+  endOfReading(): void {
+    this.#channel?.behind((protocol, peer) => sendChannelRequest(protocol, peer, 'eow@openssh.com', []));
+  }
+
   resize({ columns, rows, widthPixels, heightPixels }: Omit<Terminal, 'name' | 'modes'>): void {
     this.#channel?.behind((protocol, peer) => protocol.windowChange(peer, rows, columns, heightPixels, widthPixels));
   }

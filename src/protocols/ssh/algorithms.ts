@@ -13,6 +13,12 @@ export const keyExchanges = [
   'ecdh-sha2-nistp521',
 ] as const;
 
+/**
+ * The same for clients, whose own order decides. In front stands one that no client prefers: some (Dropbear) send the first message of the exchange that they expect along
+ * with their list, and ssh2 always drops it, as is right only where the guess was wrong, which it is where the first of both lists differ (RFC 4253 section 7).
+ */
+export const ownKeyExchanges = ['ecdh-sha2-nistp521', ...keyExchanges.filter((name) => name !== 'ecdh-sha2-nistp521')];
+
 export const ciphers = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes256-ctr', 'aes128-ctr'] as const;
 
 /** For AES in counter mode only; AES-GCM authenticates by itself. The last two for clients that know no encrypt-then-MAC (Dropbear). */
