@@ -69,6 +69,7 @@ export function cleaner(at: {
         .replace(/(resourceVersion"?: ?"?)\d+/g, '$1N')
         .replace(/\b10\.1\.0\.\d+/g, 'ADDRESS')
         .replace(/-([0-9a-f]{9,10})-[a-z0-9]{5}\b/g, '-$1-SUFFIX')
+        .replace(/(start exec ..?)[0-9a-f]{64}/g, '$1EXEC')
         .replace(/-token-[a-z0-9]{5}\b/g, '-token-NAME')
         .replace(/\bdebugger-[a-z0-9]{5}\b/g, 'debugger-NAME')
         .replace(/\.[0-9a-f]{8}\d\b/g, '.EVENT')

@@ -45,7 +45,7 @@ export const streamCases: readonly MatrixCase[] = [
 ];
 
 async function logs(at: Workplace): Promise<Shown> {
-  await started(at, pod('talk', 'for i in 1 2 3 4 5; do echo line $i; done; echo complaint >&2; exec sleep 600'));
+  await started(at, pod('talk', 'for i in 1 2 3 4 5; do echo line $i; done; sleep 0.5; echo complaint >&2; exec sleep 600'));
   await eventually('its lines', async () => ((await at.raw(['logs', 'talk'])).stdout.includes('complaint') ? true : undefined));
   return {
     whole: await at.shown('logs', 'talk'),
@@ -126,7 +126,8 @@ async function large(at: Workplace): Promise<Shown> {
 
 async function terminal(at: Workplace): Promise<Shown> {
   await started(at, pod('web', 'exec sleep 600'));
-  const script = 'stty size; read word; stty size; echo "[$word]"; tty >/dev/null && echo a terminal; echo to stderr >&2; exit 5';
+  const script =
+    'until stty size 2>/dev/null; do sleep 0.05; done; read word; stty size; echo "[$word]"; tty >/dev/null && echo a terminal; echo to stderr >&2; exit 5';
   const one = await at.kubectl.onTerminal(
     ['exec', '-it', 'web', '--', 'sh', '-c', script],
     [{ after: '33 91', type: 'word\r', size: '100 40' }],

@@ -252,6 +252,15 @@ describe('an exec', () => {
     assert.equal(run.completion()?.outcome, 'failed');
   });
 
+  it('whose target closes its input tells a WebSocket nothing of it: only clients do', () => {
+    const run = new Run('v5', 'spdy');
+    run.target.close('stdin');
+    for (const piece of run.target.take()) run.sides.apply(run.sides.session.receive('upstream', piece));
+    assert.deepEqual(run.sides.toClient(), []);
+    run.client.close('stdin');
+    assert.equal(run.go().seen.target.at(-1), 'stdin closed');
+  });
+
   it('whose client goes away is cancelled', () => {
     for (const form of ['v5', 'spdy'] as const) {
       const run = new Run(form, form);

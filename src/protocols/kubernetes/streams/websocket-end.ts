@@ -77,6 +77,7 @@ export class WebSocketEnd implements StreamEnd {
   readonly #messages: Messages;
   readonly #isText: boolean;
   readonly #tellsClose: boolean;
+  readonly #isClient: boolean;
   readonly #readable: ReadonlySet<Channel>;
 
   /** `maskKey`: given towards a target. */
@@ -84,6 +85,7 @@ export class WebSocketEnd implements StreamEnd {
     this.#messages = new Messages(maskKey);
     this.#isText = version.includes('base64');
     this.#tellsClose = version.startsWith('v5.');
+    this.#isClient = maskKey !== undefined;
     this.#readable = new Set(maskKey === undefined ? ['stdin', 'resize'] : ['stdout', 'stderr', 'error']);
   }
 
@@ -126,8 +128,10 @@ export class WebSocketEnd implements StreamEnd {
     this.#messages.send(opcodes.binary, message);
   }
 
+  /** Only a client tells it: kubectl takes the message for one of a channel that it does not know. */
   close(channel: Channel): void {
-    if (this.#tellsClose && channel === 'stdin') this.#messages.send(opcodes.binary, Uint8Array.of(closeIndex, channels.indexOf(channel)));
+    if (this.#isClient && this.#tellsClose && channel === 'stdin')
+      this.#messages.send(opcodes.binary, Uint8Array.of(closeIndex, channels.indexOf(channel)));
   }
 
   finish(): void {
