@@ -23,9 +23,10 @@ export type SpdyEvent =
  * One end of a SPDY/3.1 connection: streams in, streams out; no I/O. What is to be written collects until `take`. A session without I/O of which the ordering
  * traps are left to whoever uses it: nothing is decided here.
  *
- * Flow control (section 2.6.8): the peer is given window for whatever it has sent, so that one that keeps to windows never waits. Ours does not keep to the
+ * Flow control (section 2.6.8): a client is given window for whatever it has sent, so that one that keeps to windows never waits. Ours does not keep to the
  * peer's: spdystream, on which kubectl, API servers and kubelets stand, never gives any, and would have to be waited for for ever. What holds a fast
- * sender back is TCP, as it is without a gateway.
+ * sender back is TCP, as it is without a gateway. A server is given none: those of Kubernetes pay no heed to it, and close the connection behind the last of their output. What
+ * was sent to them then and was not read makes the kernel reset the connection, and drop the output that is still on its way.
  *
  * Data that comes before the answer to its stream is dropped by spdystream, so that what is sent on a stream of ours waits for it.
  */
@@ -180,6 +181,7 @@ export class SpdySession {
   }
 
   #acknowledge(stream: number, bytes: number, counted: { unacknowledged: number }): void {
+    if (this.#isClient) return;
     counted.unacknowledged += bytes;
     if (counted.unacknowledged < acknowledgedBytes) return;
     this.#write({ kind: 'window-update', stream, delta: counted.unacknowledged });

@@ -218,7 +218,7 @@ describe('a SPDY session', () => {
     assert.throws(() => client.send(3, new Uint8Array(17_000_000), false), /nobody has answered/);
   });
 
-  it('gives window for what was sent, on the stream and on the connection', () => {
+  it('gives window to a client for what was sent, on the stream and on the connection, and none to a server', () => {
     const { client, server, toServer, toClient } = pair();
     client.open(headers({ a: 'b' }));
     toServer();
@@ -231,6 +231,9 @@ describe('a SPDY session', () => {
       { kind: 'window-update', stream: 0, delta: 32_768 },
       { kind: 'window-update', stream: 1, delta: 32_768 },
     ]);
+    server.send(1, new Uint8Array(100_000), false);
+    toClient();
+    assert.deepEqual(client.take(), [], 'it may have closed the connection, and what it has sent would be lost');
   });
 
   it('answers pings and refuses a flood of streams', () => {
