@@ -39,7 +39,17 @@ describe('a moderated session', () => {
     assert.ok(starts({ kind: 'exec', command: 'systemctl restart app' }));
     assert.ok(starts({ kind: 'exec', command: 'df -h | sort' }));
     assert.ok(!starts({ kind: 'exec', command: 'systemctl restart app' }, true));
-    for (const command of ['bash', 'sudo -s', '/usr/bin/env sh', 'cat x | sh', 'python3', 'ssh other', 'exec $SHELL']) {
+    for (const command of [
+      'bash',
+      'sudo -s',
+      '/usr/bin/env sh',
+      'cat x | sh',
+      'python3',
+      'ssh other',
+      'exec $SHELL',
+      '$SHELL',
+      '/bin/b?sh',
+    ]) {
       assert.ok(!starts({ kind: 'exec', command }), command);
     }
   });
@@ -51,7 +61,10 @@ describe('a moderated session', () => {
     assert.deepEqual(channel.kinds().slice(-4), ['pause', 'pause-target', 'note', 'reply']);
     const before = [channel.forwarded(), channel.said('stdout'), channel.recorded('output')];
     channel.apply(channel.session.receive('stdin', bytes('rm -rf /\n')));
-    channel.apply(channel.session.receive('stdout', bytes('secret\n')));
+    const view = bytes('secret\n');
+    channel.apply(channel.session.receive('stdout', view));
+    // What is kept is a copy: the transport uses its buffers again.
+    view.fill(0);
     channel.apply(channel.session.notify({ kind: 'deadline' }));
     channel.apply(channel.session.notify({ kind: 'ended', from: 'target' }));
     assert.equal(

@@ -69,6 +69,26 @@ describe('a channel before its program', () => {
     assert.equal(flood.kinds().filter((kind) => kind === 'note').length, 16);
   });
 
+  it('takes no names and values that mean something else to shells and terminals', () => {
+    const answer = (request: ChannelRequest): string | undefined =>
+      ask(open({ environment: ['LANG', 'L*'] }), request)
+        .kinds()
+        .at(-1);
+    for (const name of ['L()', 'LANG%%', 'L=x', 'L A', '', 'L\u00e9', `L${'A'.repeat(200)}`])
+      assert.equal(answer(variable(name, 'x')), 'reject', name);
+    for (const value of ['a\nb', '\u001b[2J', 'x'.repeat(40_000)]) assert.equal(answer(variable('LANG', value)), 'reject');
+    for (const name of ['../../tmp/x', '/etc/x', 'x\n', '-x', 'x'.repeat(99)]) {
+      assert.equal(answer({ kind: 'terminal', terminal: { ...testTerminal, name } }), 'reject', name);
+    }
+    for (const name of ['', 'xterm-256color', 'screen.xterm', 'vt100+x']) {
+      assert.equal(answer({ kind: 'terminal', terminal: { ...testTerminal, name } }), 'accept', name);
+    }
+    assert.equal(answer({ kind: 'terminal', terminal: { ...testTerminal, modes: new Uint8Array(5_000) } }), 'reject');
+    const much = open({ environment: ['L*'] });
+    for (let count = 0; count < 100; count += 1) ask(much, variable(`L${count}`, 'x'.repeat(1_000)));
+    assert.ok(much.kinds().filter((kind) => kind === 'accept').length <= 32);
+  });
+
   it('refuses an agent and X11, on record, once each', () => {
     const channel = ask(open(), { kind: 'forward-agent' }, { kind: 'forward-x11' }, { kind: 'forward-agent' });
     assert.deepEqual(channel.kinds(), ['ask', 'reject', 'ask', 'reject', 'reject']);
@@ -131,6 +151,9 @@ describe('a channel before its program', () => {
       exact({}, start(' true')),
       exact({}, start(shell)),
       exact({}, start({ kind: 'subsystem', name: 'true' })),
+      // The same words, and another program.
+      exact({}, start('shell')),
+      exact({}, start('subsystem true')),
       exact({ remoteUser: 'root' }, start('true')),
       exact({}, terminal, start('true')),
       exact({}, vt, start('true')),
@@ -145,7 +168,7 @@ describe('a channel before its program', () => {
     assert.equal(new Set(all).size, all.length);
     assert.equal(
       exact({}, terminal, { kind: 'resize', columns: 9, rows: 9, widthPixels: 0, heightPixels: 0 }, start('true')),
-      all[6],
+      exact({}, terminal, start('true')),
       'but the window',
     );
   });
