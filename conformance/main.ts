@@ -7,7 +7,7 @@ import { kubernetesParts } from './kubernetes/index.ts';
 import type { Part } from './part.ts';
 import { postgresParts } from './postgres/index.ts';
 import { runParts } from './report.ts';
-import { filesPart } from './ssh/files-part.ts';
+import { sshParts } from './ssh/index.ts';
 
 /** Parts that are compared and printed in one way, or a run of its own. */
 type Protocol =
@@ -23,7 +23,7 @@ const protocols: ReadonlyMap<string, Protocol> = new Map<string, Protocol>([
   ['grpc', { parts: grpcParts }],
   ['http', { parts: httpParts }],
   ['kubernetes', { parts: kubernetesParts }],
-  ['ssh', { parts: [filesPart] }],
+  ['ssh', { parts: sshParts }],
   ['cosmos', { about: 'everything that @azure/cosmos can do, in front of two emulators', run: cosmosConformance }],
 ]);
 

@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export interface Account {
 }
 
 export interface SshdOptions {
-  /** As whom sshd runs and its clients sign in. Default: as this process. */
+  /** As whom clients sign in. sshd itself runs as this process, which has to be root for another account. Default: the same. */
   readonly account?: Account;
   /** Lines of sshd_config(5) that win over those below. */
   readonly config?: readonly string[];
@@ -48,18 +48,15 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   ensureDebian(['openssh-server', 'openssh-client']);
   const own = userInfo();
   const account = options.account ?? { name: own.username, uid: own.uid, gid: own.gid, home: own.homedir };
-  if (account.uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+  if (own.uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-sshd-'));
   chmodSync(folder, 0o755);
   const [hostKey, clientKey] = [newSshKeyPair('host'), newSshKeyPair('client')];
   const at = (name: string): string => join(folder, name);
-  const write = (name: string, text: string, mode: number): void => {
-    writeFileSync(at(name), text, { mode });
-    chownSync(at(name), account.uid, account.gid);
-  };
+  const write = (name: string, text: string, mode: number): void => writeFileSync(at(name), text, { mode });
   write('host_key', hostKey.privateKey, 0o600);
   write('authorized_keys', `${clientKey.publicKey}\n`, 0o644);
-  writeFileSync(at('identity'), clientKey.privateKey, { mode: 0o600 });
+  write('identity', clientKey.privateKey, 0o600);
   const port = await freePort();
   const lines = [
     ...(options.config ?? []),
@@ -76,6 +73,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     'PrintMotd no',
     'PrintLastLog no',
     'LogLevel VERBOSE',
+    // Shells then take themselves for inner ones, and read nothing of what the account has in its ~/.bashrc.
+    'SetEnv SHLVL=1',
     'AcceptEnv LANG LC_* SALLYPORT_*',
     'X11Forwarding yes',
     'MaxStartups 200',
@@ -86,7 +85,6 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   write('sshd_config', `${lines.join('\n')}\n`, 0o644);
   const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    ...(options.account === undefined ? {} : { uid: account.uid, gid: account.gid, cwd: account.home }),
   });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-maximumLog)));
@@ -129,6 +127,9 @@ export function normalAccount(): Account | undefined {
       home,
       '--shell',
       '/bin/bash',
+      // Without a password, but not locked: sshd refuses accounts that are.
+      '--password',
+      '*',
       accountName,
     ]);
     if (made.status !== 0) throw new Error(`no user could be made: ${made.stderr.toString()}`);

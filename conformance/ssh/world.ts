@@ -46,7 +46,7 @@ export type WorldConfig = Record<string, Record<string, unknown>>;
 export interface SshWorldOptions {
   readonly policies?: string;
   readonly adjust?: (config: WorldConfig, sshd: Sshd) => void;
-  /** As whom the machine's sshd runs. */
+  /** As whom the gateway signs on to the machine. */
   readonly account?: Account | undefined;
   readonly sshd?: SshdOptions;
 }

@@ -1,0 +1,6 @@
+import type { Part } from '../part.ts';
+import { filesPart } from './files-part.ts';
+import { matrixParts } from './matrix/part.ts';
+
+/** The parts of `npm run conformance -- ssh`, in the order in which they run. */
+export const sshParts: readonly Part[] = [...matrixParts, filesPart];
