@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventually, run, start, type Running } from './harness.ts';
+import { ensureDebian } from './parts/debian.ts';
+
+ensureDebian(['openssh-client', 'openssh-server']);
 
 /** Where the demo under test makes its folder, and nobody else: what is left in it, or runs from it, was left by the demo. */
 let place: string;
@@ -22,16 +25,16 @@ afterEach(() => {
 });
 
 describe('sallyport demo --tour', () => {
-  it('plays every step with the psql of this machine, if any, and leaves nothing', { timeout: 120_000 }, async () => {
+  it('plays every step with the psql of this machine, if any, and leaves nothing', { timeout: 290_000 }, async () => {
     await playsWell(demo(['--tour']));
   });
 
-  it('plays every step without psql', { timeout: 120_000 }, async () => {
+  it('plays every step without psql and ssh', { timeout: 290_000 }, async () => {
     const { stdout } = await playsWell(demo(['--tour'], { PATH: '/nonexistent' }));
     assert.match(stdout, /no psql is installed/);
   });
 
-  it('interrupted in the middle, ends with 1 and leaves nothing', { timeout: 120_000 }, async () => {
+  it('interrupted in the middle, ends with 1 and leaves nothing', { timeout: 290_000 }, async () => {
     const tour = demo(['--tour']);
     await says(tour, 'waiting for approval');
     tour.process.kill('SIGINT');
@@ -41,7 +44,7 @@ describe('sallyport demo --tour', () => {
 });
 
 describe('sallyport demo', () => {
-  it('invites with lines that can be pasted; Ctrl-C ends it', { timeout: 120_000 }, async () => {
+  it('invites with lines that can be pasted; Ctrl-C ends it', { timeout: 290_000 }, async () => {
     const running = demo([]);
     await says(running, 'Ctrl-C stops everything');
     const lines = running.stdout().split('\n');
@@ -60,7 +63,11 @@ describe('sallyport demo', () => {
     const customer = await run('bash', ['-c', lines.slice(http, http + 2).join('\n')], { PATH: '/usr/bin:/bin', HOME: place });
     assert.match(customer.stdout, /^\{"id":7,.*"ssn":"\*\*\*-\*\*-\d{4}"/, customer.stderr);
 
-    const sourced = lines.filter((line) => line.includes('source /') || line.trim() === 'sallyport approvals list');
+    const machine = lines.findIndex((line) => line.includes('pipeline.sh'));
+    const log = await run('bash', ['-c', lines.slice(machine, machine + 2).join('\n')], { PATH: '/usr/bin:/bin', HOME: place });
+    assert.match(log.stdout, /^(?:.* ssn=\*{3}-\*\*-\d{4} card=\*{12}\d{4}\n){3}$/, log.stderr);
+
+    const sourced = lines.filter((line) => /source \/.*erin/.test(line) || line.trim() === 'sallyport approvals list');
     const reviewer = await run('bash', ['-c', sourced.slice(0, 2).join('\n')], { PATH: '/usr/bin:/bin', HOME: place });
     assert.deepEqual([reviewer.stdout, reviewer.stderr], ['nothing waits for approval\n', '']);
 
@@ -70,7 +77,7 @@ describe('sallyport demo', () => {
   });
 
   for (const step of ['certificates', 'PostgreSQL 18']) {
-    it(`ended while it starts, after: ${step}`, { timeout: 120_000 }, async () => {
+    it(`ended while it starts, after: ${step}`, { timeout: 290_000 }, async () => {
       const running = demo([]);
       await says(running, step);
       running.process.kill('SIGTERM');

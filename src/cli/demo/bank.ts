@@ -24,6 +24,22 @@ export async function createBank(
   }
 }
 
+/** What an application of the bank has written down, with what it should not have: a dozen lines. */
+export async function logOf(connection: pg.ClientConfig): Promise<readonly string[]> {
+  const reader = new pg.Client(connection);
+  await reader.connect();
+  try {
+    const { rows } = await reader.query<{ line: string }>(
+      `select to_char(timestamp '2027-03-01 09:00' + k.id * interval '47 seconds', 'HH24:MI:SS') || ' WARN payment declined, customer ' || k.id ||
+              ' ssn=' || k.ssn || ' card=' || c.pan as line
+         from customers k join accounts a on a.customer_id = k.id join cards c on c.account_id = a.id order by k.id limit 12`,
+    );
+    return rows.map(({ line }) => line);
+  } finally {
+    await reader.end();
+  }
+}
+
 const schema = `
 create table customers (
   id integer primary key, name text not null, email text not null, phone text not null, ssn varchar(11) not null,

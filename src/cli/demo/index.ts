@@ -32,12 +32,13 @@ export async function demo(options: DemoOptions): Promise<0 | 1> {
   try {
     const ports = await choosePorts(options.port, options.tour);
     print(`Sallyport demo: everything runs on this machine, in ${folder}\n`);
-    const { httpsPort, ...others } = ports.chosen;
+    const { httpsPort, sshPort, ...others } = ports.chosen;
     world = await startDemoWorld({
       folder,
       logLevel: 'silent',
       ...others,
       crm: { httpsPort },
+      machine: { sshPort },
       progress: (step) => progress.next(step, stop.signal),
     });
     const passes = await keepPasses(world);

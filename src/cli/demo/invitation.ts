@@ -17,6 +17,7 @@ export function invitation(world: DemoWorld, passes: Passes): readonly string[] 
     '',
     ...tries,
     ...(world.crmUrl === undefined ? [] : overHttp(world, world.crmUrl, passes)),
+    ...(world.machine === undefined ? [] : overSsh(passes)),
     ...section('2  In a second terminal you are Erin, a database administrator'),
     ...paste([
       `source ${passes.shellFile('erin')}`,
@@ -61,6 +62,17 @@ function overHttp(world: DemoWorld, url: string, passes: Passes): readonly strin
     ...curl(`${url}/customers/7`),
     paint('dim', '   refused, and by which policy'),
     ...curl('-X DELETE', `${url}/customers/7`),
+  ];
+}
+
+function overSsh(passes: Passes): readonly string[] {
+  return [
+    paint('dim', '   a server over SSH, with a key that lives for minutes: its log comes masked'),
+    ...paste([`source ${passes.shellFile('pipeline')}`, 'sallyport connect app-1 -- tail -n 3 app.log']),
+    paint('dim', '   refused: a pipe could hide what it shows'),
+    ...paste([`sallyport connect app-1 -- 'tail -n 3 app.log | base64'`]),
+    paint('dim', '   waits for someone on call'),
+    ...paste(['sallyport connect app-1 -- systemctl restart app']),
   ];
 }
 

@@ -11,6 +11,16 @@ permit (
   resource in Label::"env=production"
 );
 
+@id("pipelines may sign on to application servers")
+permit (principal in Group::"deployers", action in Action::"connect", resource in Target::"app-1");
+
+@id("pipelines may look at logs there")
+permit (principal in Group::"deployers", action == Action::"ssh:exec", resource in Target::"app-1")
+when { context has program && ["tail", "head", "grep", "uptime"].contains(context.program) };
+
+@id("pipelines may restart the application")
+permit (principal in Group::"deployers", action == Action::"ssh:exec", resource == Command::"app-1/systemctl restart app");
+
 @id("the fraud desk may read")
 permit (principal in Group::"fraud", action in [Action::"connect", Action::"read"], resource in Target::"orders");
 
@@ -32,6 +42,11 @@ forbid (principal, action == Action::"http:delete", resource in Path::"crm/custo
 @message("A DELETE or UPDATE without a WHERE touches every row.")
 forbid (principal, action in [Action::"sql:delete", Action::"sql:update"], resource in Label::"env=production")
 when { context has unbounded && context.unbounded };
+
+@id("restarts wait for someone on call")
+@review("dba") @approvals("1") @expires("15m")
+@message("A restart of the application interrupts customers.")
+forbid (principal, action == Action::"ssh:exec", resource == Command::"app-1/systemctl restart app");
 
 @id("schema changes wait for a DBA")
 @review("dba") @approvals("1") @expires("15m")

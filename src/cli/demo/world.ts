@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../identity/development/issuer.ts';
 import { startGateway, type Gateway } from '../gateway.ts';
-import { createBank } from './bank.ts';
+import { createBank, logOf } from './bank.ts';
 import { createDemoAuthority } from './certificates.ts';
 import { startCrm, type Crm } from './crm.ts';
+import { startMachine, type Machine } from './machine/index.ts';
 import { freePort, startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
 import { demoPolicies } from './policies.ts';
 
@@ -23,6 +24,8 @@ export interface DemoWorld {
   /** Where HTTP clients reach the bank's API by way of the gateway. Undefined: there is none. */
   readonly crmUrl: string | undefined;
   readonly apiUrl: string;
+  /** A server that is reached by SSH, as the target `app-1`. Undefined: there is none. */
+  readonly machine: Machine | undefined;
   close(): Promise<void>;
 }
 
@@ -33,6 +36,8 @@ export interface DemoWorldOptions {
   readonly apiPort?: number | undefined;
   /** With the bank's HTTP API, and a listener for it at this port. */
   readonly crm?: { readonly httpsPort?: number | undefined };
+  /** With a server that is reached by SSH, and a listener for it at this port. */
+  readonly machine?: { readonly sshPort?: number | undefined };
   readonly logLevel?: string;
   /** Told of each step as it begins. */
   readonly progress?: (step: string) => void;
@@ -80,6 +85,14 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
       closers.push(() => started.close());
     }
 
+    let machine: Machine | undefined;
+    if (options.machine !== undefined) {
+      progress('a server with SSH');
+      const started = await startMachine(join(folder, 'app-1'), await logOf({ ...admin, database: 'orders' }));
+      machine = started;
+      closers.push(() => started.close());
+    }
+
     progress('an OIDC issuer');
     const issuer = await startDevelopmentIssuer({ audience, pipelines, people, folder: join(folder, 'issuer') });
     closers.push(() => issuer.close());
@@ -92,6 +105,7 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
     writeFileSync(join(folder, 'gateway.key'), gatewayTls.key, { mode: 0o600 });
     writeFileSync(join(folder, 'orders.password'), upstreamPassword, { mode: 0o600 });
     writeFileSync(join(folder, 'crm.key'), crmKey, { mode: 0o600 });
+    if (machine !== undefined) writeFileSync(join(folder, 'app-1.key'), machine.privateKey, { mode: 0o600 });
     mkdirSync(join(folder, 'policies'), { recursive: true });
     for (const [name, text] of Object.entries(options.policies ?? demoPolicies)) writeFileSync(join(folder, 'policies', name), text);
     const config = demoConfig({
@@ -101,6 +115,7 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
       postgresPort,
       apiPort,
       crm: crm === undefined ? undefined : { port: crm.port, httpsPort },
+      machine: machine === undefined ? undefined : { ...machine, sshPort: options.machine?.sshPort ?? (await freePort()) },
     });
     options.adjust?.(config);
     const configFile = join(folder, 'sallyport.yaml');
@@ -117,6 +132,7 @@ export async function startDemoWorld(options: DemoWorldOptions): Promise<DemoWor
       gateway,
       postgresPort,
       crmUrl,
+      machine,
       apiUrl: `https://localhost:${apiPort}`,
       close,
     };
@@ -133,6 +149,7 @@ interface Places {
   readonly postgresPort: number;
   readonly apiPort: number;
   readonly crm: { readonly port: number; readonly httpsPort: number } | undefined;
+  readonly machine: (Pick<Machine, 'port' | 'user' | 'hostKey'> & { readonly sshPort: number }) | undefined;
 }
 
 function demoConfig(at: Places): DemoConfig {
@@ -143,6 +160,7 @@ function demoConfig(at: Places): DemoConfig {
       postgres: `127.0.0.1:${at.postgresPort}`,
       api: `127.0.0.1:${at.apiPort}`,
       ...(at.crm === undefined ? {} : { https: `127.0.0.1:${at.crm.httpsPort}` }),
+      ...(at.machine === undefined ? {} : { ssh: `127.0.0.1:${at.machine.sshPort}` }),
     },
     issuers: [
       {
@@ -168,6 +186,7 @@ function demoConfig(at: Places): DemoConfig {
         labels: { env: 'production', data: 'customer' },
       },
       ...(at.crm === undefined ? {} : { crm: crmTarget(at.crm.port) }),
+      ...(at.machine === undefined ? {} : { 'app-1': machineTarget(at.machine) }),
     },
     data_classes: {
       ssn: {
@@ -191,6 +210,15 @@ function crmTarget(port: number) {
     protocol: 'http',
     upstream: { url: `https://localhost:${port}`, ca: 'file:ca.crt', credential: { bearer: 'file:crm.key' } },
     labels: { env: 'production', data: 'customer' },
+  };
+}
+
+function machineTarget({ port, user, hostKey }: Pick<Machine, 'port' | 'user' | 'hostKey'>) {
+  return {
+    protocol: 'ssh',
+    upstream: { host: '127.0.0.1', port, user, host_key: hostKey, key: 'file:app-1.key' },
+    labels: { env: 'production', role: 'application' },
+    exact_commands: ['systemctl restart app'],
   };
 }
 

@@ -8,6 +8,7 @@ import { Stage } from './stage.ts';
 import { heldDelete, ownRequest } from './step-approvals.ts';
 import { alteredCopy, approvalsOnRecord, replayed, verifiedLog } from './step-evidence.ts';
 import { overHttp } from './step-http.ts';
+import { overSsh } from './step-ssh.ts';
 import { dodges, droppedTable, fraudDesk, maskedRead } from './step-statements.ts';
 import { Truth } from './truth.ts';
 
@@ -29,6 +30,7 @@ export async function playTour(world: DemoWorld, passes: Passes, signal: AbortSi
     await ownRequest(scene);
     await fraudDesk(scene);
     await overHttp(scene);
+    await overSsh(scene);
     await replayed(scene, approval);
     const record = await approvalsOnRecord(scene, approval);
     await verifiedLog(scene);
