@@ -85,6 +85,8 @@ function block({ host, port, user }: Place, identity: string, others: readonly s
     'GlobalKnownHostsFile /dev/null',
     'StrictHostKeyChecking yes',
     'UpdateHostKeys no',
+    // The gateway's banner is for people who came by themselves.
+    'LogLevel ERROR',
     ...others,
   ];
   return lines.map((line) => `  ${line}\n`).join('');

@@ -36,7 +36,7 @@ async function read(file: string): Promise<SshHostKeys> {
     throw configurationFailure(error, undefined);
   });
   const { host, data } = config.gateway;
-  const port = (config.listeners as { ssh?: { port: number } }).ssh?.port;
+  const port = config.listeners.ssh?.port;
   if (port === undefined) throw new Failure('this gateway has no listener for SSH', { hint: 'set listeners.ssh' });
   const { describeHostKey, publishedHostKey } = await import('../../identity/ssh-host-key.ts');
   const publicKey = publishedHostKey(data);

@@ -4,7 +4,7 @@ import type { AuditLog, LogsTogether } from '../../audit/index.ts';
 import type { Config } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { Principal } from '../../core/principal.ts';
-import type { Protocol, Target } from '../../core/target.ts';
+import type { Target } from '../../core/target.ts';
 import type { Identity } from '../../identity/index.ts';
 import { sshHostKey } from '../../identity/ssh-host-key.ts';
 import type { Recordings } from '../../recordings/index.ts';
@@ -34,7 +34,7 @@ export interface ApiSources {
   readonly ports: {
     readonly postgres: number | undefined;
     readonly https: number | undefined;
-    readonly ssh?: number | undefined;
+    readonly ssh: number | undefined;
     readonly targets: ReadonlyMap<string, number>;
   };
   readonly problems: () => readonly string[];
@@ -118,7 +118,7 @@ function connection(sources: ApiSources, name: string) {
   const { protocol } = target;
   const { host } = config.gateway;
   const own = sources.ports.targets.get(name);
-  if ((protocol as Protocol) === 'ssh') {
+  if (protocol === 'ssh') {
     const ssh = sshDoor(sources);
     return ssh === undefined ? undefined : { protocol, host, port: own ?? ssh.port, name, hostKey: ssh.publicKey };
   }
