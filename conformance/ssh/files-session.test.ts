@@ -544,6 +544,11 @@ describe('a session of SFTP', () => {
       await exact(TYPE.rmdir, 'bind/x'),
     ];
     assert.equal(new Set(bound).size, bound.length);
+    // Also what no text for people tells.
+    assert.notEqual(
+      await exact(TYPE.open, 'bind/a', OPEN.read, permissions(0o600)),
+      await exact(TYPE.open, 'bind/a', OPEN.read, noAttributes),
+    );
     // What is asked once more is bound alike, whatever its id.
     assert.equal(await exact(TYPE.remove, 'bind/x'), bound.at(-2));
     assert.equal((await exact(TYPE.symlink, 'y/../x', 'bind/l3')) === (await exact(TYPE.symlink, 'x', 'bind/l3')), false);

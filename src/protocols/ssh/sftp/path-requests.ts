@@ -124,6 +124,8 @@ export class PathRequests {
 
   /** The same question is asked again and again while a client walks through folders. */
   #preparedOnce(question: PreparedQuestion['question']): PreparedQuestion {
+    // Two that differ in more than their text are two.
+    if (question.exact.length > 0) return prepareQuestion(this.#host, question);
     const key = `${String(question.facts['file_type'])} ${question.text}`;
     let prepared = this.#prepared.get(key);
     if (prepared === undefined) this.#prepared.set(key, (prepared = prepareQuestion(this.#host, question)));
