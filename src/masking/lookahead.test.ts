@@ -37,8 +37,12 @@ const part = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...streamNoise) },
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 8 }) },
 );
-/** How large the pieces are in which it comes, in turn; 0: what is held back is released. */
-const cuts = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 13, max: 400 })), { maxLength: 8 });
+/** How large the pieces are in which it comes, in turn; 0: what is held back is released. Whole, too, since little is looked ahead in small ones. */
+const cuts = fc.oneof(
+  fc.constant([]),
+  fc.array(fc.integer({ min: 100, max: 500 }), { minLength: 1, maxLength: 4 }),
+  fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 13, max: 400 })), { maxLength: 8 }),
+);
 
 /** What came of each piece, as it came, and how things stood then. */
 function steps(classes: DataClasses, detectors: DetectorSet, whole: Buffer, sizes: readonly number[]): unknown[] {
@@ -92,6 +96,53 @@ describe('looking ahead', () => {
   });
 });
 
+describe('looking ahead sees', () => {
+  const shown = (detector: Detector, ...pieces: string[]): string => {
+    const classes = compiled(classOf('x', 'redact', detector));
+    const masker = streamMasker(classes, classes.detectors);
+    const out = [...pieces.map((piece) => Buffer.concat(masker.push(Buffer.from(piece)))), Buffer.concat(masker.end())];
+    return Buffer.concat(out).toString();
+  };
+  const more = `; ${'and so on and on '.repeat(8)}`;
+  const shows = (text: string): string => text.replaceAll('#', '[redacted:x]');
+
+  it('words that a control sequence parts, or that came before', () => {
+    const ssn = recogniser('us-ssn');
+    assert.equal(shown(ssn, `s\u001B[1ms\u001B[mn no;123456789${more}`), shows(`s\u001B[1ms\u001B[mn no;#${more}`));
+    assert.equal(shown(ssn, `${more}ｓｓｎ no;123456789${more}`), shows(`${more}ｓｓｎ no;#${more}`));
+    assert.equal(shown(ssn, `${more}ssn no;`, `123456789${more}`), shows(`${more}ssn no;#${more}`));
+    assert.equal(shown(ssn, `${more}ssn;${' '.repeat(43)};123456789${more}`), shows(`${more}ssn;${' '.repeat(43)};#${more}`));
+    assert.equal(shown(ssn, `${more}123456789${' '.repeat(12)} ssn${more}`), shows(`${more}#${' '.repeat(12)} ssn${more}`));
+  });
+
+  it('what is written beyond ASCII', () => {
+    const card = recogniser('card-number');
+    for (const value of ['4\u200b111111111111111', '４１１１１１１１１１１１１１１１', '4111\u007f111111111111', '٤١١١١١١١١١١١١١١١']) {
+      assert.equal(shown(card, `${more}${value}${more}`).replace('\u007f', ''), shows(`${more}#${more}`), JSON.stringify(value));
+    }
+  });
+
+  it('what stands right behind a control sequence', () => {
+    assert.equal(shown(recogniser('iban'), `\u001B[1mDE89370400440532013000${more}`), shows(`\u001B[1m#${more}`));
+    assert.equal(shown(recogniser('card-number'), `\u001B74111111111111111${more}`), shows(`\u001B7#${more}`));
+    assert.equal(shown(recogniser('us-ssn'), `\u001B7123-45-6789${more}`), shows(`\u001B7#${more}`));
+  });
+
+  it('the shortest of its kind, and the second where the first is none', () => {
+    assert.equal(shown(recogniser('phone'), `call +6834002${more}`), shows(`call #${more}`));
+    assert.equal(shown(recogniser('phone'), `call (+6834002)${more}`), shows(`call (#)${more}`));
+    assert.equal(shown(recogniser('email'), `a@b, c@d.ef${more}`), shows(`a@b, #${more}`));
+    assert.equal(shown(recogniser('card-number'), `4111111111111112, 4222222222222${more}`), shows(`4111111111111112, #${more}`));
+  });
+
+  it('matches that began in lines before, also where those are not plain', () => {
+    const token = pattern('token=[^,]{2,9}');
+    for (const word of ['token=', 'tok\u001B[men=', 'ｔoken=']) {
+      assert.equal(shown(token, `${more}\n${word}\nabcdefghijkl${more}\n`), `${more}\n${word}\n********ijkl${more}\n`);
+    }
+  });
+});
+
 describe('what stands in every match of a pattern', () => {
   const lengths = (source: string): number[] | undefined => rowsOf(source)?.rows.map((row) => row.length);
 
@@ -129,6 +180,24 @@ describe('what stands in every match of a pattern', () => {
       ['a(?:b|\n)c', true],
     ] as const) {
       assert.equal(rowsOf(source)?.crossesLines, expected, source);
+    }
+  });
+
+  it('may be any character, also beyond ASCII', () => {
+    for (const [source, text] of [
+      ['7.7', '7a7'],
+      ['a.b', 'a😀b'],
+      ['(?i)mask', 'MAS\u212a'],
+      ['(?i)mask', 'ma\u017fk'],
+      ['a[^b]c', 'aéc'],
+      [String.raw`a\Wc`, 'aéc'],
+      ['a[à-ü]c', 'aéc'],
+      ['aéc', 'aéc'],
+      ['(?i)É', 'é'],
+    ] as const) {
+      const seen: string[] = [];
+      compilePattern(source).find(text, (start, end) => seen.push(text.slice(start, end)));
+      assert.deepEqual(seen, [text], source);
     }
   });
 

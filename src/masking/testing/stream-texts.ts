@@ -40,6 +40,7 @@ export const streamValues: readonly string[] = [
   '+44 20 7946 0958',
   '+(49)30 901820',
   '+4930901820',
+  '+6834002',
   'KEY-ABCDEF',
   'ACC-1234',
   'api_key: 0123456789abcdef0123',

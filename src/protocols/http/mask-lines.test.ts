@@ -14,6 +14,15 @@ import { testMasks } from './testing/masks.ts';
 const placeMasks = testMasks(nodeCrypto, { documents: ['events#$.ssn'], at: ['events'] });
 const textMasks = testMasks(nodeCrypto, { documents: [], at: [] });
 
+const recognisers = ['card-number', 'us-ssn', 'aba-routing', 'iban', 'email', 'phone'].map(
+  (name) => ({ kind: 'recogniser', name }) as Detector,
+);
+
+function detecting(detect: readonly Detector[]): HttpMasks {
+  const classes = compileDataClasses([{ name: 'x', columns: [], paths: [], detect, mask: 'redact' }], nodeCrypto, new Uint8Array(32));
+  return { classes, detectors: classes.detectors, rules: [], holdsDocuments: false, isStrict: false, hides: true, ruleClasses: [] };
+}
+
 function through(masks: HttpMasks, chunks: Iterable<Uint8Array>): string {
   const masker = lineMasker(masks);
   const shown: Buffer[] = [];
@@ -43,6 +52,16 @@ describe('lines', () => {
     }
   });
 
+  it('are JSON in which an escape stands beside a value, or in it', () => {
+    for (const [text, expected] of [
+      ['{"a":"to\\nDE89370400440532013000"}\n', '{"a":"to\\n[redacted:x]"}\n'],
+      ['{"a":"212\\/555\\/0123"}\n', '{"a":"[redacted:x]"}\n'],
+      ['to\\nDE89370400440532013000\n', 'to\\nDE89370400440532013000\n'],
+    ] as const) {
+      assert.equal(shown(detecting(recognisers), text), expected);
+    }
+  });
+
   it('in which nothing is found go out in one piece', () => {
     const masker = lineMasker(textMasks);
     const lines = Buffer.from('2026-11-30T11:40:00.123456789Z took 12 ms\n{"msg":"GET \\"/\\""}\n'.repeat(50));
@@ -67,26 +86,8 @@ describe('lines', () => {
   });
 
   it('are shown as if each were read, however they are cut', () => {
-    const detect: Detector[] = ['card-number', 'us-ssn', 'aba-routing', 'iban', 'email', 'phone'].map(
-      (name) => ({ kind: 'recogniser', name }) as Detector,
-    );
     const own = streamPatterns.map((pattern): Detector => ({ kind: 'pattern', pattern }));
-    const sets = [detect.slice(0, 2), detect, [...detect, ...own], own].map((all) => {
-      const classes = compileDataClasses(
-        [{ name: 'x', columns: [], paths: [], detect: all, mask: 'partial-last4' }],
-        nodeCrypto,
-        new Uint8Array(32),
-      );
-      return {
-        classes,
-        detectors: classes.detectors,
-        rules: [],
-        holdsDocuments: false,
-        isStrict: false,
-        hides: true,
-        ruleClasses: [],
-      } satisfies HttpMasks;
-    });
+    const sets = [recognisers.slice(0, 2), recognisers, [...recognisers, ...own], own].map(detecting);
     const json = fc.constantFrom(
       '{"a":"',
       '"}\n',
