@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { nodeCrypto } from '../../net/crypto.ts';
-import { asked as askedAt, customers, environmentWith, query, session, type EnvironmentOptions, type Sent } from './testing/requests.ts';
+import type { ReceivedRequest } from '../request.ts';
+import { askCosmos } from './ask.ts';
+import {
+  asked as askedAt,
+  customers,
+  environmentWith,
+  query,
+  received,
+  session,
+  type EnvironmentOptions,
+  type Sent,
+} from './testing/requests.ts';
 
 const environmentFor = (options: EnvironmentOptions = {}) => environmentWith(nodeCrypto, options);
 const asked = (sent: Sent, environment = environmentFor()) => askedAt(sent, environment);
@@ -35,6 +46,9 @@ const post = (path: string, body: unknown, headers: Readonly<Record<string, stri
 const put = (path: string, body: unknown): Sent => ({ ...post(path, body), method: 'PUT' });
 const remove = (path: string): Sent => ({ method: 'DELETE', path });
 const docs = `${customers}/docs`;
+const batch = (operations: readonly unknown[]): Sent => post(docs, operations, { 'x-ms-cosmos-is-batch-request': 'true' });
+const patch = (body: unknown): Sent => ({ ...post(`${docs}/7`, body), method: 'PATCH' });
+const query2 = (body: unknown): Sent => ({ ...query(''), body });
 
 describe('method, path, headers and body together say what is done', () => {
   cases([
@@ -92,6 +106,11 @@ describe('method, path, headers and body together say what is done', () => {
       post(`${customers}/sprocs`, { id: 'tidy', body: 'function () {}' }),
       'create-procedure Function bank/shop/customers/tidy',
     ],
+    [
+      'upsert of code makes it or replaces it',
+      post(`${customers}/udfs`, { id: 'tax', body: '' }, { 'x-ms-documentdb-is-upsert': 'True' }),
+      'create-function Function bank/shop/customers/tax, alter-function Function bank/shop/customers/tax',
+    ],
     ['a function replaced', put(`${customers}/udfs/tax`, { id: 'tax', body: '' }), 'alter-function Function bank/shop/customers/tax'],
     ['a trigger removed', remove(`${customers}/triggers/stamp`), 'drop-trigger Function bank/shop/customers/stamp'],
     ['a new database', post('/dbs', { id: 'shop' }), 'create-database Database bank/shop'],
@@ -134,6 +153,20 @@ describe('what is not certain is refused', () => {
       /^unsupported: permissions cannot be queried/,
     ],
     ['PUT on a feed', put(docs, { id: '7' }), uncertain],
+    ['POST on an item', post(`${docs}/7`, { id: '7' }), uncertain],
+    ['a path that names a kind twice', get('/dbs/a/colls/b/dbs/c'), /^unsupported: /],
+    ['a query in the body of a GET', { ...get('/dbs'), body: { query: 'SELECT * FROM c' } }, uncertain],
+    ['a body that is too deep', post(docs, `{"a":${'['.repeat(128)}${']'.repeat(128)}}`), /more than 128 levels/],
+    ['a query with a member that is not known', query2({ query: 'SELECT * FROM c', parameters: [], more: 1 }), uncertain],
+    ['a batch operation with a member that is not known', batch([{ operationType: 'Read', id: '1', more: 1 }]), uncertain],
+    ['a batch that reads with a body', batch([{ operationType: 'Read', id: '1', resourceBody: {} }]), uncertain],
+    ['a batch that creates nothing', batch([{ operationType: 'Create' }]), uncertain],
+    ['a batch that is too long', batch(Array.from({ length: 101 }, () => ({ operationType: 'Read', id: '1' }))), /^limit-exceeded: /],
+    ['a patch with a member that is not known', patch({ operations: [], more: 1 }), uncertain],
+    ['a patch operation with one', patch([{ op: 'set', path: '/a', value: 1, more: 1 }]), uncertain],
+    ['a patch that sets from elsewhere', patch([{ op: 'set', path: '/a', from: '/b', value: 1 }]), uncertain],
+    ['a patch that moves from nowhere', patch([{ op: 'move', path: '/a' }]), uncertain],
+    ['a definition whose name is a path', post('/dbs', { id: 'a/colls/b' }), uncertain],
     ['a query in the address', get(`${docs}?$filter=x`), /^unsupported: /],
     ['a body that is no JSON', post(docs, '{"id":'), uncertain],
     ['a key twice', post(docs, '{"id":"1","ssn":"a","\\u0073sn":"b"}'), /a key twice/],
@@ -154,6 +187,26 @@ describe('what is not certain is refused', () => {
       /materializedViewDefinition is not known/,
     ],
   ]);
+});
+
+describe('what is not certain of a request as it came', () => {
+  const refused = (request: ReceivedRequest): string | undefined => askCosmos(request, environmentFor()).refusal?.code;
+
+  test('a header that is given twice', () => {
+    const once = received(post(docs, { id: '1' }, { 'x-ms-documentdb-is-upsert': 'false' }));
+    assert.equal(refused(once), undefined);
+    const again = { name: 'x-ms-documentdb-is-upsert', value: 'true' };
+    assert.equal(refused({ ...once, forwardable: [...once.forwardable, again] }), 'unclassified');
+  });
+
+  test('a body that nobody has seen', () => {
+    assert.equal(refused({ ...received(post(docs, { id: '1' })), body: { kind: 'streamed', octets: 3_000_000 } }), 'limit-exceeded');
+  });
+
+  test('is on record without the name of its item', () => {
+    const sent = get(`${docs}/canary-7`, { 'x-ms-cosmos-do-something': '1' });
+    assert.doesNotMatch(asked(sent).operation(session).text, /canary/);
+  });
 });
 
 describe('direct mode', () => {
@@ -177,11 +230,12 @@ describe('facts', () => {
     });
     assert.equal(facts({ method: 'POST', path: `${customers}/operations/partitionkeydelete` })['unbounded'], true);
     assert.deepEqual(facts(query('SELECT LEFT(c.ssn, 1) AS x FROM c'))['sensitive_predicates'], ['ssn']);
-    const patch: Sent = {
+    assert.deepEqual(facts(query('SELECT * FROM c ORDER BY c.ssn'))['sensitive_predicates'], ['ssn']);
+    const conditional: Sent = {
       ...post(`${docs}/7`, { condition: 'FROM c WHERE c.job.salary > 1', operations: [{ op: 'set', path: '/a', value: 1 }] }),
       method: 'PATCH',
     };
-    assert.deepEqual(facts(patch)['sensitive_predicates'], ['salary']);
+    assert.deepEqual(facts(conditional)['sensitive_predicates'], ['salary']);
   });
 
   test('a partition key that may be a hidden value goes to policy and not on record', () => {
@@ -203,6 +257,7 @@ describe('the record', () => {
     const canary = 'canary-7';
     for (const sent of [
       query(`SELECT * FROM c WHERE c.ssn = '${canary}'`),
+      post(`${customers}/sprocs/tidy`, [canary]),
       query('SELECT * FROM c WHERE c.ssn = @s', [{ name: '@s', value: canary }]),
       query(`SELECT VALUE c.ssn ?? '${canary}' FROM c`),
       post(docs, { id: '1', ssn: canary, accounts: [{ number: canary }], job: { salary: canary } }),
@@ -232,8 +287,7 @@ describe('the record', () => {
       /SELECT \* FROM c WHERE c.name = @n\n.*/s,
     );
     assert.match(text(post('/dbs/shop/colls/orders/docs', { id: '1', note: 'of 078-05-1120' })), /"note":"of \*\*\*-\*\*-1120"/);
-    const batch = [{ operationType: 'Delete', id: 'item-9' }];
-    assert.match(text(post(docs, batch, { 'x-ms-cosmos-is-batch-request': 'true' })), /"id":"item-9"/);
+    assert.match(text(batch([{ operationType: 'Delete', id: 'item-9' }])), /"id":"item-9"/);
     assert.match(text(post(docs, { id: '1', password: 'x', ssn: '1' })), /"password":"\[redacted\]"/);
   });
 });

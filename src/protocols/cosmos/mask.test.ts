@@ -316,3 +316,56 @@ describe('what stands around', () => {
     assert.match(answered(asked(query('SELECT * FROM c')), '\u0080binary'), /^masking-refused/);
   });
 });
+
+describe('beside the items', () => {
+  const at = (head: Readonly<Record<string, string>>, options: EnvironmentOptions = {}, sent: Sent = query('SELECT * FROM c')): string => {
+    const fields = Object.entries({ 'content-type': 'application/json', ...head }).map(([name, value]) => ({ name, value }));
+    return answered(asked(sent, options), { Documents: [] }, { fields });
+  };
+
+  test('a continuation token that holds a hidden value is not shown, nor what comes with it', () => {
+    assert.match(at({ 'x-ms-continuation': '{"orderBy":"078-05-1120"}' }), /^masking-refused: the continuation token/);
+    assert.match(at({ 'x-ms-continuation': 'next' }), /^\{/);
+    assert.match(at({ 'x-ms-continuation': '078-05-1120' }, { revealed: ['ssn', 'salary', 'account-number'] }), /^\{/);
+  });
+
+  test('nor is an answer in a coding that cannot be decoded', () => {
+    assert.match(at({ 'content-encoding': 'compress' }), /^masking-refused: the content coding/);
+  });
+
+  test('what code has logged is shown to nobody: it may be of anything', () => {
+    const logs = { 'x-ms-documentdb-script-log-results': 'of 4455667788', 'x-ms-request-charge': '1' };
+    const sent: Sent = {
+      method: 'POST',
+      path: '/dbs/shop/colls/orders/sprocs/tidy',
+      body: [],
+      headers: { 'content-type': 'application/json' },
+    };
+    const one = asked(sent, { revealed: ['ssn', 'salary', 'account-number'] });
+    const plan = one.answer({ status: 204, fields: Object.entries(logs).map(([name, value]) => ({ name, value })) });
+    assert.ok(plan.kind === 'pass');
+    assert.deepEqual(
+      plan.fields.map(({ name }) => name),
+      ['x-ms-request-charge'],
+    );
+  });
+
+  test('a part of a hidden value is hidden', () => {
+    assert.equal(
+      rows('SELECT c.ssn[0] AS x, c.ssn.first AS y FROM c', [{ x: '0', y: '7' }]),
+      '[{"x":"[redacted:ssn]","y":"[redacted:ssn]"}]',
+    );
+  });
+
+  test('a partial update in a batch carries nothing hidden away', () => {
+    const operations = [{ operationType: 'Patch', id: '1', resourceBody: [{ op: 'move', from: '/ssn', path: '/note' }] }];
+    const sent: Sent = {
+      method: 'POST',
+      path: docs,
+      headers: { 'content-type': 'application/json', 'x-ms-cosmos-is-batch-request': 'true' },
+      body: operations,
+    };
+    assert.match(asked(sent).refusal?.publicMessage ?? '', /moves ssn to another place/);
+    assert.equal(asked(sent, { revealed: ['ssn'] }).refusal, undefined);
+  });
+});
