@@ -412,6 +412,30 @@ describe('what is read of the cluster first', () => {
   });
 });
 
+describe('a pure read', () => {
+  it('is what shows objects, logs, discovery and one’s own rights, and nothing else', () => {
+    for (const line of [
+      `GET ${pods}`,
+      `GET ${pods}/a`,
+      `GET ${pods}?watch=1`,
+      `GET ${pods}/a/log`,
+      'GET /api',
+      'GET /metrics',
+      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    ])
+      assert.equal(operation(line).pureRead, true, line);
+    for (const line of [
+      `POST ${pods}`,
+      `DELETE ${pods}/a`,
+      `GET ${pods}/a/exec`,
+      `GET ${pods}/a/other`,
+      'POST /metrics',
+      'GET /api/v1/proxy/nodes/a',
+    ])
+      assert.equal(operation(line).pureRead, false, line);
+  });
+});
+
 describe('what is refused, and put on record all the same', () => {
   it('is a request that has no meaning', () => {
     const asked = ask('GET /api/v1/proxy/nodes/n1');
@@ -491,6 +515,30 @@ describe('what goes upstream', () => {
     const many = (count: number) => ({ groups: Array.from({ length: count }, (_, index) => `g${index}`) });
     assert.equal(as('{subject}', ['{group}'], many(128)).refusal, undefined);
     assert.equal(as('{subject}', ['{group}'], many(129)).refusal?.code, 'access-denied');
+  });
+
+  it('is what was asked for, below the path of the cluster, without what carries the gateway’s own credential', () => {
+    const environment = testEnvironment(
+      nodeCrypto,
+      [],
+      { basePath: '/k', credentialNames: ['authorization', 'x-api-key'] },
+      { detects: false },
+    );
+    const fields = { 'x-api-key': 'a', x_api_key: 'b', cookie: 'c', 'if-match': '"1"', range: 'bytes=0-1' };
+    const { upstream } = ask(`GET ${pods}?limit=1`, { fields }, environment);
+    assert.deepEqual([upstream.method, upstream.target], ['GET', `/k${pods}?limit=1`]);
+    assert.deepEqual(
+      upstream.fields.map(({ name }) => name),
+      ['if-match', 'range'],
+    );
+    assert.equal(ask(`GET ${pods}`, {}, environment).upstream.target, `/k${pods}`);
+    const hiding = testEnvironment(nodeCrypto, ['secrets/*/*#$.data']);
+    const partial = 'range if-range if-match if-none-match if-modified-since if-unmodified-since accept-encoding'.split(' ');
+    const names = ask(`GET ${pods}`, { fields: Object.fromEntries(partial.map((name) => [name, 'x'])) }, hiding).upstream.fields;
+    assert.deepEqual(
+      names.map(({ name, value }) => `${name}: ${value}`),
+      ['accept-encoding: identity', 'accept: application/json'],
+    );
   });
 
   it('asks for JSON in no coding, where something is hidden, and only there', () => {

@@ -190,6 +190,35 @@ describe('an object', () => {
     assert.doesNotMatch(shown(`POST ${secrets}`, status, hiding, { ...json, status: 422 }), /4111111111111111/);
   });
 
+  it('is one of the place that the request names, where it does not say so itself', () => {
+    const bare = { kind: 'ConfigMap', data: { token: 'canary' } };
+    assert.doesNotMatch(shown('GET /api/v1/namespaces/prod/configmaps/app', bare), /canary/);
+    assert.match(shown('GET /api/v1/namespaces/prod/configmaps/web', bare), /canary/);
+    assert.doesNotMatch(
+      shown('GET /api/v1/namespaces/prod/configmaps?fieldSelector=metadata.name%3Dweb', { items: [bare] }),
+      /canary/,
+      'of a list nobody knows',
+    );
+    const nodes = testEnvironment(nodeCrypto, ['nodes/prod/*#$.spec.key', 'pods/prod/*#$.spec.key']);
+    const of = (line: string) => shown(line, { spec: { key: 'canary' } }, nodes);
+    assert.match(of('GET /api/v1/nodes/n'), /canary/, 'it is in no namespace');
+    assert.doesNotMatch(of('GET /api/v1/namespaces/prod/pods/n'), /canary/);
+    assert.doesNotMatch(
+      shown('GET /api/v1/pods', { items: [{ spec: { key: 'canary' } }] }, nodes),
+      /canary/,
+      'over all of them it may be in that one',
+    );
+  });
+
+  it('that is a credential which was asked for is shown, and what a proxy answers with as any answer', () => {
+    const pan = '4111111111111111';
+    const token = { kind: 'TokenRequest', status: { token: pan } };
+    assert.match(shown('POST /api/v1/namespaces/prod/serviceaccounts/ci/token', token), new RegExp(pan));
+    const html = { status: 200, fields: [{ name: 'content-type', value: 'text/html' }] };
+    assert.doesNotMatch(shown('GET /api/v1/namespaces/prod/services/web/proxy/x', `<p>${pan}</p>`, hiding, html), new RegExp(pan));
+    assert.match(shown('GET /api/v1/namespaces/prod/services/web/proxy/x', '<p>open</p>', hiding, html), /open/);
+  });
+
   it('is shown as it is where nothing is hidden, in whatever format', () => {
     const open = testEnvironment(nodeCrypto, [], {}, { detects: false });
     const plan = askKubernetes(request(`GET ${secrets}/db`), open, []).answer({
