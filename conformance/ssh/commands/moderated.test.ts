@@ -13,7 +13,11 @@ describe('a moderated shell', () => {
   before(async () => {
     world = await startSshWorld({
       policies: openPolicy,
-      adjust: ({ targets }) => ((targets!['box'] as Record<string, unknown>)['moderated'] = { group: 'dba' }),
+      adjust: ({ targets, gateway }) => {
+        (targets!['box'] as Record<string, unknown>)['moderated'] = { group: 'dba' };
+        // The API is in another process than the session.
+        gateway!['workers'] = 2;
+      },
     });
     door = await world.behind();
   });
