@@ -49,7 +49,8 @@ export class SshChannel {
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #wasFull = false;
-  #paused = false;
+  /** Until someone listens: what comes in one packet with the confirmation is not lost. */
+  #paused = true;
   readonly #unread: (() => void)[] = [];
   #ended = false;
   #closed = false;
@@ -63,6 +64,7 @@ export class SshChannel {
 
   listen(listener: ChannelListener): void {
     this.#listener = listener;
+    this.resume();
   }
 
   // ---- to the peer
