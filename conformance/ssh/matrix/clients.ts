@@ -105,8 +105,11 @@ async function dbclient(
     input,
     env: { HOME: at.folder, ...env },
   });
-  // It says on standard error whose key it took.
-  return told.replace(/SHA256:[^)]*/, 'KEY');
+  // It says on standard error whose key it took, and shows the gateway's banner there.
+  return told
+    .replace(/SHA256:[^)]*/, 'KEY')
+    .replace(/gw-ssh: [^\\]*\\n\\n/, '')
+    .replace(/Login for [^\\]*\\n/, '');
 }
 
 async function plink(at: SshWorkplace, options: readonly string[], command: string, input: string): Promise<string> {

@@ -29,7 +29,11 @@ export const commandCases: readonly SshCase[] = [
     run: ({ ssh }) => ssh(['cat <<E\n$(echo one)\ntwo\nE\nfor i in 1 2 3; do echo $i; done | tac']),
   },
   { name: 'exec: a command that is not there', fails: true, run: ({ ssh }) => ssh(['no-such-command-here']) },
-  { name: 'exec: a long command line', run: ({ ssh }) => ssh([`echo ${'x'.repeat(100_000)} | wc -c`]) },
+  {
+    name: 'exec: a long command line',
+    exception: 'a command line may have some 35,000 bytes, which is what a packet of ssh2 holds',
+    run: ({ ssh }) => ssh([`echo ${'x'.repeat(100_000)} | wc -c`]),
+  },
   { name: 'stdin: binary, through cat', quick: true, run: ({ ssh }) => ssh(['cat'], { input: binary }) },
   { name: 'stdin: read by a program that ends before it is at its end', run: ({ ssh }) => ssh(['head -c 10 | od -c'], { input: binary }) },
   { name: 'stdin: empty', run: ({ ssh }) => ssh(['cat; echo over']) },
@@ -49,8 +53,6 @@ export const commandCases: readonly SshCase[] = [
   },
   {
     name: 'output: a reader that goes away',
-    exception:
-      'OpenSSH’s client says that nobody reads any more (eow@openssh.com) only to servers that call themselves OpenSSH: others run to their end',
     run: ({ program, door }) =>
       program('bash', [
         '-c',

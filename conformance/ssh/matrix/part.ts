@@ -1,13 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { progress } from '../../../bench/parts/report.ts';
+import { freePort } from '../../../src/cli/demo/embedded-postgres.ts';
 import type { Part, PartOptions, PartReport, PartRow } from '../../part.ts';
 import { ensureDebian } from '../../parts/debian.ts';
 import { normalAccount, type Account } from '../../parts/sshd.ts';
 import type { Door } from '../door.ts';
 import { startSshWorld, type SshWorld } from '../world.ts';
 import { runSshCase, type Secrets, type SshCase } from './case.ts';
-import { beyond, channelCases } from './channels.ts';
+import { beyond, channelCases, reserved } from './channels.ts';
 import { clientCases } from './clients.ts';
 import { commandCases } from './commands.ts';
 import { signInCases } from './sign-in.ts';
@@ -61,8 +62,16 @@ async function run(name: string, account: Account | undefined, options: PartOpti
 
 /** Forwards to this machine's own ports have to be named, or loopback is refused. */
 export async function startMatrixWorld(account: Account | undefined): Promise<SshWorld> {
-  // The disk of a busy machine may not answer for seconds: then operations are denied, which is right, and not what is compared here.
-  const world = await startSshWorld({ account, adjust: (config) => void (config['audit'] = { durability: 'process' }) });
+  Object.assign(reserved, { echo: await freePort(), remote: await freePort(), silent: await freePort() });
+  const world = await startSshWorld({
+    account,
+    adjust(config, sshd) {
+      // The disk of a busy machine may not answer for seconds: then operations are denied, which is right, and not what is compared here.
+      config['audit'] = { durability: 'process' };
+      const forwards = [reserved.echo, reserved.remote, reserved.silent, sshd.port].map((port) => ({ to: `127.0.0.1:${port}` }));
+      Object.assign(config['targets']!['box'] as object, { forwards });
+    },
+  });
   Object.assign(beyond, { port: world.sshd.port, user: world.sshd.user, identity: world.direct.identity });
   return world;
 }
