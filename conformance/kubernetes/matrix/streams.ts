@@ -148,7 +148,7 @@ async function terminal(at: Workplace): Promise<Shown> {
     interrupted: at.clean(`status ${interrupted.status}\n${interrupted.shown}`),
     // busybox draws its prompt once more when it hears of the terminal's size, which is a race.
     // oxlint-disable-next-line no-control-regex -- they are what is looked for
-    shell: at.clean(`status ${shell.status}\n${shell.shown.replaceAll(/(?:> |\u001b\[6n|\u001b\[J)+/g, '> ')}`),
+    shell: at.clean(`status ${shell.status}\n${shell.shown.replaceAll(/(?:> |\u001b\[6n|\u001b\[J|\r(?=> ))+/g, '> ')}`),
   };
 }
 
