@@ -117,7 +117,7 @@ describe('a target', () => {
   });
 
   it('whose masking changes is not masked as before', () => {
-    const open = { ...environment, revealed: new Set<string>() };
+    const open = environmentWith(nodeCrypto, inflate);
     const unsafe = { ...open, target: { ...open.target, masking: 'unsafe_origin' as const } };
     const frame = encodeFrame(0, account('7', card));
     for (const [given, isShown] of [
