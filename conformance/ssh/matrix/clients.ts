@@ -113,12 +113,17 @@ async function dbclient(
 }
 
 async function plink(at: SshWorkplace, options: readonly string[], command: string, input: string): Promise<string> {
-  const { host, port, user, identity } = at.door;
-  void identity;
+  const { host, port, user } = at.door;
   const key = (await at.raw('ssh-keygen', ['-l', '-F', `[${host}]:${port}`, '-f', at.door.knownHosts])).stdout.toString();
   const fingerprint = /SHA256:\S+/.exec(key)?.[0] ?? '';
-  return await at.program('plink', ['-ssh', '-batch', '-hostkey', fingerprint, '-P', String(port), '-l', user, ...options, host, command], {
-    input,
-    env: { HOME: at.folder },
-  });
+  const told = await at.program(
+    'plink',
+    ['-ssh', '-batch', '-hostkey', fingerprint, '-P', String(port), '-l', user, ...options, host, command],
+    {
+      input,
+      env: { HOME: at.folder },
+    },
+  );
+  // It says when the gateway's prompts begin and end.
+  return told.replace(/\nstderr "Keyboard-interactive [^"]*"$/, '');
 }
