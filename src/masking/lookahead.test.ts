@@ -135,6 +135,16 @@ describe('looking ahead sees', () => {
     assert.equal(shown(recogniser('card-number'), `4111111111111112, 4222222222222${more}`), shows(`4111111111111112, #${more}`));
   });
 
+  it('what stands behind a control sequence of which half was released', () => {
+    const classes = sets[1]!;
+    const whole = Buffer.from(`\u009b1mGB29 NWBK 6016 1331 9268 19{}${more}`);
+    assert.deepEqual(
+      steps(classes, classes.detectors, whole, [2, 0, 400]),
+      steps(classes, withoutLookahead(classes.detectors), whole, [2, 0, 400]),
+    );
+    assert.ok(!String(steps(classes, classes.detectors, whole, [2, 0, 400])[4]).includes('6016'));
+  });
+
   it('matches that began in lines before, also where those are not plain', () => {
     const token = pattern('token=[^,]{2,9}');
     for (const word of ['token=', 'tok\u001B[men=', 'ｔoken=']) {

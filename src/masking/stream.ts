@@ -63,6 +63,8 @@ class Masking implements StreamMasker {
   #carries = false;
   /** The beginning of what is open was released. */
   #isReleased = false;
+  /** Where in the stream nothing of a control sequence that was released half is remembered any more. */
+  #trustedFrom = 0;
 
   constructor(classes: DataClasses, detectors: DetectorSet, keepsLength: boolean) {
     this.#classes = classes;
@@ -98,7 +100,7 @@ class Masking implements StreamMasker {
     let lookFrom = 0;
     this.#lookahead.over(all);
     while (at < all.length) {
-      if (from === at && at >= lookFrom && all.length - at >= leastAhead && openings.isAtRest) {
+      if (from === at && at >= lookFrom && all.length - at >= leastAhead && openings.isAtRest && this.#position + at >= this.#trustedFrom) {
         lookFrom = this.#lookahead.clearTo(at);
         from = at = openings.lastRest(all, at, lookFrom);
         if (at === all.length) break;
@@ -137,6 +139,7 @@ class Masking implements StreamMasker {
     }
     this.#before = lastOf(this.#before, all.subarray(0, from));
     this.#position += from;
+    if (isLast) this.#trustedFrom = this.#position + beforeBytes;
     this.#held = all.slice(from);
     this.#read = at - from;
     return edited(all.subarray(0, from), edits);
