@@ -238,7 +238,7 @@ const nothingRecorded: RecordingPort = {
     completed: nothing,
     sample: nothing,
     note: nothing,
-    transcript: nothing,
+    transcript: () => undefined,
     seal: () => Promise.reject(new Error('nothing was recorded')),
   }),
 };

@@ -153,9 +153,12 @@ export class PipelineSession implements OpenSession {
     this.#recording.sample(sample);
   }
 
-  /** What passed in a stream. Throws `recording-unavailable`: the stream ends. */
-  transcript(operationId: string, part: TranscriptPart): void {
-    this.#recording.transcript(operationId, part);
+  /**
+   * What passed in a stream. Undefined: go on. Else the recording is behind, and the streams wait until it resolves: it may come to more than the disk takes. Throws
+   * `recording-unavailable`: the stream ends.
+   */
+  transcript(operationId: string, part: TranscriptPart): Promise<void> | undefined {
+    return this.#recording.transcript(operationId, part);
   }
 
   note(event: string, detail: Readonly<Record<string, string | number>>): void {

@@ -116,7 +116,8 @@ export interface RecordedSession {
 export interface SessionRecording {
   decided(operation: Operation, decision: 'allow' | 'deny', code: string | undefined): void;
   sample(sample: ResultSample): void;
-  transcript(operationId: string, part: TranscriptPart): void;
+  /** Undefined: there is room for more. Else much waits to be written, and whoever can wait does; it never rejects. */
+  transcript(operationId: string, part: TranscriptPart): Promise<void> | undefined;
   completed(completion: Completion, durationMs: number): void;
   note(event: string, detail: Readonly<Record<string, string | number>>): void;
   /** Flushes, closes and digests the file. */

@@ -60,6 +60,8 @@ class Tunnel {
   /** Sides from which nothing more comes. */
   readonly #ended = new Set<Side>();
   #applying = false;
+  /** Much of what passed waits to be recorded. */
+  #recordingIsBehind = false;
   #bytes = 0;
   /** The gateway's reason to end it; the first one holds. */
   #fault: GatewayFault | undefined;
@@ -159,7 +161,7 @@ class Tunnel {
         this.#recorded(() => session.note(effect.event, effect.detail));
         return;
       case 'transcript':
-        this.#recorded(() => session.transcript(effect.operationId, effect.part));
+        this.#recorded(() => this.#recordingRoom(session.transcript(effect.operationId, effect.part)));
         return;
       case 'divert':
         this.#divert(effect.id, effect.target);
@@ -251,6 +253,16 @@ class Tunnel {
 
   // ---- flow
 
+  /** What comes faster than it can be recorded waits. */
+  #recordingRoom(room: Promise<void> | undefined): void {
+    if (room === undefined || this.#recordingIsBehind) return;
+    this.#recordingIsBehind = true;
+    void room.then(() => {
+      this.#recordingIsBehind = false;
+      if (this.#closing === undefined) this.#flow();
+    });
+  }
+
   /** Writes what may go to the client, and reads from a side only while the other one takes what comes of it, and it itself takes what it is answered. */
   #flow(): void {
     const client = this.#options.client.socket;
@@ -259,8 +271,8 @@ class Tunnel {
     const diverted = [...this.#diverted.values()];
     const othersFull = upstream.writableNeedDrain || diverted.some((one) => one.writableNeedDrain);
     for (const one of diverted) read(one, !clientFull);
-    read(client, !othersFull && client.writableLength < mostUnsentBytes);
-    read(upstream, !clientFull && upstream.writableLength < mostUnsentBytes);
+    read(client, !this.#recordingIsBehind && !othersFull && client.writableLength < mostUnsentBytes);
+    read(upstream, !this.#recordingIsBehind && !clientFull && upstream.writableLength < mostUnsentBytes);
   }
 
   #close(): void {

@@ -214,6 +214,31 @@ describe('a failing disk', () => {
     assert.match(content, /"note":"again"/);
   });
 
+  it('that is behind says so long before it refuses anything, and when there is room again', async () => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const disk: RecordingDisk = {
+      ...localDisk,
+      async write(descriptor, bytes) {
+        await released;
+        return localDisk.write(descriptor, bytes);
+      },
+    };
+    const recording = createRecordings({ folder, clock: new Clock(), disk }).open(session('f-7'));
+    const part = { stream: 'input', text: '\0'.repeat(32_768) } as const;
+    let parts = 1;
+    let room = recording.transcript('f-7-1', part);
+    for (; room === undefined; parts += 1) room = recording.transcript('f-7-1', part);
+    assert.ok(parts > 3 && parts < 10, String(parts));
+    let isRoom = false;
+    void room.then(() => (isRoom = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isRoom, false);
+    release();
+    await room;
+    assert.equal(recording.transcript('f-7-1', part), undefined);
+    await recording.seal();
+  });
+
   it('that cannot make it durable or rename it does not seal', async () => {
     for (const broken of [{ sync: () => Promise.reject(new Error('EIO')) }, { rename: () => Promise.reject(new Error('EROFS')) }]) {
       const id = 'sync' in broken ? 'f-5' : 'f-6';

@@ -76,11 +76,12 @@ class OpenRecording implements SessionRecording {
     this.#writer.append(at, completedLine(at, completion, durationMs));
   }
 
-  transcript(operation: string, { stream, text }: TranscriptPart): void {
+  transcript(operation: string, { stream, text }: TranscriptPart): Promise<void> | undefined {
     for (let from = 0; from < text.length; from += maxStreamLength) {
       const event: RecordingEvent = { at: this.#at(), event: 'stream', operation, stream, text: text.slice(from, from + maxStreamLength) };
       this.#writer.append(event.at, JSON.stringify(event));
     }
+    return this.#writer.room;
   }
 
   note(event: string, detail: Readonly<Record<string, string | number>>): void {

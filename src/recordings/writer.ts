@@ -60,6 +60,11 @@ export class RecordingWriter {
     this.#take(line);
   }
 
+  /** Undefined, unless much waits: then it resolves when that is written, or has failed. Never rejects. */
+  get room(): Promise<void> | undefined {
+    return this.#waiting.length + this.#beingWrittenBytes > muchWaitingBytes ? this.#flush() : undefined;
+  }
+
   /** Writes everything and the last line, makes it durable and gives the file its final name. Rejects with `recording-unavailable`. */
   seal(last: RecordingEvent): Promise<Sealed> {
     this.#sealing ??= this.#seal(last);
@@ -139,5 +144,6 @@ export class RecordingWriter {
 
 const flushAfterMs = 200;
 const flushLength = 65_536;
+const muchWaitingBytes = 1024 * 1024;
 /** Counted in UTF-16 units while they wait, of which each becomes at most three bytes. */
 const maxWaitingBytes = 8 * 1024 * 1024;

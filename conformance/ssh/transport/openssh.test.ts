@@ -77,6 +77,11 @@ describe('OpenSSH through the gateway', () => {
     assert.equal(stdout.toString().replace(/\/dev\/pts\/\d+\r\n/, ''), direct.stdout.toString());
   });
 
+  it('takes input as fast as it can be recorded: bytes that are six times as long in a recording do not end the session', async () => {
+    const ran = await door.ssh(['wc -c'], { input: Buffer.alloc(30_000_000), timeoutMs: 120_000 });
+    assert.deepEqual([ran.code, ran.stdout.toString().trim(), ran.stderr.toString()], [0, '30000000', '']);
+  });
+
   it('ends a program whose output nobody reads any more', async () => {
     const { stdout } = await runProgram('sh', ['-c', `ssh -F ${door.config} box yes | head -n 3`], { timeoutMs: 30_000 });
     assert.equal(stdout.toString(), 'y\ny\ny\n');

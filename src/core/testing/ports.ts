@@ -174,7 +174,7 @@ export class TestRecording {
     this.#write(`completed ${completion.operationId} ${completion.outcome}`);
   }
 
-  transcript(operationId: string, { stream, text }: TranscriptPart): void {
+  transcript(operationId: string, { stream, text }: TranscriptPart): undefined {
     this.#write(`transcript ${operationId} ${stream} ${text}`);
   }
 

@@ -45,6 +45,8 @@ export class ChannelDrive implements ChannelListener {
   #target: TargetChannel | undefined;
   #clientPaused = false;
   #targetPaused = false;
+  /** Much of what passed waits to be recorded. */
+  #recordingIsBehind = false;
   #bytes = 0;
   #ending = false;
   #closed = false;
@@ -184,7 +186,7 @@ export class ChannelDrive implements ChannelListener {
         session.sample(effect.sample);
         return;
       case 'transcript':
-        session.transcript(effect.operationId, effect.part);
+        this.#recordingRoom(session.transcript(effect.operationId, effect.part));
         this.#options.show(effect.operationId, effect.part);
         return;
       case 'note':
@@ -270,14 +272,24 @@ export class ChannelDrive implements ChannelListener {
 
   // ---- flow
 
+  /** What comes faster than it can be recorded waits. */
+  #recordingRoom(room: Promise<void> | undefined): void {
+    if (room === undefined || this.#recordingIsBehind) return;
+    this.#recordingIsBehind = true;
+    void room.then(() => {
+      this.#recordingIsBehind = false;
+      this.#flow();
+    });
+  }
+
   /** Reads from a side only while the other one takes what comes of it. */
   #flow(): void {
     const { client } = this.#options;
     const target = this.#target;
     if (this.#closed) return;
-    if (this.#clientPaused || target?.isFull === true) client.pause();
+    if (this.#recordingIsBehind || this.#clientPaused || target?.isFull === true) client.pause();
     else client.resume();
-    if (this.#targetPaused || client.isFull || this.#withheld.isFull) target?.pause();
+    if (this.#recordingIsBehind || this.#targetPaused || client.isFull || this.#withheld.isFull) target?.pause();
     else target?.resume();
   }
 
