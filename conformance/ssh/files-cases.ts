@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Door } from './door.ts';
 import { runProgram, type Ran } from './program.ts';
@@ -9,7 +9,7 @@ export const card = '4111 1111 1111 1111';
 export const masked = '**** **** **** 1111';
 /** Of the machine's user, with a name that is this run's own. */
 export const name = `sallyport-files-${process.pid}`;
-export const remote = join(homedir(), name);
+export const remote = join(userInfo().homedir, name);
 export const at = (...names: readonly string[]): string => join(remote, ...names);
 
 /** The machine's folder, the same each time. */
