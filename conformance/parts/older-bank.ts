@@ -27,9 +27,13 @@ export class Site {
     chmodSync(this.folder, 0o711);
   }
 
+  /** Everything is closed, whatever fails: a server that stays up keeps the process of the test alive. */
   async close(): Promise<void> {
-    for (let next = this.closers.pop(); next !== undefined; next = this.closers.pop()) await next();
+    const failures: unknown[] = [];
+    for (let next = this.closers.pop(); next !== undefined; next = this.closers.pop())
+      await next().catch((error: unknown) => failures.push(error));
     rmSync(this.folder, { recursive: true, force: true });
+    if (failures.length > 0) throw failures[0];
   }
 }
 

@@ -149,12 +149,16 @@ class RunningGateway implements Gateway {
     await this.#plane?.close(reason);
     await this.#api?.close();
     this.#desk?.stop();
-    for (const { audit } of this.#retired) await audit.close();
-    if (this.#audit !== undefined) {
-      if (this.#audit.healthy) this.#audit.append({ type: 'gateway.stopped', reason });
-      await this.#audit.close();
+    try {
+      for (const { audit } of this.#retired) await audit.close();
+      if (this.#audit !== undefined) {
+        if (this.#audit.healthy) this.#audit.append({ type: 'gateway.stopped', reason });
+        await this.#audit.close();
+      }
+    } finally {
+      // A log that cannot be signed any more is told; what else is open is closed all the same.
+      this.#database?.close();
     }
-    this.#database?.close();
   }
 
   // ---- parts
