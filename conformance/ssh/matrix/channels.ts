@@ -57,7 +57,6 @@ async function aPort(): Promise<number> {
 export const channelCases: readonly SshCase[] = [
   {
     name: 'multiplexing: many commands over one connection',
-    quick: true,
     async run({ door, folder, ssh }) {
       const control = ['-o', `ControlPath=${folder}/c`];
       const master = door.ssh([], { options: ['-M', '-N', ...control, '-o', 'ControlPersist=no'], timeoutMs: 120_000 });
