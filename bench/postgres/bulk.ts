@@ -24,6 +24,7 @@ export async function benchBulk(world: World, rounds: number): Promise<readonly 
     { name: 'direct', path: world.path('direct'), table: 'ledger' },
     { name: haproxy, path: world.path('haproxy'), table: 'ledger' },
     { name: 'pgbouncer', path: world.path('pgbouncer'), table: 'ledger' },
+    { name: relay, path: world.path('node relay'), table: 'ledger' },
     { name: unmasked, path: world.path('sallyport process', 'analyst'), table: 'ledger' },
     { name: masked, path: world.path('sallyport process', 'columns-only'), table: 'ledger' },
     { name: searched, path: world.path('sallyport process', 'job'), table: 'open_ledger' },
@@ -89,6 +90,7 @@ async function measure(path: Path, from: string): Promise<BulkRun> {
 }
 
 const haproxy = 'haproxy';
+export const relay = 'node relay';
 export const unmasked = 'sallyport, nothing to mask';
 export const masked = 'sallyport, one text column masked';
 const searched = 'sallyport, text searched by three detectors';
