@@ -240,6 +240,33 @@ describe('signing in over SSH', () => {
     assert.deepEqual(asked, ['web']);
   });
 
+  it('with a key of this gateway and another key’s signature is refused, and the key gives no credential', async () => {
+    const [known, own] = [newSshKeyPair('a'), newSshKeyPair('a')];
+    const parsed = (text: string): ssh2.ParsedKey => {
+      const key = ssh2.utils.parseKey(text);
+      assert.ok(!(key instanceof Error));
+      return key;
+    };
+    let signatures = 0;
+    class Thief extends ssh2.BaseAgent<ssh2.ParsedKey> {
+      getIdentities(answer: ssh2.IdentityCallback<ssh2.ParsedKey>): void {
+        answer(undefined, [parsed(known.publicKey)]);
+      }
+      sign(_key: ssh2.ParsedKey, data: Buffer, options: unknown, answer?: ssh2.SignCallback): void {
+        signatures += 1;
+        const told = answer ?? (options as ssh2.SignCallback);
+        told(undefined, sign(null, data, createPrivateKey(parsed(own.privateKey).getPrivatePEM())));
+      }
+    }
+    let credentials = 0;
+    const world = await SshWorld.open((world) => {
+      world.keys = { offered: async () => true, credentialFor: async () => ((credentials += 1), 'good') };
+    });
+    await assert.rejects(world.client({ password: undefined, agent: new Thief() } as never), /authentication methods failed/);
+    assert.ok(signatures > 0);
+    assert.equal(credentials, 0);
+  });
+
   it('with somebody else’s key and a signature of one’s own is none', () => {
     const [mine, other] = [newSshKeyPair('a'), newSshKeyPair('a')];
     const data = Buffer.from('the session and the request');
