@@ -9,6 +9,7 @@ import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
+import { auditRecords } from '../parts/audit-records.ts';
 import { startEmulator, type Emulator } from './emulator/index.ts';
 import { startVercel } from './vercel.ts';
 
@@ -136,23 +137,7 @@ export async function startHouse(options: HouseOptions = {}): Promise<House> {
       return request(agent, `${url}${path}`, method, { 'x-ms-version': '2020-07-15', ...authorization, ...headers }, body);
     },
     api,
-    async records(types = []) {
-      const found: Readonly<Record<string, unknown>>[] = [];
-      const client = await api('auditor-uma');
-      for (let at: number | null = 0; at !== null;) {
-        const page: { records: { record: Readonly<Record<string, unknown>> }[]; next: number | null } = await client.get(
-          '/api/v1/audit/records',
-          {
-            type: types.length === 0 ? undefined : types.join(','),
-            sequence: at,
-            limit: 1000,
-          },
-        );
-        found.push(...page.records.map(({ record }) => record));
-        at = page.next;
-      }
-      return found;
-    },
+    records: async (types = []) => auditRecords(await api('auditor-uma'), types),
     async close() {
       for (const client of clients) client.dispose();
       await gateway.close();

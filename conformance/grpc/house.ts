@@ -7,6 +7,7 @@ import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
+import { auditRecords } from '../parts/audit-records.ts';
 import type { Way } from './peers/cases.ts';
 
 /** A gateway in front of gRPC servers, for one test file. Everything is real; `close` stops and removes it. */
@@ -100,19 +101,7 @@ export async function startHouse(options: HouseOptions): Promise<House> {
       return { address, authority: `${target}.localhost`, ca: authority.certificate, token: await issuer.mint(as) };
     },
     api,
-    async records(types = []) {
-      const found: Readonly<Record<string, unknown>>[] = [];
-      const client = await api('auditor-uma');
-      for (let at: number | null = 0; at !== null;) {
-        const page: { records: { record: Readonly<Record<string, unknown>> }[]; next: number | null } = await client.get(
-          '/api/v1/audit/records',
-          { type: types.length === 0 ? undefined : types.join(','), sequence: at, limit: 1000 },
-        );
-        found.push(...page.records.map(({ record }) => record));
-        at = page.next;
-      }
-      return found;
-    },
+    records: async (types = []) => auditRecords(await api('auditor-uma'), types),
     async close() {
       await gateway.close();
       await issuer.close();

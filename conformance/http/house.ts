@@ -11,6 +11,7 @@ import { createDemoAuthority, type DemoAuthority } from '../../src/cli/demo/cert
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
 import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../src/identity/development/issuer.ts';
+import { auditRecords } from '../parts/audit-records.ts';
 import { run, type Ran } from '../harness.ts';
 
 /** A gateway in front of an HTTP API, for one test file. Everything is real; everything is stopped and removed by `close`. */
@@ -163,19 +164,7 @@ export async function startHouse(options: HouseOptions): Promise<House> {
       return path;
     },
     api,
-    async records(types = []) {
-      const found: Readonly<Record<string, unknown>>[] = [];
-      const client = await api('auditor-uma');
-      for (let at: number | null = 0; at !== null;) {
-        const page: { records: { record: Readonly<Record<string, unknown>> }[]; next: number | null } = await client.get(
-          '/api/v1/audit/records',
-          { type: types.length === 0 ? undefined : types.join(','), sequence: at, limit: 1000 },
-        );
-        found.push(...page.records.map(({ record }) => record));
-        at = page.next;
-      }
-      return found;
-    },
+    records: async (types = []) => auditRecords(await api('auditor-uma'), types),
     async close() {
       await gateway.close();
       await closeOthers();

@@ -7,6 +7,7 @@ import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
 import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
 import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../src/identity/development/issuer.ts';
+import { auditRecords } from '../parts/audit-records.ts';
 import type { KubectlVersion } from '../parts/kubectl.ts';
 import { Site } from '../parts/older-bank.ts';
 import { startApiServer, type ApiServer, type ApiServerOptions, type Rule } from './api-server/index.ts';
@@ -164,19 +165,7 @@ async function start(
     kubectl: async (version, as, namespace = 'default') => client(version, server, await issuer.mint(as), namespace),
     direct: (version, namespace = 'default') => client(version, directServer, clusterToken, namespace),
     api,
-    async records(types = []) {
-      const found: Readonly<Record<string, unknown>>[] = [];
-      const auditor = await api('auditor-uma');
-      for (let at: number | null = 0; at !== null;) {
-        const page: { records: { record: Readonly<Record<string, unknown>> }[]; next: number | null } = await auditor.get(
-          '/api/v1/audit/records',
-          { type: types.length === 0 ? undefined : types.join(','), sequence: at, limit: 1000 },
-        );
-        found.push(...page.records.map(({ record }) => record));
-        at = page.next;
-      }
-      return found;
-    },
+    records: async (types = []) => auditRecords(await api('auditor-uma'), types),
     close: () => site.close(),
   };
 }

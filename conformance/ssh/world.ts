@@ -10,6 +10,7 @@ import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
 import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { sshHostKey } from '../../src/identity/ssh-host-key.ts';
 import { newSshKeyPair } from '../../src/identity/ssh-key-format.ts';
+import { auditRecords } from '../parts/audit-records.ts';
 import { Site } from '../parts/older-bank.ts';
 import { startSshd, type Account, type Sshd, type SshdOptions } from '../parts/sshd.ts';
 import { openDoor, type Door } from './door.ts';
@@ -128,19 +129,7 @@ async function start(site: Site, options: SshWorldOptions): Promise<SshWorld> {
     token: (as) => issuer.mint(as),
     gatewayToken: (as) => exchange(as, {}),
     api,
-    async records(types = []) {
-      const found: Readonly<Record<string, unknown>>[] = [];
-      const auditor = await api('auditor-uma');
-      for (let at: number | null = 0; at !== null;) {
-        const page: { records: { record: Readonly<Record<string, unknown>> }[]; next: number | null } = await auditor.get(
-          '/api/v1/audit/records',
-          { type: types.length === 0 ? undefined : types.join(','), sequence: at, limit: 1000 },
-        );
-        found.push(...page.records.map(({ record }) => record));
-        at = page.next;
-      }
-      return found;
-    },
+    records: async (types = []) => auditRecords(await api('auditor-uma'), types),
     async answer(as, verb, reason) {
       const client = await api(as);
       for (;;) {
