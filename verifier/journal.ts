@@ -183,6 +183,7 @@ export interface Segment {
   readonly name: string;
   /** Sequence of its first record. */
   readonly first: number;
+  /** Without the zeros at its end, which a gateway writes ahead of its records. */
   readonly sizeBytes: number;
   /** Opened at once for the newest segments: a running gateway that deletes them meanwhile takes nothing away. */
   readonly file: FileHandle | undefined;
@@ -206,12 +207,25 @@ export async function findSegments(folder: LogFolder, findings: Findings): Promi
       segments = [];
       continue;
     }
-    const { size } = await file.stat();
+    const sizeBytes = await endOfContent(file);
     const keep = place >= names.length - KEPT_OPEN;
     if (!keep) await file.close();
-    segments.push({ name, first: Number(name.slice(0, 16)), sizeBytes: size, file: keep ? file : undefined });
+    segments.push({ name, first: Number(name.slice(0, 16)), sizeBytes, file: keep ? file : undefined });
   }
   return segments;
+}
+
+/** Where the last byte that is not zero ends: no record ends in one. */
+async function endOfContent(file: FileHandle): Promise<number> {
+  const chunk = Buffer.alloc(ROOM_CHUNK_BYTES);
+  let { size } = await file.stat();
+  while (size > 0) {
+    const from = Math.max(0, size - chunk.length);
+    const { bytesRead } = await file.read(chunk, 0, size - from, from);
+    for (let at = bytesRead; at > 0; at -= 1) if (chunk[at - 1] !== 0) return from + at;
+    size = from;
+  }
+  return 0;
 }
 
 type Damage = 'an impossible length' | 'a wrong checksum';
@@ -223,4 +237,5 @@ export const MAX_LEAF_BYTES = 65_534;
 const BARRIER_SUM = 0xffffffff;
 const BARRIER = Buffer.from('00000000ffffffff', 'hex');
 const CHUNK_BYTES = 1024 * 1024;
+const ROOM_CHUNK_BYTES = 64 * 1024;
 const KEPT_OPEN = 64;

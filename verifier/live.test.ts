@@ -18,7 +18,7 @@ const WRITER_ROOT = process.env['VERIFIER_WRITER_ROOT'];
 function defineTests(): void {
   test('a log that is being written verifies at every moment, and contains every checkpoint it has given out', async () => {
     const root = await scratch();
-    const log = await openLog(root, { limits: RESTLESS });
+    const log = await openLog(root, { durability: 'disk', limits: RESTLESS });
     const stop = new AbortController();
     let kept = await log.checkpoint();
     const writer = (async () => {
@@ -94,7 +94,8 @@ function defineTests(): void {
 
   test('behind the newest checkpoint: a torn end is a note, whatever lies before a barrier is not', async () => {
     const root = await scratch();
-    const log = await openLog(root);
+    // With room behind the last record.
+    const log = await openLog(root, { durability: 'disk' });
     const records = story(join(root, 'recordings'), 0);
     const append = async (count: number): Promise<void> => {
       for (let left = count; left > 1; left -= 1) log.append((await records.next()).value);
@@ -114,11 +115,18 @@ function defineTests(): void {
 
     const [name] = await readdir(join(copy, 'journal'));
     const file = join(copy, 'journal', name!);
-    const bytes = await readFile(file);
+    const reserved = await readFile(file);
+    const end = reserved.lastIndexOf('}') + 1;
+    assert.ok(end < reserved.length && reserved.subarray(end).every((byte) => byte === 0));
+    const bytes = reserved.subarray(0, end);
     await truncate(file, bytes.length - 20);
     const torn = await verifyLog({ folder: copy });
     assert.ok(torn.ok && torn.tornBytes > 0 && torn.uncheckpointed < 100);
     assert.ok(torn.notes.some((note) => note.includes('crash')));
+
+    const inRoom = Buffer.from(reserved);
+    await writeFile(file, inRoom.fill(0, end - 20));
+    assert.deepEqual(await verifyLog({ folder: copy }), torn, 'room behind the torn end changes nothing');
 
     const barrier = Buffer.from('00000000ffffffff', 'hex');
     const damaged = Buffer.concat([bytes, barrier]);
@@ -152,7 +160,7 @@ async function writeAndKill(root: string, afterMs: number): Promise<number> {
 }
 
 async function writeUntilKilled(root: string): Promise<void> {
-  const log = await openLog(root, { limits: { ...RESTLESS, checkpointRecords: 200, checkpointMs: 60 } });
+  const log = await openLog(root, { durability: 'disk', limits: { ...RESTLESS, checkpointRecords: 200, checkpointMs: 60 } });
   const records = story(join(root, 'recordings'), Date.now());
   for (let count = 1; ; count += 1) {
     const sequence = log.append((await records.next()).value);

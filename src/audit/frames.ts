@@ -21,6 +21,13 @@ export interface ScannedSegment {
   readonly damagedBeforeBarrier: boolean;
 }
 
+/** A segment without the zeros behind its last frame, which are room for the next ones: no frame and no barrier ends in a zero. */
+export function withoutRoom(bytes: Buffer): Buffer {
+  let end = bytes.byteLength;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return bytes.subarray(0, end);
+}
+
 /** Walks the frames of a segment; the leaf given to `visit` is a view. */
 export function scanSegment(bytes: Buffer, visit: (leaf: Uint8Array) => void): ScannedSegment {
   let at = 0;

@@ -98,9 +98,11 @@ async function openLocked(options: AuditLogOptions, disk: FileSystem, root: stri
   const journalFolder = join(root, 'journal');
   for (const folder of [bodyFolder, journalFolder]) await disk.makeFolder(folder);
   await disk.syncFolder(root);
-  const journal = await Journal.open(disk, journalFolder, limits.segmentBytes, state);
+  const { durability } = options;
+  const sizes = { segmentBytes: limits.segmentBytes, roomBytes: durability === 'disk' ? limits.roomBytes : 0 };
+  const journal = await Journal.open(disk, journalFolder, sizes, state);
 
-  const { clock, durability, gateway, onHealth = () => {}, policyVersion } = options;
+  const { clock, gateway, onHealth = () => {}, policyVersion } = options;
   const bodies = new Bodies(disk, bodyFolder);
   const parts = { bodies, bundles, clock, digestKey, durability, gateway, journal, limits, lock, onHealth, policyVersion, publisher, tree };
   const log = new LocalLog(parts, new LogReader(disk, root, tree, bundles), signer.verifier.line);
@@ -178,4 +180,5 @@ const DEFAULT_LIMITS: LogLimits = {
   stallMs: 700,
   retryMs: 1_000,
   segmentBytes: 16 * 1024 * 1024,
+  roomBytes: 256 * 1024,
 };

@@ -9,7 +9,7 @@ const JOURNAL = /\.journal$/;
 
 test('records that are appended in one turn share one write and one flush', async () => {
   const disk = new MemoryDisk();
-  const log = await openOn(disk);
+  const log = await openOn(disk, { limits: { roomBytes: 0 } });
   const before = disk.count('datasync', JOURNAL);
   const written = disk.count('write', JOURNAL);
   const sequences = Array.from({ length: 50 }, (_, i) => log.append(note(`e${i}`)));

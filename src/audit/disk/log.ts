@@ -34,6 +34,8 @@ export interface LogLimits {
   readonly retryMs: number;
   /** A journal segment is closed when it has grown to this. */
   readonly segmentBytes: number;
+  /** With `disk`: so many zeros at most are kept ahead of the journal's records. */
+  readonly roomBytes: number;
 }
 
 export interface LogHealth {
@@ -216,6 +218,7 @@ export class LogWriter implements AuditPort {
     }
     clearTimeout(this.#retry);
     clearTimeout(this.#lazy);
+    if (!this.#lost) await this.#parts.journal.trim().catch(() => {});
     await this.#parts.journal.close().catch(() => {});
     await this.#parts.lock.release();
     for (const listener of this.#listeners) listener();

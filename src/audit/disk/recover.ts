@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { GatewayFault } from '../../core/fault.ts';
 import type { Checkpoint, NoteVerifier } from '../checkpoint.ts';
 import { nextHistoryEntry } from '../checkpoint.ts';
-import { scanSegment } from '../frames.ts';
+import { scanSegment, withoutRoom } from '../frames.ts';
 import { EntryBundles, HASH_BYTES, TILE_HASHES, tilePath } from '../tiles.ts';
 import { MerkleTree, leafHash, perfectRoot } from '../tree.ts';
 import type { FileSystem } from './file-system.ts';
@@ -58,7 +58,7 @@ export async function recover(disk: FileSystem, root: string, verifier: NoteVeri
     const next = segments[i + 1];
     if (next !== undefined && next <= whole) continue;
     const path = segmentPath(folder, first);
-    const bytes = (await readIfPresent(disk, path)) ?? Buffer.alloc(0);
+    const bytes = withoutRoom((await readIfPresent(disk, path)) ?? Buffer.alloc(0));
     let sequence = first;
     const found = scanSegment(bytes, (leaf) => {
       if (sequence++ < whole) return;
