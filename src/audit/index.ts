@@ -54,7 +54,10 @@ export interface AuditLog extends AuditPort {
   readonly health: LogHealth;
   /** Signs a checkpoint over every record appended so far and resolves with the note, once it is on disk. */
   checkpoint(): Promise<string>;
-  /** Throws `audit-unavailable` where a part of the log cannot be read. */
+  /**
+   * Durable records, among them all that were appended before the call: whoever was just refused finds that on record. While the disk fails, those that are
+   * durable already. Throws `audit-unavailable` where a part of the log cannot be read.
+   */
   query(query: RecordQuery): AsyncGenerator<LoggedRecord, void, undefined>;
   tail(options?: TailOptions): AsyncGenerator<LoggedRecord, void, undefined>;
   /** For the tree of `size` records, by default all; `RangeError` where there is none. */
@@ -148,8 +151,9 @@ class LocalLog extends LogWriter implements AuditLog {
     return this.health.healthy;
   }
 
-  query(query: RecordQuery): AsyncGenerator<LoggedRecord, void, undefined> {
-    return queryRecords(this.#reader, query);
+  async *query(query: RecordQuery): AsyncGenerator<LoggedRecord, void, undefined> {
+    await this.settled();
+    yield* queryRecords(this.#reader, query);
   }
 
   tail(options: TailOptions = {}): AsyncGenerator<LoggedRecord, void, undefined> {

@@ -189,6 +189,11 @@ export class LogWriter implements AuditPort {
     return this.#cadence.sign();
   }
 
+  /** Resolves once every record that was appended before the call is durable, or cannot be made so for now. Never rejects. */
+  async settled(): Promise<void> {
+    if (this.#next > this.durableCount) await this.durable(this.#next - 1).catch(() => {});
+  }
+
   /** Calls back whenever `durableCount` grew, and at the end. Returns how to stop that. */
   onDurable(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { GatewayFault } from '../../core/fault.ts';
 import type { AuditRecord } from '../../core/record.ts';
 import type { AuditLog, LoggedRecord, RecordQuery } from '../index.ts';
-import { MemoryDisk, ROOT, checkFolder, fill, note, openOn } from './harness.test.ts';
+import { MemoryDisk, ROOT, checkFolder, failure, fill, note, openOn } from './harness.test.ts';
 
 test('records come back newest or oldest first, from memory, partial and full bundles alike', async () => {
   const disk = new MemoryDisk();
@@ -71,6 +71,21 @@ test('filters hold together', async () => {
   ];
   for (const [query, expected] of cases)
     assert.deepEqual(await sequences(log, { ...query, order: 'oldest' }), expected, JSON.stringify(query));
+  await log.close();
+});
+
+/** Seen in CI: a command was refused, and the log, asked at once, still ended with the one before it. */
+test('what was appended before the question is in its answer; while the disk fails, what is durable', async () => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk);
+  log.append(note('lazy'));
+  assert.deepEqual(await sequences(log, {}), [0]);
+  disk.before = (call) => {
+    if (call === 'datasync') throw failure('EIO');
+  };
+  log.append(note('lost for now'));
+  assert.deepEqual(await sequences(log, {}), [0]);
+  disk.before = () => {};
   await log.close();
 });
 
