@@ -7,7 +7,7 @@ import { descriptorSet, loadProto } from '../../conformance/grpc/peers/protos.ts
 import type { Way } from '../../conformance/grpc/peers/cases.ts';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import type { AuditRecord } from '../../src/core/record.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { launch, type Launch, type Program } from '../parts/programs.ts';
 import { recordBytes } from '../postgres/log.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { launch, type Launch, type Program } from '../parts/programs.ts';
 import { progress } from '../parts/report.ts';

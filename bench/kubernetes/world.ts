@@ -7,7 +7,7 @@ import { Kubectl } from '../../conformance/kubernetes/clients.ts';
 import { writeKubeconfig } from '../../conformance/kubernetes/kubeconfig.ts';
 import type { KubectlVersion } from '../../conformance/parts/kubectl.ts';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { launch, type Program } from '../parts/programs.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { launch } from '../parts/programs.ts';
 import type { PeerOptions, Proxy } from './peers.ts';
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { startSshd, type Sshd } from '../../conformance/parts/sshd.ts';
 import { ApiClient } from '../../src/cli/client.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { newSshKeyPair } from '../../src/identity/ssh-key-format.ts';
 import { knownHostsLine, publishedHostKey } from '../../src/identity/ssh-host-key.ts';

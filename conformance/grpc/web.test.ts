@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { MethodDefinition } from '@grpc/grpc-js';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startHouse, type House } from './house.ts';
 import { startBank, type Account, type Bank } from './peers/bank.ts';
 import { descriptorSet, loadProto } from './peers/protos.ts';

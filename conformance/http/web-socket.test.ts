@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { eventually, run, start, type Running } from '../harness.ts';
 import { startHouse, type House } from './house.ts';
 

@@ -62,14 +62,8 @@ export class Kubectl {
       if (next === undefined || !shown.includes(next.after)) return;
       left.shift();
       if (next.size !== undefined) sizes.write(`${next.size}\n`);
-      // The size has to have arrived before the line does.
-      setTimeout(
-        () => {
-          child.stdin!.write(next.type);
-          type();
-        },
-        next.size === undefined ? 0 : 500,
-      );
+      child.stdin!.write(next.type);
+      type();
     };
     child.stdout!.on('data', (chunk: Buffer) => {
       shown += chunk.toString();

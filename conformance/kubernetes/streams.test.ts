@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { asciicast, readTimeline } from '../../src/recordings/index.ts';
 import { eventually, run } from '../harness.ts';
 import { kubectlVersions } from '../parts/kubectl.ts';
@@ -100,7 +100,9 @@ describe('exec through the gateway', () => {
 
     it(`on a terminal has its sizes and is recorded as one (kubectl ${version})`, async () => {
       const kubectl = await world.kubectl(version, 'pipeline');
-      const script = `stty size; read word; stty size; stty -echo; echo quiet; read secret; stty echo; echo "[$word] ${card}"; exit 5`;
+      // A size arrives when it arrives, the first one too.
+      const until = (size: string): string => `until stty size | grep -x '${size}'; do sleep 0.05; done`;
+      const script = `${until('33 91')}; read word; ${until('40 100')}; stty -echo; echo quiet; read secret; stty echo; echo "[$word] ${card}"; exit 5`;
       const { status, shown } = await kubectl.onTerminal(
         ['exec', '-it', 'web-1', '--', 'sh', '-c', script],
         [

@@ -4,7 +4,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { stringify } from 'yaml';
 import { ApiClient } from '../../src/cli/client.ts';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
 import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { auditRecords } from '../parts/audit-records.ts';

@@ -10,6 +10,7 @@ import { nodeCrypto } from '../../src/net/crypto.ts';
 import { CatalogueReader } from '../../src/net/postgres-catalogue.ts';
 import type { CatalogueRows } from '../../src/protocols/postgres/catalogue-build.ts';
 import { createAnalyser, loadParser } from '../../src/sql/postgres/index.ts';
+import { eventually } from '../harness.ts';
 import { startPostgres15, type Postgres15 } from '../parts/postgres15.ts';
 import { Definitions } from '../../src/protocols/postgres/definitions.ts';
 
@@ -125,8 +126,16 @@ describe('a reading of what changed', () => {
       create view waiting as select p.name, w from people p, waits() w`);
     await owner.query('select pg_advisory_lock(7)');
     try {
-      const rows = await Promise.race([kept.next(), new Promise<undefined>((resolve) => setTimeout(resolve, 5_000, undefined))]);
-      assert.ok(rows !== undefined, 'the reading waits for the function');
+      const reading = kept.next();
+      const isWaiting = async (): Promise<boolean> =>
+        (await owner.query("select from pg_locks where locktype = 'advisory' and not granted")).rowCount !== 0;
+      let isRead = false;
+      void reading.then(() => (isRead = true));
+      await eventually('the reading, or its wait', async () => {
+        assert.ok(!(await isWaiting()), 'the reading waits for the function');
+        return isRead ? true : undefined;
+      });
+      await reading;
     } finally {
       await owner.query('select pg_advisory_unlock_all()');
     }

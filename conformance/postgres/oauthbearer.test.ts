@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { eventually, startBank, type Bank } from '../harness.ts';
 import { fieldsOf, gssEncRequest, int32, sslRequest, startupPacket, Wire, type WireMessage } from './drivers/wire.ts';
 

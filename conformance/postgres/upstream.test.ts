@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import * as x509 from '@peculiar/x509';
 import pg from 'pg';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startBank, type Bank } from '../harness.ts';
 import { startPostgres15, type Postgres15 } from '../parts/postgres15.ts';
 

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { parse, stringify } from 'yaml';
 import { ApiClient } from '../../src/cli/client.ts';
 import type { DemoConfig } from '../../src/cli/demo/world.ts';
-import { freePort } from '../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../src/cli/demo/free-port.ts';
 import { eventually, run, type Bank, type Ran } from '../harness.ts';
 
 /** A gateway of its own, in a process of its own, in front of the bank's database. */

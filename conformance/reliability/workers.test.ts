@@ -130,7 +130,12 @@ describe('two workers', () => {
   it('cancel a running statement whose key the other one gave out, and nothing with a guessed key', async () => {
     for (const { client } of await pair()) {
       const running = client.query('select count(*) from cards a, cards b, cards c').then(nothingWrong, String);
-      await pause(200);
+      await eventually('the statement to run', async () => {
+        const { rowCount } = await bank.direct(
+          "select from pg_stat_activity where state = 'active' and query like '%cards a, cards b, cards c%' and pid <> pg_backend_pid()",
+        );
+        return rowCount === 1 ? true : undefined;
+      });
       await cancelElsewhere(client, 1);
       await cancelElsewhere(client);
       assert.match(await running, /canceling statement due to user request/);

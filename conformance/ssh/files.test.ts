@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { eventually } from '../harness.ts';
 import type { Door } from './door.ts';
 import { alike, at, card, git, masked, name, prepare, python, remote, rsync, scp, sftp, shownOf, type Run } from './files-cases.ts';
 import type { Ran } from './program.ts';
@@ -39,7 +40,12 @@ describe('files over SSH', () => {
 
     it('asks about each file and has its digest on record', async () => {
       prepare();
-      const records = await world.records(['operation.decided', 'operation.completed']);
+      // The last of the clients is gone, and its end is written a moment later.
+      const records = await eventually('the end of everything', async () => {
+        const all = await world.records(['operation.decided', 'operation.completed']);
+        const completed = new Set(all.flatMap(({ type, operation }) => (type === 'operation.completed' ? [operation] : [])));
+        return all.every(({ decision, operation }) => decision !== 'allow' || completed.has(operation)) ? all : undefined;
+      });
       const acts = new Set(
         records.flatMap(({ acts: all }) =>
           ((all ?? []) as { action: string; object: string }[]).map(({ action, object }) => `${action} ${object}`),

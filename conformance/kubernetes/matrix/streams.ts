@@ -127,7 +127,7 @@ async function large(at: Workplace): Promise<Shown> {
 async function terminal(at: Workplace): Promise<Shown> {
   await started(at, pod('web', 'exec sleep 600'));
   const script =
-    'until stty size 2>/dev/null | grep -v "^0 0"; do sleep 0.05; done; read word; stty size; echo "[$word]"; tty >/dev/null && echo a terminal; echo to stderr >&2; exit 5';
+    'until stty size | grep -x "33 91"; do sleep 0.05; done; read word; until stty size | grep -x "40 100"; do sleep 0.05; done; echo "[$word]"; tty >/dev/null && echo a terminal; echo to stderr >&2; exit 5';
   const one = await at.kubectl.onTerminal(
     ['exec', '-it', 'web', '--', 'sh', '-c', script],
     [{ after: '33 91', type: 'word\r', size: '100 40' }],

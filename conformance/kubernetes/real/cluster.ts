@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
-import { freePort } from '../../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../../src/cli/demo/free-port.ts';
 import { eventually } from '../../harness.ts';
 import { writeKubeconfig } from '../kubeconfig.ts';
 import { clusterToken, type ServerCertificate } from '../world.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { freePort } from '../../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../../src/cli/demo/free-port.ts';
 import { eventually } from '../../harness.ts';
 import type { ServerCertificate } from '../world.ts';
 import type { ClusterPlace, RealCluster } from './cluster.ts';

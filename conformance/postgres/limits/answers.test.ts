@@ -234,8 +234,10 @@ async function python(target: string, lines: readonly string[]): Promise<string>
 }
 
 async function failedAs(target: string, sqlState: string, reason: RegExp): Promise<void> {
-  const completed = (await site.records('operation.completed', target)).filter(({ error_code: code }) => code === sqlState);
-  assert.ok(completed.length > 0);
+  const completed = await eventually('the record', async () => {
+    const found = (await site.records('operation.completed', target)).filter(({ error_code: code }) => code === sqlState);
+    return found.length > 0 ? found : undefined;
+  });
   for (const { outcome, reason: why } of completed) {
     assert.equal(outcome, 'failed');
     assert.match(String(why), reason);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { stringify } from 'yaml';
 import { launch } from '../../../bench/parts/programs.ts';
-import { freePort } from '../../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../../src/identity/development/issuer.ts';
 import { startPostgres15, type Postgres15 } from '../../parts/postgres15.ts';
 import type { Suite } from './suite.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
+import { eventually } from '../../harness.ts';
 import type { Door } from '../door.ts';
 import { startSshWorld, type SshWorld } from '../world.ts';
 
@@ -66,16 +67,18 @@ describe('a command through the gateway', () => {
 
   it('that waits is given up by Ctrl-C, with a terminal and without one', async () => {
     for (const hasTerminal of [true, false]) {
-      const before = (await world.records(['approval.ended'])).length;
+      const [before, decisions] = [(await world.records(['approval.ended'])).length, (await world.records(['operation.decided'])).length];
       const child = spawn('ssh', ['-F', door.config, ...(hasTerminal ? ['-tt'] : []), 'box', 'echo held']);
       const over = new Promise((resolve) => child.once('close', resolve));
       await pending(world);
       if (hasTerminal) child.stdin.write('\u0003');
       else child.kill('SIGINT');
       assert.equal(await over, hasTerminal ? 130 : 255);
-      while ((await world.records(['approval.ended'])).length === before) await new Promise((resolve) => setTimeout(resolve, 20));
-      assert.equal((await world.records(['approval.ended'])).at(-1)?.['state'], 'cancelled');
-      assert.equal((await last())['decision'], 'deny');
+      const ended = await eventually('the end of the request', async () => (await world.records(['approval.ended']))[before]);
+      assert.equal(ended['state'], 'cancelled');
+      // Its decision follows.
+      const decided = await eventually('the decision', async () => (await world.records(['operation.decided']))[decisions]);
+      assert.deepEqual([decided['text'], decided['decision']], ['echo held', 'deny']);
     }
   });
 

@@ -1,5 +1,6 @@
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../../../src/cli/demo/free-port.ts';
 import type { SshCase, SshWorkplace } from './case.ts';
 
 /** A port at which everything comes back, with a greeting. It is beyond the machine as well as here. */
@@ -45,13 +46,6 @@ const talk = (port: number): readonly string[] => [
   `exec 3<>/dev/tcp/127.0.0.1/${port}; head -n 1 <&3; echo hello >&3; head -n 1 <&3`,
 ];
 const opens = (port: number): string => `exec 3<>/dev/tcp/127.0.0.1/${port}`;
-async function aPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** More than one channel, and what is no session. The gateway's configuration names the echoing ports' address, else loopback is refused. */
 export const channelCases: readonly SshCase[] = [
@@ -76,7 +70,7 @@ export const channelCases: readonly SshCase[] = [
     name: 'forwarding: -L to a port beyond the machine',
     run: async (at) =>
       await withEcho(async (echo) => {
-        const port = await aPort();
+        const port = await freePort();
         return await whileForwarding(
           at,
           ['-L', `127.0.0.1:${port}:127.0.0.1:${echo}`],
@@ -90,7 +84,7 @@ export const channelCases: readonly SshCase[] = [
     packages: ['curl'],
     run: async (at) =>
       await withEcho(async (echo) => {
-        const port = await aPort();
+        const port = await freePort();
         return await whileForwarding(at, ['-D', `127.0.0.1:${port}`], opens(port), async () => {
           const { stdout } = await at.raw('curl', [
             '-s',

@@ -1,4 +1,6 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SshCase } from './case.ts';
 
@@ -86,12 +88,14 @@ export const commandCases: readonly SshCase[] = [
     name: 'the client is interrupted, and the command ends',
     fails: true,
     async run({ door, folder, raw }) {
-      const ran = door.ssh([`echo $$ > ${folder}/pid; exec sleep 60`], {
-        started: (child) => void pause(1500).then(() => child.kill('SIGINT')),
+      const pid = `${folder}/pid`;
+      const begun = async (child: ChildProcess): Promise<void> => {
+        while (!existsSync(pid) && child.exitCode === null) await pause(20);
+      };
+      const { code, signal } = await door.ssh([`echo $$ > ${pid}; exec sleep 60`], {
+        started: (child) => void begun(child).then(() => child.kill('SIGINT')),
       });
-      const { code, signal } = await ran;
-      await pause(500);
-      const alive = await raw('sh', ['-c', `kill -0 "$(cat ${folder}/pid)" 2>/dev/null && echo alive || echo gone`]);
+      const alive = await raw('sh', ['-c', `kill -0 "$(cat ${pid})" 2>/dev/null && echo alive || echo gone`]);
       // What runs without a terminal may outlive its connection: that is the machine's business.
       return { ends: `exit ${signal ?? code}`, command: alive.stdout.length > 0 ? 'told' : 'unknown' };
     },

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { progress } from '../../../bench/parts/report.ts';
-import { freePort } from '../../../src/cli/demo/embedded-postgres.ts';
+import { freePort } from '../../../src/cli/demo/free-port.ts';
 import type { Part, PartOptions, PartReport, PartRow } from '../../part.ts';
 import { ensureDebian } from '../../parts/debian.ts';
 import { normalAccount, type Account } from '../../parts/sshd.ts';

@@ -8,7 +8,8 @@ import { createBank, logOf } from './bank.ts';
 import { createDemoAuthority } from './certificates.ts';
 import { startCrm, type Crm } from './crm.ts';
 import { startMachine, type Machine } from './machine/index.ts';
-import { freePort, startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
+import { freePort } from './free-port.ts';
 import { demoPolicies } from './policies.ts';
 
 /** A whole small bank on this machine: database, HTTP API, OIDC issuer, gateway. */

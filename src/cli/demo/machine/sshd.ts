@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePort } from '../embedded-postgres.ts';
+import { freePort } from '../free-port.ts';
 import type { MachineParts, RunningServer } from './index.ts';
 
 /** Where OpenSSH's server is, if anywhere: it has to be started by its whole path. */
