@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Real counterparts that tests run against, as Debian packages. Installed when they are missing and this is root on Debian. */
+/** Real counterparts that tests run against, as Debian packages. Installed when they are missing and this is root on Debian, all at once: two test files that install wait for no lock. */
 export const testPackages: readonly string[] = [
   'postgresql-15',
   'python3',
@@ -20,6 +20,14 @@ export const testPackages: readonly string[] = [
   'python3-botocore',
   'python3-requests',
   'python3-websockets',
+  'openssh-client',
+  'openssh-server',
+  'openssh-sftp-server',
+  'sshpass',
+  'asciinema',
+  'rsync',
+  'git',
+  'python3-paramiko',
   'dash',
   'busybox',
   'zsh',

@@ -4,13 +4,10 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { newSshKeyPair } from '../../src/identity/ssh-key-format.ts';
-import { ensureDebian } from '../parts/debian.ts';
 import { run } from '../../src/cli/testing/run.ts';
 import { openDoor, type Door } from './door.ts';
 import { runProgram, type Ran } from './program.ts';
 import { startSshWorld, type SshWorld } from './world.ts';
-
-ensureDebian(['openssh-client', 'openssh-server', 'sshpass', 'asciinema']);
 
 const policies = `@id("pipelines may do much")
 permit (principal in Group::"deployers", action, resource);
