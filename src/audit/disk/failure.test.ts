@@ -127,15 +127,17 @@ for (const busy of [false, true]) {
     const flush = Promise.withResolvers<void>();
     const entered = Promise.withResolvers<void>();
     const write = Promise.withResolvers<void>();
+    const writing = Promise.withResolvers<void>();
     disk.gate = (call, path) => {
       if (!JOURNAL.test(path)) return undefined;
       if (call === 'datasync') entered.resolve();
+      if (call === 'write') writing.resolve();
       return call === 'datasync' ? flush.promise : write.promise;
     };
     const refused = assert.rejects(log.checkpoint(), isUnavailable);
     await entered.promise;
     const on = busy ? log.durable(log.append(note('e5'))) : undefined;
-    await turn();
+    if (busy) await writing.promise;
     disk.gate = () => undefined;
     flush.reject(failure('EIO'));
     await refused;
