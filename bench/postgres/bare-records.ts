@@ -10,6 +10,9 @@ export class BareRecords {
   readonly #folder: string;
   readonly #durability: 'disk' | 'process';
   readonly #journal: number;
+  /** Bytes in it, and how far the file reaches: with `disk`, zeros lie behind them, as in the log. */
+  #end = 0;
+  #reserved = 0;
   readonly #ready: Readonly<Record<Kind, Buffer>>;
   #pending: Buffer[] = [];
   #waiting: { readonly sequence: number; readonly resume: () => void }[] = [];
@@ -22,7 +25,7 @@ export class BareRecords {
   constructor(folder: string, durability: 'disk' | 'process', lengths: Readonly<Record<Kind, number>>) {
     this.#folder = folder;
     this.#durability = durability;
-    this.#journal = openSync(join(folder, 'journal'), 'a');
+    this.#journal = openSync(join(folder, 'journal'), 'w');
     this.#ready = { decided: leaf(lengths.decided), completed: leaf(lengths.completed) };
   }
 
@@ -67,10 +70,16 @@ export class BareRecords {
   #write(): void {
     const [first, ...others] = this.#pending;
     if (first === undefined) return;
-    if (others.length === 0) writeSync(this.#journal, first);
-    else writevSync(this.#journal, this.#pending);
+    this.#end +=
+      others.length === 0
+        ? writeSync(this.#journal, first, 0, first.length, this.#end)
+        : writevSync(this.#journal, this.#pending, this.#end);
     this.#pending = [];
     if (this.#durability === 'process') this.#durable = this.#size;
+    else if (this.#reserved - this.#end < room.length / 2) {
+      this.#reserved = Math.max(this.#reserved, this.#end);
+      this.#reserved += writeSync(this.#journal, room, 0, room.length, this.#reserved);
+    }
   }
 
   #hashed(level: number, at: number, digest: string): void {
@@ -118,3 +127,4 @@ function rootOf(tile: Buffer): string {
 
 const tileHashes = 256;
 const hashBytes = 32;
+const room = Buffer.alloc(256 * 1024);
