@@ -4,7 +4,7 @@ import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
 import type { AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
-import { questionOf } from './acts.ts';
+import { askedQuestion, type AskedCall } from './acts.ts';
 import { answerPlan } from './answer.ts';
 import { callOf, describedMethod, type Call } from './call.ts';
 import { formatTimeout } from './deadline.ts';
@@ -31,18 +31,24 @@ export function askGrpc(request: ReceivedRequest, environment: GrpcEnvironment):
   const messages = read instanceof GatewayFault ? undefined : read;
   const shown = (text: string): string => maskProse(recordMasks.classes, recordMasks.detectors, text);
   const stated = valueOf(request.fields, 'sallyport-reason')?.trim();
-  const question = questionOf({
+  const asked: AskedCall = {
     target: environment.target.name,
     method: name,
     kind,
     streams: described === undefined ? undefined : described.clientStreams || described.serverStreams,
     host: request.host,
     reason: stated === undefined || stated === '' ? undefined : shown(escapeLine(cut(stated, mostReasonCharacters))),
-  });
+  };
   const samples = new AnswerSamples(call);
   return {
     operation: (session) =>
-      grpcOperation(session, { call, messages, body: request.body, question, pureRead: described?.noSideEffects === true }),
+      grpcOperation(session, {
+        call,
+        messages,
+        body: request.body,
+        question: askedQuestion(session, asked),
+        pureRead: described?.noSideEffects === true,
+      }),
     unmasked: undefined,
     refusal: read instanceof GatewayFault ? read : refusalOf(call),
     upstream: {

@@ -14,11 +14,19 @@ export function describedBy(schema: Schema, unknownFields: 'drop' | 'refuse'): G
 }
 
 function describedMethod(schema: Schema, method: Method, masksOf: (masks: GrpcMasks) => MessageMasks): GrpcMethod {
+  const maskers = { request: new WeakMap<GrpcMasks, MessageMasker>(), response: new WeakMap<GrpcMasks, MessageMasker>() };
   return {
     clientStreams: method.clientStreaming,
     serverStreams: method.serverStreaming,
     noSideEffects: method.noSideEffects,
-    masker: (direction, masks) => messageMasker(schema, method[direction], masksOf(masks).masker(method, direction), masks),
+    masker(direction, masks) {
+      let found = maskers[direction].get(masks);
+      if (found === undefined) {
+        found = messageMasker(schema, method[direction], masksOf(masks).masker(method, direction), masks);
+        maskers[direction].set(masks, found);
+      }
+      return found;
+    },
     statusMasker: (masks) => masksOf(masks).statusMasker,
   };
 }

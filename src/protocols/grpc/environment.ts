@@ -51,7 +51,7 @@ export interface GrpcMethod {
   statusMasker(masks: GrpcMasks): Pick<MessageMasker, 'mask'>;
 }
 
-/** What becomes of one kind of message. Made once for a call. */
+/** What becomes of one kind of message. Made once for the same masks. */
 export interface MessageMasker {
   /** Classes with hidden places in such messages, besides what detectors find. */
   readonly hiddenClasses: readonly string[];

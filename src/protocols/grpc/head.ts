@@ -64,6 +64,8 @@ export function callHead(
 
 /** A call of gRPC by its content type, whatever else is wrong with it. */
 export function carriageOf(contentType: string | undefined): { readonly carriage: Carriage; readonly subtype: string } | undefined {
+  // What nearly every client says.
+  if (contentType === 'application/grpc') return plainGrpc;
   const match = /^application\/grpc(-web-text|-web)?(?:\+([a-z0-9.-]{1,32}))?\s*(?:;.*)?$/i.exec(contentType ?? '');
   if (match === null) return undefined;
   const subtype = (match[2] ?? '').toLowerCase();
@@ -100,6 +102,7 @@ function unsupported(publicMessage: string): GatewayFault {
   return new GatewayFault('unsupported', { publicMessage });
 }
 
+const plainGrpc = { carriage: 'grpc', subtype: '' } as const;
 /** Messages are protobuf; what else they could be nobody could look into. */
 const SUBTYPES: ReadonlySet<string> = new Set(['', 'proto']);
 const PASSED: ReadonlySet<string> = new Set(['grpc-previous-rpc-attempts', 'grpc-trace-bin', 'grpc-tags-bin']);

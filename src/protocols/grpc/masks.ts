@@ -1,7 +1,11 @@
 import type { MaskingMode } from '../../core/target.ts';
 import type { DataClasses } from '../../masking/classes.ts';
-import type { DetectorSet } from '../../masking/detect.ts';
-import type { GrpcEnvironment, GrpcMasks } from './environment.ts';
+import type { GrpcEnvironment, GrpcMasks, GrpcSchema } from './environment.ts';
+
+interface Remembered {
+  readonly schema: GrpcSchema | undefined;
+  readonly masks: GrpcMasks;
+}
 
 /** What must not be seen by this principal. */
 export function masksOf(environment: GrpcEnvironment): GrpcMasks {
@@ -18,9 +22,29 @@ export function noMasksOf(environment: GrpcEnvironment): GrpcMasks {
   return masks(environment, everything(environment), 'unsafe_origin', false);
 }
 
+/** The last ones for each set of classes and of those that may be seen: policy gives the same set for the same question. */
 function masks(environment: GrpcEnvironment, revealed: ReadonlySet<string>, mode: MaskingMode, leavesOutCredentials: boolean): GrpcMasks {
   const { target, classes, schema } = environment;
-  const detectors = detectorsWithout(classes, mode === 'unsafe_origin' ? everything(environment) : revealed);
+  let ofClasses = made.get(classes);
+  if (ofClasses === undefined) made.set(classes, (ofClasses = new WeakMap()));
+  let ofRevealed = ofClasses.get(revealed);
+  if (ofRevealed === undefined) ofClasses.set(revealed, (ofRevealed = new Map()));
+  const key = `${mode} ${leavesOutCredentials} ${target.name}`;
+  const known = ofRevealed.get(key);
+  if (known !== undefined && known.schema === schema) return known.masks;
+  const masks = madeMasks(environment, revealed, mode, leavesOutCredentials);
+  ofRevealed.set(key, { schema, masks });
+  return masks;
+}
+
+function madeMasks(
+  environment: GrpcEnvironment,
+  revealed: ReadonlySet<string>,
+  mode: MaskingMode,
+  leavesOutCredentials: boolean,
+): GrpcMasks {
+  const { target, classes, schema } = environment;
+  const detectors = classes.detectors.without(mode === 'unsafe_origin' ? everything(environment) : revealed);
   const holdsPlaces = [...classes.documentClasses(target.name), ...(schema?.classes ?? [])].some((name) => !revealed.has(name));
   return {
     target: target.name,
@@ -34,15 +58,6 @@ function masks(environment: GrpcEnvironment, revealed: ReadonlySet<string>, mode
   };
 }
 
-/** The last one for each set of classes: policy gives the same set for the same question. */
-function detectorsWithout(classes: DataClasses, revealed: ReadonlySet<string>): DetectorSet {
-  let made = detectors.get(classes);
-  if (made === undefined) detectors.set(classes, (made = new WeakMap()));
-  let found = made.get(revealed);
-  if (found === undefined) made.set(revealed, (found = classes.detectors.without(revealed)));
-  return found;
-}
-
 /** Also the classes that only the schema names. */
 function everything({ classes, schema }: GrpcEnvironment): ReadonlySet<string> {
   const key = schema ?? classes;
@@ -52,5 +67,5 @@ function everything({ classes, schema }: GrpcEnvironment): ReadonlySet<string> {
 }
 
 const nothing: ReadonlySet<string> = new Set();
-const detectors = new WeakMap<DataClasses, WeakMap<ReadonlySet<string>, DetectorSet>>();
+const made = new WeakMap<DataClasses, WeakMap<ReadonlySet<string>, Map<string, Remembered>>>();
 const names = new WeakMap<object, ReadonlySet<string>>();

@@ -24,7 +24,8 @@ export function grpcOperation(session: AskingSession, { call, messages, body, qu
     question,
     pureRead,
     recorded: { text: recordedText(call, messages, body) },
-    dataClasses: call.masks.hides ? (call.described?.masker('response', call.masks).hiddenClasses ?? []) : [],
+    dataClasses: call.masks.hides ? (call.described?.masker('response', call.masks).hiddenClasses ?? noClasses) : noClasses,
+    cacheKey: question,
     unmasked: () => ({ text: exactText(call, messages, body) }),
     bound: () => boundParts(call, messages),
   });
@@ -48,3 +49,6 @@ function boundParts({ name, head }: Call, messages: readonly SentMessage[] | und
     ...(sent ?? []),
   ];
 }
+
+/** One for all: the log knows by the object that it is the same. */
+const noClasses: readonly string[] = [];

@@ -53,17 +53,18 @@ export interface Made {
   readonly path?: string;
   readonly fields?: Readonly<Record<string, string>>;
   readonly body?: RequestBody;
+  readonly host?: string;
 }
 
 export function asked(
   environment: GrpcEnvironment,
-  { path = `/${accounts}/Get`, fields = {}, body = whole(sent('to ann')) }: Made = {},
+  { path = `/${accounts}/Get`, fields = {}, body = whole(sent('to ann')), host = '' }: Made = {},
 ): AskedRequest {
   const given = { te: 'trailers', 'content-type': 'application/grpc', ...fields };
   const all = Object.entries(given).map(([name, value]) => ({ name, value }));
   const target = { path, query: undefined, decodedPath: path, parameters: [] };
   const forwardable = all.filter(({ name }) => name !== 'te' && !name.startsWith('sallyport-'));
-  const request: ReceivedRequest = { method: 'POST', target, host: '', base: '', upgrade: undefined, fields: all, forwardable, body };
+  const request: ReceivedRequest = { method: 'POST', target, host, base: '', upgrade: undefined, fields: all, forwardable, body };
   return askGrpc(request, environment);
 }
 
