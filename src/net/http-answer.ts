@@ -120,6 +120,10 @@ export class AnswerRelay {
         return;
       case 'messages':
         this.#streamed = plan.answer;
+        if (this.#answer.whole !== undefined) {
+          await this.#messages(plan, this.#answer.whole, client, target);
+          return;
+        }
         client.sendHead(this.status, plan.fields);
         await this.#stream(plan.answer, client, signal, target);
         return;
@@ -206,6 +210,33 @@ export class AnswerRelay {
     for (const piece of pieces) await send(piece);
     this.#outcome = outcome;
     client.end(trailers);
+  }
+
+  /** All of them at once, with head and status. Where one may not be shown, those before it are, as where they come one by one. */
+  async #messages(
+    { fields, answer }: AnswerPlan & { readonly kind: 'messages' },
+    whole: Uint8Array,
+    client: ClientExchange,
+    target: string,
+  ): Promise<void> {
+    this.#masked = answer.masked;
+    const shown: Uint8Array[] = [];
+    const show = (piece: Uint8Array): void => {
+      this.#count(piece, target);
+      shown.push(piece);
+    };
+    let end: AnswerEnd;
+    try {
+      for (const piece of answer.push(whole)) show(piece);
+      end = answer.end(this.#answer.trailers());
+      for (const piece of end.pieces) show(piece);
+    } catch (error) {
+      client.sendHead(this.status, fields);
+      for (const piece of shown) await client.write(piece);
+      throw this.#broken(error, undefined);
+    }
+    this.#outcome = end.outcome;
+    client.answerWithTrailers(this.status, fields, shown, end.trailers);
   }
 
   #keep(chunk: Uint8Array): void {

@@ -120,6 +120,18 @@ export class ClientExchange {
     this.#response.end();
   }
 
+  /** An answer of messages that is there as a whole, and small. */
+  answerWithTrailers(
+    status: number,
+    fields: readonly HeaderField[],
+    pieces: readonly Uint8Array[],
+    trailers: readonly HeaderField[],
+  ): void {
+    this.sendHead(status, fields);
+    for (const piece of pieces) (this.#response as ServerResponse).write(piece);
+    this.end(trailers);
+  }
+
   #writeHead(status: number, fields: readonly HeaderField[]): void {
     if ('stream' in this.#response) {
       this.#setHead(status, fields);

@@ -1,4 +1,4 @@
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { GatewayFault } from '../core/fault.ts';
@@ -34,14 +34,17 @@ export class Http2Connection {
     return !this.#isDraining && !this.#session.closed && !this.#session.destroyed;
   }
 
-  request(headers: OutgoingHttpHeaders): ClientHttp2Stream {
-    const stream = this.#session.request(headers, { endStream: false });
+  /** `headers`: names and values in turn. Whoever takes a stream says when it is closed. */
+  request(headers: readonly string[]): ClientHttp2Stream {
+    const stream = this.#session.request(headers, keepsWriting);
     this.#streams += 1;
-    stream.once('close', () => {
-      this.#streams -= 1;
-      this.#idleSince = Date.now();
-    });
     return stream;
+  }
+
+  /** One of its streams is closed. */
+  released(): void {
+    this.#streams -= 1;
+    this.#idleSince = Date.now();
   }
 
   /** It ends when nothing runs on it any more. */
@@ -126,6 +129,7 @@ function begin(socket: Socket | TLSSocket, { tls }: UpstreamAddress): Promise<Cl
   });
 }
 
+const keepsWriting = { endStream: false };
 /** Until the target says how many it takes. */
 const fewStreams = 100;
 const mostStreams = 250;

@@ -1,13 +1,11 @@
-import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
-import { Readable } from 'node:stream';
+import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { GatewayFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
-import { fieldsOf } from '../protocols/http/index.ts';
-import type { HeaderField } from '../protocols/request.ts';
 import { unavailable } from './http-faults.ts';
 import { sendPieces } from './http-pieces.ts';
 import type { Forwarded } from './http-upstream.ts';
 import type { Upstream, UpstreamAnswer } from './http-upstream-answer.ts';
+import { Http2Answer } from './http2-answer.ts';
 import { openHttp2, type Http2Connection } from './http2-session.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
@@ -45,7 +43,7 @@ export class Http2Upstream implements Upstream {
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
     }
     signal.throwIfAborted();
-    return await exchange(connection.request(headersOf(forwarded, this.#address)), forwarded, signal);
+    return await exchange(connection, headersOf(forwarded, this.#address), forwarded, signal);
   }
 
   #free(): Http2Connection | undefined {
@@ -71,97 +69,59 @@ export class Http2Upstream implements Upstream {
   }
 }
 
-/** One stream: the request goes out while the answer comes in. Resolves with the head of the answer. */
-function exchange(stream: ClientHttp2Stream, forwarded: Forwarded, signal: AbortSignal): Promise<UpstreamAnswer | 'refused'> {
+/**
+ * One stream: the request goes out while the answer comes in. Resolves with the head of the answer, and with all that the target sent along with it: what came with one read is here before the
+ * event loop turns.
+ */
+function exchange(
+  connection: Http2Connection,
+  headers: readonly string[],
+  { body }: Forwarded,
+  signal: AbortSignal,
+): Promise<UpstreamAnswer | 'refused'> {
   return new Promise((resolve, reject) => {
-    let trailers: readonly string[] = [];
+    const stream = connection.request(headers);
+    const answer = new Http2Answer(stream);
+    let hasBegun = false;
     const abort = (): void => stream.close(constants.NGHTTP2_CANCEL);
     signal.addEventListener('abort', abort, { once: true });
-    stream.once('close', () => {
+    stream.on('close', () => {
+      connection.released();
       signal.removeEventListener('abort', abort);
+      answer.closes();
+      if (hasBegun) return;
       // Nothing of an answer came, and no error said why.
       reject(signal.aborted ? (signal.reason as Error) : unavailable('it closed the call', `stream closed with ${stream.rstCode}`));
     });
     // Whoever reads the body is told by it; until there is one, the promise tells.
     stream.on('error', (error: Error) => {
+      if (hasBegun) return;
       if (signal.aborted) reject(signal.reason as Error);
-      else if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && forwarded.body.kind !== 'streamed') resolve('refused');
+      else if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && body.kind !== 'streamed') resolve('refused');
       else reject(unavailable('connection refused, reset or timed out', error.message, error));
     });
-    stream.once('trailers', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
-      trailers = raw;
+    stream.on('trailers', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
+      answer.ends(raw);
+      resolve(answer);
     });
-    stream.once('response', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
-      const fields = fieldsOf(raw);
-      const body = kept(stream);
-      resolve({
-        status: Number(fields.find(({ name }) => name === ':status')?.value ?? 0),
-        fields: fields.filter(({ name }) => !name.startsWith(':')),
-        whole: undefined,
-        body,
-        discard: () => void body.destroy(),
-        trailers() {
-          if (trailers.length === 0 && stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
-            throw unavailable('it broke off its answer', `stream closed with ${stream.rstCode}`);
-          }
-          return fieldsOf(trailers);
-        },
-      });
+    stream.on('response', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
+      hasBegun = true;
+      answer.begins(raw);
+      setImmediate(resolve, answer);
     });
-    const { body } = forwarded;
     if (body.kind === 'streamed') void sendPieces(stream, body.pieces, () => stream.close(constants.NGHTTP2_CANCEL));
     else if (body.kind === 'whole') stream.end(body.bytes);
     else stream.end();
   });
 }
 
-/**
- * The body of a stream. Node throws away what nobody has begun to read when a stream closes, and an answer may have to wait for its record: so it is read
- * at once, as far as there is room, and kept.
- */
-function kept(stream: ClientHttp2Stream): Readable {
-  let hasEnded = false;
-  const body = new Readable({
-    read: () => void stream.resume(),
-    destroy(error, done) {
-      if (!hasEnded) stream.close(constants.NGHTTP2_CANCEL);
-      done(error);
-    },
-  });
-  // Whoever reads it is told; an error while nobody does must not end the process.
-  body.on('error', () => {});
-  stream.on('data', (chunk: Buffer) => {
-    if (!body.push(chunk)) stream.pause();
-  });
-  stream.once('end', () => {
-    hasEnded = true;
-    body.push(null);
-  });
-  stream.once('close', () => {
-    if (!hasEnded) body.destroy(unavailable('it broke off its answer', `stream closed with ${stream.rstCode}`));
-  });
-  return body;
-}
-
-/** RFC 9113 section 8.3.1. Fields of one name stay in their order. */
-function headersOf({ method, target, fields }: Forwarded, { host, port, tls }: UpstreamAddress): OutgoingHttpHeaders {
+/** RFC 9113 section 8.3.1: names and values in turn. Fields of one name stay in their order. */
+function headersOf({ method, target, fields }: Forwarded, { host, port, tls }: UpstreamAddress): readonly string[] {
   const name = host.includes(':') ? `[${host}]` : host;
-  const scheme = tls === undefined ? 'http' : 'https';
-  const headers: Record<string, string | string[]> = Object.assign(Object.create(null) as object, {
-    ':method': method,
-    ':scheme': scheme,
-    ':authority': port === (tls === undefined ? 80 : 443) ? name : `${name}:${port}`,
-    ':path': target,
-  });
-  for (const field of fields) add(headers, field);
+  const [scheme, ownPort] = tls === undefined ? ['http', 80] : ['https', 443];
+  const headers = [':method', method, ':scheme', scheme, ':authority', port === ownPort ? name : `${name}:${port}`, ':path', target];
+  for (const field of fields) headers.push(field.name, field.value);
   return headers;
-}
-
-function add(headers: Record<string, string | string[]>, { name, value }: HeaderField): void {
-  const before = headers[name];
-  if (before === undefined) headers[name] = value;
-  else if (typeof before === 'string') headers[name] = [before, value];
-  else before.push(value);
 }
 
 const mostConnections = 16;

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { constants, createServer, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { after, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { GatewayFault } from '../core/fault.ts';
+import { Pipeline } from '../core/pipeline.ts';
+import { TestPorts } from '../core/testing/ports.ts';
+import { gather } from './http-body.ts';
+import type { Forwarded } from './http-upstream.ts';
+import type { UpstreamAnswer } from './http-upstream-answer.ts';
+import { Http2Upstream } from './http2-upstream.ts';
+
+/** What the connections to a target that speaks HTTP/2 make of what it says, and of what it does not say. */
+
+const closers: (() => void)[] = [];
+after(() => closers.forEach((close) => close()));
+
+const opened = (async () => {
+  const ports = new TestPorts();
+  ports.target = { name: 'ledger', protocol: 'grpc', labels: {}, masking: 'taint', hold: 'wait' };
+  return new Pipeline(ports).open({
+    signIn: { credential: 'good', targetName: 'ledger', acts: () => [], facts: {}, part: undefined, claimedUser: '' },
+    listenerTarget: undefined,
+    protocol: 'grpc',
+    peer: '127.0.0.1:1',
+  });
+})();
+
+/** A target that does what it is told with every stream that comes. */
+async function targetThat(answer: (stream: ServerHttp2Stream, number: number, head: IncomingHttpHeaders) => void, mostStreams = 100) {
+  const sessions: Http2Session[] = [];
+  let streams = 0;
+  const server = createServer({ settings: { maxConcurrentStreams: mostStreams } });
+  server.on('session', (session) => sessions.push(session));
+  server.on('stream', (stream, head) => {
+    stream.on('error', () => {});
+    answer(stream, streams++, head);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const upstream = new Http2Upstream({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, tls: undefined });
+  closers.push(() => {
+    upstream.close();
+    server.close();
+    for (const session of sessions) session.destroy();
+  });
+  const send = async (body: Forwarded['body'] = { kind: 'none' }, signal = new AbortController().signal): Promise<UpstreamAnswer> => {
+    const { grant, id } = await opened;
+    return upstream.send({ method: 'POST', target: '/a.B/C', fields: [{ name: 'x-a', value: '1' }], body }, grant, id, signal);
+  };
+  return { send, sessions };
+}
+
+/** As a server of gRPC does: head, one message, status. */
+function answers(stream: ServerHttp2Stream, bytes: string | Buffer): void {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'x-b': '2' }));
+  stream.end(bytes);
+}
+
+/** Until the client has what was sent. */
+async function whole(answer: UpstreamAnswer): Promise<Uint8Array> {
+  while (answer.whole === undefined) await turn();
+  return answer.whole;
+}
+
+const big = Buffer.alloc(3_000_000, 'b');
+
+describe('an answer over HTTP/2', () => {
+  it('is whole without anybody reading it, its trailers with it', async () => {
+    const { send } = await targetThat((stream) => answers(stream, 'seven'));
+    const answer = await send();
+    assert.equal(answer.status, 200);
+    assert.equal(answer.fields.find(({ name }) => name === 'content-type')?.value, 'application/grpc');
+    assert.ok(!answer.fields.some(({ name }) => name.startsWith(':')));
+    assert.equal(Buffer.from(await whole(answer)).toString(), 'seven');
+    assert.deepEqual(answer.trailers(), [
+      { name: 'grpc-status', value: '0' },
+      { name: 'x-b', value: '2' },
+    ]);
+  });
+
+  it('is whole where it is nothing but a head, and where it has no trailers', async () => {
+    const { send } = await targetThat((stream, number) => {
+      stream.respond({ ':status': 200, 'grpc-status': '5' }, { endStream: number === 0 });
+      if (number > 0) stream.end('no trailers');
+    });
+    const [head, body] = [await send(), await send()];
+    assert.deepEqual([(await whole(head)).length, head.trailers()], [0, []]);
+    assert.deepEqual([Buffer.from(await whole(body)).toString(), body.trailers()], ['no trailers', []]);
+  });
+
+  it('is there for a reader who comes when all of it has come, and its stream is closed', async () => {
+    const { send } = await targetThat((stream) => answers(stream, 'late'));
+    const answer = await send();
+    await whole(answer);
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    assert.equal((await gather(answer.body, 100)).bytes.toString(), 'late');
+    assert.equal(answer.whole, undefined);
+    assert.equal(answer.trailers().length, 2);
+  });
+
+  it('is never kept as a whole where it is long: it waits with the target until somebody reads it, and nothing of it is lost', async () => {
+    let stream: ServerHttp2Stream | undefined;
+    const { send } = await targetThat((one) => {
+      stream = one;
+      answers(one, big);
+    });
+    const answer = await send();
+    for (let turns = 0; turns < 200; turns += 1) await turn();
+    assert.equal(answer.whole, undefined);
+    assert.ok(stream!.state.localWindowSize! < big.length);
+    assert.ok(!stream!.writableFinished);
+    const { bytes } = await gather(answer.body, 2 * big.length);
+    assert.ok(bytes.equals(big));
+    assert.equal(answer.trailers()[0]?.value, '0');
+  });
+
+  it('waits for a reader who stops, too', async () => {
+    let stream: ServerHttp2Stream | undefined;
+    const { send } = await targetThat((one) => {
+      stream = one;
+      answers(one, big);
+    });
+    const answer = await send();
+    let length = 0;
+    for await (const chunk of answer.body) {
+      if (length === 0) for (let turns = 0; turns < 200; turns += 1) await turn();
+      if (length === 0) assert.ok(!stream!.writableFinished);
+      length += (chunk as Buffer).length;
+    }
+    assert.equal(length, big.length);
+    assert.equal(answer.trailers()[0]?.value, '0');
+  });
+
+  for (const isRead of [false, true]) {
+    it(`is not whole where the target breaks off, ${isRead ? 'while it is read' : 'before anybody reads it'}`, async () => {
+      const { send } = await targetThat((stream) => {
+        stream.respond({ ':status': 200 }, { waitForTrailers: true });
+        stream.write('half', () => setImmediate(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR)));
+      });
+      const answer = await send();
+      if (!isRead) for (let turns = 0; turns < 200; turns += 1) await turn();
+      assert.equal(answer.whole, undefined);
+      const read = async (): Promise<void> => {
+        for await (const _ of answer.body);
+      };
+      await assert.rejects(read(), { code: 'upstream-unavailable' });
+      assert.throws(() => answer.trailers(), { code: 'upstream-unavailable' });
+    });
+  }
+
+  for (const isRead of [false, true]) {
+    it(`that nobody wants ends at the target${isRead ? ', also where it was begun to be read' : ''}`, async () => {
+      const closed = Promise.withResolvers<number>();
+      const { send } = await targetThat((stream) => {
+        stream.on('close', () => closed.resolve(stream.rstCode));
+        stream.respond({ ':status': 200 });
+        stream.write('more comes');
+      });
+      const answer = await send();
+      if (isRead) answer.body.resume();
+      answer.discard();
+      assert.equal(await closed.promise, constants.NGHTTP2_CANCEL);
+    });
+  }
+});
+
+describe('a request over HTTP/2', () => {
+  it('has its fields and its body, in order', async () => {
+    const seen = Promise.withResolvers<readonly unknown[]>();
+    const { send } = await targetThat((stream, _number, head) => {
+      let body = '';
+      stream.setEncoding('latin1').on('data', (text: string) => (body += text));
+      stream.on('end', () => {
+        seen.resolve([head[':path'], head['x-a'], body]);
+        answers(stream, '');
+      });
+    });
+    await send({ kind: 'whole', bytes: Buffer.from('body') });
+    assert.deepEqual(await seen.promise, ['/a.B/C', '1', 'body']);
+  });
+
+  it('takes the place of one that is over: one stream at a time is enough for many', async () => {
+    const { send, sessions } = await targetThat((stream) => answers(stream, 'x'), 1);
+    for (let call = 0; call < 5; call += 1) {
+      await whole(await send());
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+    }
+    assert.equal(sessions.length, 1);
+  });
+
+  it('that the target refuses before it looks at it goes once more, and no further', async () => {
+    let refused = 0;
+    const { send } = await targetThat((stream) => {
+      refused += 1;
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    });
+    await assert.rejects(send(), { code: 'upstream-unavailable' });
+    assert.equal(refused, 2);
+  });
+
+  it('whose stream closes without an answer is told so', async () => {
+    const { send } = await targetThat((stream) => stream.close(constants.NGHTTP2_CANCEL));
+    await assert.rejects(send(), { code: 'upstream-unavailable' });
+  });
+
+  it('ends at the target when nobody waits for it any more', async () => {
+    const abort = new AbortController();
+    const closed = Promise.withResolvers<number>();
+    const { send } = await targetThat((stream) => {
+      stream.on('close', () => closed.resolve(stream.rstCode));
+      abort.abort(new GatewayFault('session-ended', { publicMessage: 'session ended' }));
+    });
+    await assert.rejects(send({ kind: 'none' }, abort.signal), { code: 'session-ended' });
+    assert.equal(await closed.promise, constants.NGHTTP2_CANCEL);
+  });
+});
