@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,8 @@ export interface Sshd {
   /** Lines of keys that may sign in; written anew by tests. */
   readonly authorizedKeys: string;
   readonly folder: string;
+  /** The processes that serve its connections now, without the programs that they run. */
+  connections(): readonly number[];
   /** What it wrote so far. */
   log(): string;
   stop(): Promise<void>;
@@ -109,6 +111,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     privateKey: clientKey.privateKey,
     authorizedKeys: at('authorized_keys'),
     folder,
+    connections: () => servers(child.pid!),
     log: () => log,
     stop,
   };
@@ -137,6 +140,12 @@ export function normalAccount(): Account | undefined {
   const number = (flag: string): number => Number(spawnSync('id', [flag, accountName], { encoding: 'utf8' }).stdout);
   if (!existsSync(home)) throw new Error(`${accountName} has no home at ${home}`);
   return { name: accountName, uid: number('-u'), gid: number('-g'), home };
+}
+
+/** Those below it that are sshd, too. */
+function servers(parent: number): readonly number[] {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  return children.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('sshd')).flatMap((pid) => [pid, ...servers(pid)]);
 }
 
 async function listening(port: number, child: ChildProcess, log: () => string): Promise<void> {

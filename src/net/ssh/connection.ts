@@ -71,9 +71,9 @@ export class SshConnection {
     this.protocol = this.#newProtocol(options);
     this.#keepAlive = setInterval(() => this.#probe(), keepAliveMs);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', (error) => this.#lost(broken(error.message)));
-    socket.on('end', () => this.#lost(broken('closed')));
-    socket.on('close', () => this.#lost(broken('closed')));
+    socket.on('error', (error) => this.#lost(this.#broken(error.message)));
+    socket.on('end', () => this.#lost(this.#broken('closed')));
+    socket.on('close', () => this.#lost(this.#broken('closed')));
     socket.on('drain', () => this.#drained());
     this.protocol.start();
   }
@@ -116,7 +116,7 @@ export class SshConnection {
 
   /** Opens one at the peer. Rejects with `upstream-refused`, or where the connection is lost. */
   open(request: (protocol: Protocol, id: number, window: number, packet: number) => void): Promise<SshChannel> {
-    if (this.#over) return Promise.reject(broken('closed'));
+    if (this.#over) return Promise.reject(this.#broken('closed'));
     const id = this.#freeId();
     return new Promise((resolve, reject) => {
       this.#channels.set(id, { resolve, reject });
@@ -205,7 +205,8 @@ export class SshConnection {
     const count = (): void => this.#allowance.spend();
     return {
       ...signIn,
-      DISCONNECT: (_: Protocol, reason: number, text: string) => this.#lost(disconnected(reason, text)),
+      DISCONNECT: (_: Protocol, reason: number, text: string) =>
+        this.#lost(this.#broken(`disconnected with reason ${reason}: ${text.slice(0, 256)}`)),
       DEBUG: count,
       GLOBAL_REQUEST: (_: Protocol, name: string, wantReply: boolean, fields: unknown) => {
         count();
@@ -281,8 +282,12 @@ export class SshConnection {
   #probe(): void {
     if (this.#exchanges === 0) return;
     this.#unanswered += 1;
-    if (this.#unanswered > mostUnanswered) this.#lost(broken(`no answer for ${(keepAliveMs * mostUnanswered) / 1000} s`));
+    if (this.#unanswered > mostUnanswered) this.#lost(this.#broken(`no answer for ${(keepAliveMs * mostUnanswered) / 1000} s`));
     else this.protocol.ping();
+  }
+
+  #broken(detail: string): GatewayFault {
+    return broken(this.#options.side === 'server' ? 'client' : 'target', detail);
   }
 
   #lost(fault: GatewayFault): void {
@@ -317,15 +322,8 @@ interface Confirmation {
   readonly packetSize: number;
 }
 
-function broken(detail: string): GatewayFault {
-  return new GatewayFault('upstream-unavailable', { publicMessage: 'the SSH connection is lost', detail });
-}
-
-function disconnected(reason: number, text: string): GatewayFault {
-  return new GatewayFault('upstream-unavailable', {
-    publicMessage: 'the SSH connection was closed by the other side',
-    detail: `disconnected with reason ${reason}: ${text.slice(0, 256)}`,
-  });
+function broken(peer: 'client' | 'target', detail: string): GatewayFault {
+  return new GatewayFault('upstream-unavailable', { publicMessage: `the connection to the ${peer} is lost`, detail });
 }
 
 function notOpened(reason: number, text: string): GatewayFault {

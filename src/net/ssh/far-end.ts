@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { GatewayFault } from '../../core/fault.ts';
 import type { SshChannel } from './channel.ts';
 
 /** The other end of a forward: a channel at the target, or a connection to another target. */
@@ -17,7 +18,8 @@ export interface FarListener {
   readonly data: (bytes: Uint8Array) => void;
   readonly end: () => void;
   readonly drained: () => void;
-  readonly closed: () => void;
+  /** `fault`: it was lost. */
+  readonly closed: (fault?: GatewayFault) => void;
 }
 
 export function channelEnd(channel: SshChannel): FarEnd {
@@ -45,7 +47,12 @@ export function channelEnd(channel: SshChannel): FarEnd {
 export function streamEnd(stream: Duplex): FarEnd {
   return {
     listen: ({ data, end, drained, closed }) => {
-      stream.on('data', data).on('end', end).on('drain', drained).on('error', closed).on('close', closed);
+      stream
+        .on('data', data)
+        .on('end', end)
+        .on('drain', drained)
+        .on('error', () => closed())
+        .on('close', () => closed());
     },
     write: (bytes) => void stream.write(bytes),
     isFull: () => stream.writableNeedDrain,

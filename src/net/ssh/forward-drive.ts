@@ -105,7 +105,8 @@ export class ForwardDrive {
       if (client.isFull) far.pause();
       else far.resume();
     };
-    const over = (): void => this.#finish({ outcome: 'succeeded' });
+    const over = (lost: 'cancelled' | 'unknown', fault: GatewayFault | undefined): void =>
+      this.#finish(fault === undefined ? { outcome: 'succeeded' } : { outcome: lost, errorCode: fault.code, reason: fault.publicMessage });
     client.listen({
       data: (_stream, bytes) => {
         try {
@@ -124,7 +125,7 @@ export class ForwardDrive {
       },
       answered: () => {},
       drained: flow,
-      closed: over,
+      closed: (fault) => over('cancelled', fault),
     });
     far.listen({
       data: (bytes) => {
@@ -133,7 +134,7 @@ export class ForwardDrive {
       },
       end: () => client.end(),
       drained: flow,
-      closed: over,
+      closed: (fault) => over('unknown', fault),
     });
   }
 

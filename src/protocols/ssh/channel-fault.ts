@@ -1,4 +1,5 @@
-import { assertNever, type FaultCode, type GatewayFault } from '../../core/fault.ts';
+import { assertNever, GatewayFault, type FaultCode } from '../../core/fault.ts';
+import type { Completion } from '../../core/operation.ts';
 
 /** What a client is told of a channel that the gateway refuses or ends: text for stderr, and how the program ended (RFC 4254 section 6.10). */
 export interface ChannelRefusal {
@@ -11,6 +12,20 @@ export function channelRefusal(fault: GatewayFault, operationId: string | undefi
   const { status, hint } = word(fault.code);
   const operation = operationId === undefined ? '' : ` [operation ${operationId}]`;
   return { status, text: channelLine(`${fault.publicMessage}. ${fault.hint ?? hint}${operation}`, terminal) };
+}
+
+/** The target was lost while a program ran, which the client is to hear. */
+export function lostWhileRunning({ code, publicMessage, detail, cause }: GatewayFault): GatewayFault {
+  return new GatewayFault(code, { publicMessage, detail, cause, hint: 'What ran there may or may not have taken effect.' });
+}
+
+/** How that ended which a fault ended: where the target is lost, nobody knows what became of what it had been told. */
+export function outcomeOfFault(fault: GatewayFault): {
+  readonly outcome: Completion['outcome'] & ('failed' | 'unknown');
+  readonly errorCode: string;
+} {
+  const isUnknown = fault.code === 'upstream-unavailable' && !fault.nothingSent;
+  return { outcome: isUnknown ? 'unknown' : 'failed', errorCode: fault.code };
 }
 
 /** One line of the gateway's own on stderr. */

@@ -4,7 +4,7 @@ import type { Completion } from '../../core/operation.ts';
 import { streamMasker, type StreamMasker } from '../../masking/stream.ts';
 import { Transcript } from '../transcript/transcript.ts';
 import type { ChannelEffect, ChannelEvent, ChannelRequest, ChannelSession, ChannelStream, Ending } from './channel.ts';
-import { channelRefusal } from './channel-fault.ts';
+import { channelRefusal, lostWhileRunning, outcomeOfFault } from './channel-fault.ts';
 import type { RunningParts } from './running.ts';
 import { Signals } from './signals.ts';
 
@@ -136,7 +136,7 @@ export class ExecSession implements ChannelSession {
 
   #targetIsDone(fault: GatewayFault | undefined): void {
     if (fault !== undefined && this.#ending === undefined) {
-      this.#fail(fault);
+      this.#fail(lostWhileRunning(fault));
       return;
     }
     this.#endOutput();
@@ -151,7 +151,7 @@ export class ExecSession implements ChannelSession {
       if (!this.#isOutputOver) this.#put({ kind: 'reply', stream: 'stderr', bytes: encoder.encode(text), grant: this.#parts.grant });
       this.#put({ kind: 'exit', ending: { kind: 'status', status } });
     }
-    this.#over(this.#ending === undefined ? { outcome: 'failed', errorCode: fault.code } : outcomeOf(this.#ending), fault);
+    this.#over(this.#ending === undefined ? outcomeOfFault(fault) : outcomeOf(this.#ending), fault);
   }
 
   #over(outcome: Pick<Completion, 'outcome' | 'errorCode'>, fault: GatewayFault | undefined): void {

@@ -382,15 +382,16 @@ describe('a program that runs', () => {
     assert.deepEqual(channel.session.receive('stdout', bytes('late')), []);
   });
 
-  it('whose client goes away is cancelled; whose target breaks off has failed', () => {
+  it('whose client goes away is cancelled; of one whose target breaks off nobody knows the outcome', () => {
     const gone = run('tail');
     gone.apply(gone.session.notify({ kind: 'closed', from: 'client', fault: undefined }));
     assert.equal(gone.only('complete').completion.outcome, 'cancelled');
     const broken = run('tail');
     const fault = new GatewayFault('upstream-unavailable', { publicMessage: 'the target broke the connection' });
     broken.apply(broken.session.notify({ kind: 'closed', from: 'target', fault }));
-    assert.match(broken.said('stderr'), /broke the connection/);
-    assert.equal(broken.only('complete').completion.errorCode, 'upstream-unavailable');
+    assert.match(broken.said('stderr'), /broke the connection.*may or may not have taken effect/);
+    const { outcome, errorCode } = broken.only('complete').completion;
+    assert.deepEqual([outcome, errorCode], ['unknown', 'upstream-unavailable']);
   });
 
   it('killed by a signal ends with it', () => {

@@ -3,7 +3,7 @@ import { toFault, type GatewayFault } from '../../../core/fault.ts';
 import type { Completion, Operation } from '../../../core/operation.ts';
 import { streamMasker, type StreamMasker } from '../../../masking/stream.ts';
 import type { ChannelEffect, ChannelEvent, ChannelRequest, ChannelSession, ChannelStream, Ending } from '../channel.ts';
-import { channelLine, channelRefusal } from '../channel-fault.ts';
+import { channelLine, channelRefusal, lostWhileRunning, outcomeOfFault } from '../channel-fault.ts';
 import type { RunningParts } from '../running.ts';
 
 /** What went through in the end. */
@@ -33,7 +33,7 @@ export abstract class ProgramSession implements ChannelSession {
   /** The client sends no more. */
   protected abstract clientDone(): void;
   /** Called once, before the program's own operation is put on record. */
-  protected abstract over(): Passed;
+  protected abstract over(outcome: Completion['outcome']): Passed;
 
   request(_request: ChannelRequest): readonly ChannelEffect[] {
     return this.#isOver ? [] : [{ kind: 'reject' }];
@@ -74,8 +74,9 @@ export abstract class ProgramSession implements ChannelSession {
           this.put({ kind: 'exit', ending: event.ending });
           return;
         case 'closed':
-          if (event.from === 'target' && event.fault !== undefined && this.#ending === undefined) this.#fail(event.fault);
-          else this.#end(undefined);
+          if (event.from === 'client') this.#end(undefined, 'cancelled');
+          else if (event.fault === undefined || this.#ending !== undefined) this.#end(undefined);
+          else this.#fail(lostWhileRunning(event.fault));
           return;
         case 'end':
           this.#fail(event.fault);
@@ -125,19 +126,24 @@ export abstract class ProgramSession implements ChannelSession {
     this.#end(fault);
   }
 
-  #end(fault: GatewayFault | undefined): void {
+  /** `untold`: what it is where the target has not told how it ended. */
+  #end(fault: GatewayFault | undefined, untold: 'cancelled' | 'unknown' = 'unknown'): void {
     if (this.#isOver) return;
     if (fault === undefined) this.#endOutput();
     this.#isOver = true;
-    const passed = this.over();
+    const ended = this.#outcome(fault, untold);
+    const passed = this.over(ended.outcome);
     const { operationId } = this.parts;
-    this.put({ kind: 'complete', completion: { operationId, rows: 0, ...passed, ...this.#outcome(fault), reason: fault?.publicMessage } });
+    this.put({
+      kind: 'complete',
+      completion: { operationId, rows: 0, ...passed, ...ended, reason: fault?.publicMessage },
+    });
     this.put({ kind: 'close', fault });
   }
 
-  #outcome(fault: GatewayFault | undefined): Pick<Completion, 'outcome' | 'errorCode'> {
+  #outcome(fault: GatewayFault | undefined, untold: 'cancelled' | 'unknown'): Pick<Completion, 'outcome' | 'errorCode'> {
     const ending = this.#ending;
-    if (ending === undefined) return fault === undefined ? { outcome: 'cancelled' } : { outcome: 'failed', errorCode: fault.code };
+    if (ending === undefined) return fault === undefined ? { outcome: untold } : outcomeOfFault(fault);
     if (ending.kind === 'signal') return { outcome: 'failed', errorCode: `signal ${ending.name}` };
     return ending.status === 0 ? { outcome: 'succeeded' } : { outcome: 'failed', errorCode: `exit ${ending.status}` };
   }

@@ -106,6 +106,20 @@ describe('the old scp protocol', () => {
     });
   });
 
+  it('has no outcome that anybody knows where the target breaks off, or tells none; left by its client it is cancelled', () => {
+    const fault = new GatewayFault('upstream-unavailable', { publicMessage: 'the connection to the target is lost' });
+    for (const [from, lost, outcome] of [
+      ['target', fault, 'unknown'],
+      ['target', undefined, 'unknown'],
+      ['client', undefined, 'cancelled'],
+    ] as const) {
+      const run = new Run('upload', ['/srv/in']).client('C0644 5 a\nhel');
+      run.apply(run.session.notify({ kind: 'closed', from, fault: lost }));
+      assert.equal(run.completed.at(-1)?.outcome, outcome, `${from} ${String(lost?.code)}`);
+      assert.equal(/is lost\. What ran there may or may not have taken effect/.test(run.stderr), lost !== undefined);
+    }
+  });
+
   it('gives out text masked in its length, however it comes', () => {
     const content = `of ${card}\n`;
     const stream = `C0644 ${content.length} a\n${content}\0`;

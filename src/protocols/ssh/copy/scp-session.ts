@@ -1,6 +1,6 @@
 import { GatewayFault } from '../../../core/fault.ts';
 import type { Grant } from '../../../core/grant.ts';
-import type { Transfer } from '../../../core/operation.ts';
+import type { Completion, Transfer } from '../../../core/operation.ts';
 import { streamMasker, type StreamMasker } from '../../../masking/stream.ts';
 import { maskProse } from '../../../masking/text.ts';
 import type { RunningParts } from '../running.ts';
@@ -69,8 +69,8 @@ export class ScpSession extends ProgramSession {
     else this.put({ kind: 'forward-end' });
   }
 
-  protected over(): Passed {
-    if (this.#state.kind !== 'record') this.#complete(this.#state.file, 'cancelled', undefined);
+  protected over(outcome: Completion['outcome']): Passed {
+    if (this.#state.kind !== 'record') this.#complete(this.#state.file, outcome === 'unknown' ? 'unknown' : 'cancelled', undefined);
     return { bytes: this.#bytes, masked: {}, transfers: undefined };
   }
 
@@ -247,7 +247,7 @@ export class ScpSession extends ProgramSession {
     this.#state = { kind: 'record' };
   }
 
-  #complete({ operationId, count, masker }: File, outcome: 'succeeded' | 'failed' | 'cancelled', errorCode: string | undefined): void {
+  #complete({ operationId, count, masker }: File, outcome: Completion['outcome'], errorCode: string | undefined): void {
     for (const [name, found] of masker.masked) this.#counts.set(name, (this.#counts.get(name) ?? 0) + found);
     const bytes = this.#direction === 'download' ? count.bytes : 0;
     this.put({

@@ -133,7 +133,7 @@ export class OpenFile {
     else this.masked.whenIdle(() => this.#freeIfIdle());
   }
 
-  complete(outcome: 'succeeded' | 'cancelled'): void {
+  complete(outcome: 'succeeded' | 'cancelled' | 'unknown'): void {
     if (this.#isComplete) return;
     this.#isComplete = true;
     const counts = [this.#download, this.#upload].filter((count) => count !== undefined);

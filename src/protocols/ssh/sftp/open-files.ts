@@ -102,8 +102,8 @@ export class OpenFiles {
   }
 
   /** The channel is over: nothing goes through them any more. */
-  end(): void {
-    for (const file of [...this.#files.values(), ...this.#closing]) file.complete('cancelled');
+  end(outcome: 'cancelled' | 'unknown'): void {
+    for (const file of [...this.#files.values(), ...this.#closing]) file.complete(outcome);
     this.#files.clear();
     this.#closing.clear();
   }

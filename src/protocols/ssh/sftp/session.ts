@@ -1,9 +1,9 @@
 import type { Outcome } from '../../../core/effect.ts';
 import { GatewayFault, toFault } from '../../../core/fault.ts';
 import type { Grant } from '../../../core/grant.ts';
-import type { Operation } from '../../../core/operation.ts';
+import type { Completion, Operation } from '../../../core/operation.ts';
 import { streamMasker, type StreamMasker } from '../../../masking/stream.ts';
-import { channelLine, channelRefusal } from '../channel-fault.ts';
+import { channelLine, channelRefusal, lostWhileRunning, outcomeOfFault } from '../channel-fault.ts';
 import type { ChannelEffect, ChannelEvent, ChannelRequest, ChannelSession, ChannelStream, Ending } from '../channel.ts';
 import type { RunningParts } from '../running.ts';
 import { decodeHello, decodeRequest, textOf } from './decode.ts';
@@ -118,7 +118,9 @@ class SftpSession implements ChannelSession, SftpHost {
           this.#put({ kind: 'exit', ending: event.ending });
           return;
         case 'closed':
-          this.#over(event.fault);
+          if (event.from === 'client') this.#over(undefined, 'cancelled');
+          else if (event.fault === undefined || this.#ending !== undefined) this.#over(undefined);
+          else this.#fail(lostWhileRunning(event.fault));
           return;
         case 'end':
           this.#fail(event.fault);
@@ -314,21 +316,23 @@ class SftpSession implements ChannelSession, SftpHost {
     this.#over(fault);
   }
 
-  #over(fault: GatewayFault | undefined): void {
+  /** `untold`: what it is where the target has not told how it ended. */
+  #over(fault: GatewayFault | undefined, untold: 'cancelled' | 'unknown' = 'unknown'): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#files.end();
+    const ended = this.#outcome(fault, untold);
+    this.#files.end(ended.outcome === 'unknown' ? 'unknown' : 'cancelled');
     for (const operationId of this.#running) this.complete(operationId, { outcome: 'unknown' });
-    const isFine = this.#ending?.kind === 'status' && this.#ending.status === 0 && fault === undefined;
-    const errorCode = fault?.code ?? (this.#ending?.kind === 'status' ? `exit ${this.#ending.status}` : this.#ending?.name);
-    const outcome = isFine ? 'succeeded' : this.#ending === undefined && fault === undefined ? 'cancelled' : 'failed';
-    this.complete(this.#operationId, {
-      outcome,
-      errorCode: isFine ? undefined : errorCode,
-      reason: fault?.publicMessage,
-      bytes: this.#bytes,
-    });
+    this.complete(this.#operationId, { ...ended, reason: fault?.publicMessage, bytes: this.#bytes });
     this.#put({ kind: 'close', fault });
+  }
+
+  #outcome(fault: GatewayFault | undefined, untold: 'cancelled' | 'unknown'): Pick<Completion, 'outcome' | 'errorCode'> {
+    if (fault !== undefined) return outcomeOfFault(fault);
+    const ending = this.#ending;
+    if (ending === undefined) return { outcome: untold };
+    if (ending.kind === 'signal') return { outcome: 'failed', errorCode: ending.name };
+    return ending.status === 0 ? { outcome: 'succeeded' } : { outcome: 'failed', errorCode: `exit ${ending.status}` };
   }
 
   // ---- effects
