@@ -1,30 +1,17 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { ApiClient } from '../../src/cli/client.ts';
-import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
-import { startGateway, type Gateway } from '../../src/cli/gateway.ts';
-import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
-import { auditRecords } from '../parts/audit-records.ts';
+import { atNewSite, type Site } from '../parts/site.ts';
+import { startTestGateway, trustedAuthority, type TestGateway } from '../parts/test-gateway.ts';
 import type { Way } from './peers/cases.ts';
 
 /** A gateway in front of gRPC servers, for one test file. Everything is real; `close` stops and removes it. */
-export interface House {
-  readonly folder: string;
-  readonly gateway: Gateway;
-  readonly authorityFile: string;
+export interface House extends TestGateway {
   /** PEM of the authority that signed every certificate here. */
   readonly authority: string;
   readonly httpsPort: number;
   /** Of servers on this machine. */
   readonly certificate: { readonly cert: string; readonly key: string };
-  token(as: string): Promise<string>;
   /** To a target through the gateway. */
   way(target: string, as: string): Promise<Way>;
-  api(as: string): Promise<ApiClient>;
-  records(types?: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
   close(): Promise<void>;
 }
 
@@ -41,72 +28,38 @@ export interface TargetOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
-export async function startHouse(options: HouseOptions): Promise<House> {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-grpc-'));
-  const authority = await createDemoAuthority();
-  const authorityFile = join(folder, 'ca.crt');
-  writeFileSync(authorityFile, authority.certificate);
+export function startHouse(options: HouseOptions): Promise<House> {
+  return atNewSite('grpc', (site) => start(site, options));
+}
+
+async function start(site: Site, options: HouseOptions): Promise<House> {
+  const authority = await trustedAuthority(site);
   const own = await authority.issue(['localhost', '127.0.0.1']);
   const certificate = { cert: own.certificate, key: own.key };
-  const targets = await options.targets(certificate, folder);
-  const issuer = await startDevelopmentIssuer({ audience, pipelines, people, folder: join(folder, 'issuer') });
-  const tls = await authority.issue(['localhost', '127.0.0.1', ...Object.keys(targets).map((name) => `${name}.localhost`)]);
-  writeFileSync(join(folder, 'gateway.crt'), tls.certificate);
-  writeFileSync(join(folder, 'gateway.key'), tls.key, { mode: 0o600 });
-  writeFileSync(join(folder, 'target.token'), targetToken, { mode: 0o600 });
-  mkdirSync(join(folder, 'policies'));
-  writeFileSync(join(folder, 'policies', 'all.cedar'), options.policies ?? policies);
-  const [httpsPort, apiPort] = [await freePort(), await freePort()];
-  const config = {
-    gateway: { name: 'gw-grpc', host: 'localhost', tls: { certificate: 'file:gateway.crt', key: 'file:gateway.key' }, data: 'data' },
-    listeners: { https: `127.0.0.1:${httpsPort}`, api: `127.0.0.1:${apiPort}` },
-    issuers: [
-      {
-        name: 'ci',
-        issuer: issuer.issuer,
-        audience,
-        private_network: true,
-        unsafe_http: true,
-        groups_claim: 'groups',
-        groups: [{ group: 'deployers', when: { repository_id: '7741' } }],
-      },
-    ],
-    targets: Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, targetConfig(target)])),
-    data_classes: options.dataClasses ?? {},
-    roles: { reviewer: ['dba'], auditor: ['audit'], operator: ['platform'], admin: ['platform'] },
-  };
-  const configFile = join(folder, 'sallyport.yaml');
-  writeFileSync(configFile, stringify(config, { aliasDuplicateObjects: false }));
-  const gateway = await startGateway(configFile, { logLevel: process.env['SALLYPORT_TEST_LOG'] ?? 'silent' }).catch(
-    async (error: unknown) => {
-      await issuer.close();
-      rmSync(folder, { recursive: true, force: true });
-      throw error;
+  const targets = await options.targets(certificate, site.folder);
+  const httpsPort = await freePort();
+  const test = await startTestGateway(site, {
+    name: 'gw-grpc',
+    authority,
+    otherHosts: Object.keys(targets).map((name) => `${name}.localhost`),
+    files: { 'target.token': targetToken },
+    policies: options.policies ?? policies,
+    config: {
+      listeners: { https: `127.0.0.1:${httpsPort}` },
+      targets: Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, targetConfig(target)])),
+      data_classes: options.dataClasses ?? {},
     },
-  );
-  const api = async (as: string): Promise<ApiClient> => {
-    process.env['SALLYPORT_CA'] = authorityFile;
-    return new ApiClient(`https://localhost:${apiPort}`, await issuer.mint(as));
-  };
+  });
   return {
-    folder,
-    gateway,
-    authorityFile,
+    ...test,
     authority: authority.certificate,
     httpsPort,
     certificate,
-    token: (as) => issuer.mint(as),
     async way(target, as) {
       const address = `localhost:${httpsPort}`;
-      return { address, authority: `${target}.localhost`, ca: authority.certificate, token: await issuer.mint(as) };
+      return { address, authority: `${target}.localhost`, ca: authority.certificate, token: await test.token(as) };
     },
-    api,
-    records: async (types = []) => auditRecords(await api('auditor-uma'), types),
-    async close() {
-      await gateway.close();
-      await issuer.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close: () => site.close(),
   };
 }
 
@@ -124,15 +77,4 @@ function targetConfig({ port, plain = false, settings = {} }: TargetOptions): Re
 }
 
 export const targetToken = 'target-bdfghjklmn';
-const audience = 'https://localhost/sallyport';
-const pipelines = [
-  { clientId: 'pipeline', clientSecret: 'x', subject: 'repo:bank/ledger:environment:production', claims: { repository_id: '7741' } },
-  { clientId: 'stranger', clientSecret: 'x', subject: 'repo:elsewhere/fork', claims: { repository_id: '99' } },
-];
-const people = [
-  { subject: 'dba-erin', name: 'Erin', groups: ['dba'] },
-  { subject: 'auditor-uma', name: 'Uma', groups: ['audit'] },
-  { subject: 'fraud-omar', name: 'Omar', groups: ['fraud'] },
-  { subject: 'platform-pia', name: 'Pia', groups: ['platform'] },
-];
 const policies = `@id("everything") permit (principal in Group::"deployers", action, resource);`;

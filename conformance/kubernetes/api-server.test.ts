@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { eventually } from '../harness.ts';
 import { kubectlVersions } from '../parts/kubectl.ts';
-import { Site } from '../parts/older-bank.ts';
+import { Site } from '../parts/site.ts';
 import { startApiServer, type ApiServer } from './api-server/index.ts';
 import { Kubectl } from './clients.ts';
 import { writeKubeconfig } from './kubeconfig.ts';

@@ -6,7 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import { eventually, run } from '../harness.ts';
 import { kubectl, kubectlVersions } from '../parts/kubectl.ts';
 import type { Kubectl } from './clients.ts';
-import { clusterToken, plainPod, startKubernetesWorld, type KubernetesWorld, type WorldConfig } from './world.ts';
+import type { TestConfig } from '../parts/test-gateway.ts';
+import { clusterToken, plainPod, startKubernetesWorld, type KubernetesWorld } from './world.ts';
 
 /** What policy says, and who asks, as real kubectl and a real API server come to know of it. */
 const policies = `@id("pipelines work on the cluster")
@@ -34,7 +35,7 @@ interface Approval {
 let world: KubernetesWorld;
 let clients: readonly Kubectl[];
 
-function target(config: WorldConfig): Record<string, Record<string, unknown>> {
+function target(config: TestConfig): Record<string, Record<string, unknown>> {
   return (config['targets'] as Record<string, Record<string, Record<string, unknown>>>)['aks']!;
 }
 

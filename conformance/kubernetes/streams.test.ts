@@ -11,9 +11,11 @@ import { freePort } from '../../src/cli/demo/free-port.ts';
 import { asciicast, readTimeline } from '../../src/recordings/index.ts';
 import { eventually, run } from '../harness.ts';
 import { kubectlVersions } from '../parts/kubectl.ts';
-import { asSuperuser, Site } from '../parts/older-bank.ts';
+import { asSuperuser } from '../parts/older-bank.ts';
+import { Site } from '../parts/site.ts';
 import type { ApiServer } from './api-server/index.ts';
-import { startKubernetesWorld, type KubernetesWorld, type WorldConfig } from './world.ts';
+import type { TestConfig } from '../parts/test-gateway.ts';
+import { startKubernetesWorld, type KubernetesWorld } from './world.ts';
 
 const card = '4111111111111111';
 const policies = `
@@ -34,7 +36,7 @@ forbid (principal, action == Action::"kubernetes:exec", resource)
 when { context has program && context.program == "deploy.sh" };
 `;
 
-function withClasses(config: WorldConfig): void {
+function withClasses(config: TestConfig): void {
   config['data_classes'] = { card: { detect: 'card-number', mask: 'partial-last4' } };
 }
 

@@ -1,10 +1,10 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { createBank } from '../../src/cli/demo/bank.ts';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { startPostgres15 } from './postgres15.ts';
+import type { Site } from './site.ts';
 
 /** The demo's bank in a PostgreSQL 15 of its own, over TLS, for a gateway that has the same in a PostgreSQL 18 already. */
 export interface OlderBank {
@@ -15,26 +15,6 @@ export interface OlderBank {
   readonly authorityFile: string;
   /** The same target at this server, for the gateway's configuration. */
   target<Target extends { upstream: object }>(target: Target): Target;
-}
-
-/** A folder for what a test writes, and what has to be closed when it is over. */
-export class Site {
-  readonly folder: string;
-  readonly closers: (() => Promise<void>)[] = [];
-
-  constructor(name: string) {
-    this.folder = mkdtempSync(join(tmpdir(), `sallyport-${name}-`));
-    chmodSync(this.folder, 0o711);
-  }
-
-  /** Everything is closed, whatever fails: a server that stays up keeps the process of the test alive. */
-  async close(): Promise<void> {
-    const failures: unknown[] = [];
-    for (let next = this.closers.pop(); next !== undefined; next = this.closers.pop())
-      await next().catch((error: unknown) => failures.push(error));
-    rmSync(this.folder, { recursive: true, force: true });
-    if (failures.length > 0) throw failures[0];
-  }
 }
 
 export async function startOlderBank(site: Site): Promise<OlderBank> {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { startBank, type Bank } from '../../harness.ts';
-import { asSuperuser, Site, startOlderBank } from '../../parts/older-bank.ts';
+import { asSuperuser, startOlderBank } from '../../parts/older-bank.ts';
+import { Site } from '../../parts/site.ts';
 
 /** The bank in a PostgreSQL 18 and in a PostgreSQL 15 behind one gateway that allows everything, for the tools that people use. */
 export interface ToolWorld {

@@ -3,7 +3,8 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { SessionList } from '../../../src/api/schema.ts';
 import type { Door } from '../door.ts';
-import { openPolicy, startSshWorld, type SshWorld } from '../world.ts';
+import { openPolicy } from '../../parts/test-gateway.ts';
+import { startSshWorld, type SshWorld } from '../world.ts';
 
 /** A real shell of a real sshd, with people who watch by `sallyport sessions watch`. */
 describe('a moderated shell', () => {
