@@ -1,5 +1,6 @@
 import { assertNever, GatewayFault, type FaultCode } from '../../core/fault.ts';
 import type { Completion } from '../../core/operation.ts';
+import { withNextStep } from './fault.ts';
 
 /** What a client is told of a channel that the gateway refuses or ends: text for stderr, and how the program ended (RFC 4254 section 6.10). */
 export interface ChannelRefusal {
@@ -11,7 +12,7 @@ export interface ChannelRefusal {
 export function channelRefusal(fault: GatewayFault, operationId: string | undefined, terminal: boolean): ChannelRefusal {
   const { status, hint } = word(fault.code);
   const operation = operationId === undefined ? '' : ` [operation ${operationId}]`;
-  return { status, text: channelLine(`${fault.publicMessage}. ${fault.hint ?? hint}${operation}`, terminal) };
+  return { status, text: channelLine(`${withNextStep(fault, hint)}${operation}`, terminal) };
 }
 
 /** The target was lost while a program ran, which the client is to hear. */

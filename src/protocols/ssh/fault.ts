@@ -13,7 +13,12 @@ export interface SshWording {
 export function wordFault(fault: GatewayFault, operationId?: string): SshWording {
   const { hint, disconnect, openFailure } = word(fault.code);
   const operation = operationId === undefined ? '' : ` [operation ${operationId}]`;
-  return { text: printable(`sallyport: ${fault.publicMessage}. ${fault.hint ?? hint}${operation}`), disconnect, openFailure };
+  return { text: printable(`sallyport: ${withNextStep(fault, hint)}${operation}`), disconnect, openFailure };
+}
+
+/** What happened and what to do next, in sentences: the fault's own hint, or else this one. What policies say ends in a full stop of its own. */
+export function withNextStep({ publicMessage, hint: own }: GatewayFault, hint: string): string {
+  return `${publicMessage.endsWith('.') ? publicMessage : `${publicMessage}.`} ${own ?? hint}`;
 }
 
 /** What a peer may not do; which, for the record only. */
@@ -103,7 +108,7 @@ function unavailable(hint: string): Wording {
 /** Text reaches terminals: nothing in it may steer them. */
 function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').replaceAll('.. ', '. ');
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 
 /** RFC 4253 section 11.1. */
