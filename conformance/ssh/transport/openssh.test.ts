@@ -82,6 +82,22 @@ describe('OpenSSH through the gateway', () => {
     assert.deepEqual([ran.code, ran.stdout.toString().trim(), ran.stderr.toString()], [0, '30000000', '']);
   });
 
+  it('takes commands that are long; of one that is too long for a packet the client is told so, and nobody else suffers', async () => {
+    const long = 'x'.repeat(34_000);
+    const beside = door.ssh(['sleep 1; echo beside']);
+    assert.equal((await door.ssh([`echo ${long}`])).stdout.toString(), `${long}\n`);
+    const { code, stderr } = await door.ssh([`echo ${long}${long}`]);
+    assert.equal(code, 255);
+    assert.match(
+      stderr.toString(),
+      /sallyport: more than 35,000 bytes in one packet, as of a command that is too long\. Give a long script/,
+    );
+    await eventually('the reason on record', async () =>
+      (await world.records(['session.closed'])).find(({ reason }) => String(reason).includes('more than 35,000 bytes in one packet')),
+    );
+    assert.equal((await beside).stdout.toString(), 'beside\n');
+  });
+
   it('ends a program whose output nobody reads any more', async () => {
     const { stdout } = await runProgram('sh', ['-c', `ssh -F ${door.config} box yes | head -n 3`], { timeoutMs: 30_000 });
     assert.equal(stdout.toString(), 'y\ny\ny\n');

@@ -245,7 +245,11 @@ export class SshConnection {
     try {
       this.protocol.parse(chunk, 0, chunk.length);
     } catch (error) {
-      this.disconnect(error instanceof GatewayFault ? error : violation((error as Error).message));
+      this.disconnect(
+        error instanceof GatewayFault
+          ? error
+          : unreadable((error as Error).message, this.#options.side === 'server' && this.#exchanges > 0),
+      );
       return;
     }
     this.#rekeyAfter -= chunk.length;
@@ -324,6 +328,15 @@ interface Confirmation {
 
 function broken(peer: 'client' | 'target', detail: string): GatewayFault {
   return new GatewayFault('upstream-unavailable', { publicMessage: `the connection to the ${peer} is lost`, detail });
+}
+
+/** What ssh2 cannot read. It takes packets of 35,000 bytes (RFC 4253 section 6.1 asks for no more), and clients send each command as one. */
+function unreadable(reason: string, isOfClient: boolean): GatewayFault {
+  if (reason !== 'Bad packet length' || !isOfClient) return violation(reason);
+  return new GatewayFault('limit-exceeded', {
+    publicMessage: 'more than 35,000 bytes in one packet, as of a command that is too long',
+    hint: 'Give a long script as input (ssh <target> sh < script), or copy it as a file first.',
+  });
 }
 
 function notOpened(reason: number, text: string): GatewayFault {
