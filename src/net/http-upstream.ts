@@ -21,6 +21,8 @@ export interface Forwarded {
   readonly body: ForwardedBody;
   /** What goes behind the body; asked for when all of that was sent. */
   readonly trailers?: (() => readonly HeaderField[]) | undefined;
+  /** All of its answer may be waited for, a moment long. */
+  readonly hasShortAnswer?: boolean | undefined;
 }
 
 export type ForwardedBody =

@@ -19,15 +19,18 @@ export class Http2Answer implements UpstreamAnswer {
   #trailers: readonly string[] = [];
   #isOver = false;
   #isClosed = false;
+  readonly #settled: () => void;
 
-  constructor(stream: ClientHttp2Stream) {
+  /** `settled`: called when all of it has come, or no more of it does before somebody reads it. */
+  constructor(stream: ClientHttp2Stream, settled: () => void) {
     this.#stream = stream;
+    this.#settled = settled;
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
     stream.on('end', () => this.#ended());
   }
 
   get whole(): Uint8Array | undefined {
-    if (!this.#isOver || this.#body !== undefined) return undefined;
+    if (!this.#isOver || this.#isBroken || this.#body !== undefined) return undefined;
     const [first, ...more] = this.#pieces;
     if (first === undefined) return nothing;
     return more.length === 0 ? first : Buffer.concat(this.#pieces);
@@ -53,12 +56,13 @@ export class Http2Answer implements UpstreamAnswer {
   /** The stream is over, whether or not all of the answer has come. */
   closes(): void {
     this.#isClosed = true;
-    if (!this.#isOver) this.#body?.destroy(this.#brokenOff());
+    if (this.#isOver) return;
+    this.#body?.destroy(this.#brokenOff());
+    this.#settled();
   }
 
   trailers(): readonly HeaderField[] {
-    const { rstCode } = this.#stream;
-    if (this.#trailers.length === 0 && rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) throw this.#brokenOff();
+    if (this.#isBroken) throw this.#brokenOff();
     return fieldsOf(this.#trailers);
   }
 
@@ -68,6 +72,12 @@ export class Http2Answer implements UpstreamAnswer {
     else if (!this.#isOver) this.#stream.close(constants.NGHTTP2_CANCEL);
   }
 
+  /** A stream that is reset ends like one that is over. */
+  get #isBroken(): boolean {
+    const { rstCode } = this.#stream;
+    return this.#trailers.length === 0 && rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR;
+  }
+
   #take(chunk: Buffer): void {
     if (this.#body !== undefined) {
       if (!this.#body.push(chunk)) this.#stream.pause();
@@ -75,13 +85,16 @@ export class Http2Answer implements UpstreamAnswer {
     }
     this.#pieces.push(chunk);
     this.#keptBytes += chunk.length;
-    if (this.#keptBytes >= mostKeptBytes) this.#stream.pause();
+    if (this.#keptBytes < mostKeptBytes) return;
+    this.#stream.pause();
+    this.#settled();
   }
 
   #ended(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#body?.push(null);
+    this.#settled();
   }
 
   #streamed(): Readable {

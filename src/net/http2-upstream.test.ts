@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { channel } from 'node:diagnostics_channel';
 import { constants, createServer, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
@@ -46,9 +47,10 @@ async function targetThat(answer: (stream: ServerHttp2Stream, number: number, he
     server.close();
     for (const session of sessions) session.destroy();
   });
-  const send = async (body: Forwarded['body'] = { kind: 'none' }, signal = new AbortController().signal): Promise<UpstreamAnswer> => {
+  const send = async (more: Partial<Forwarded> = {}, signal = new AbortController().signal): Promise<UpstreamAnswer> => {
     const { grant, id } = await opened;
-    return upstream.send({ method: 'POST', target: '/a.B/C', fields: [{ name: 'x-a', value: '1' }], body }, grant, id, signal);
+    const fields = [{ name: 'x-a', value: '1' }];
+    return upstream.send({ method: 'POST', target: '/a.B/C', fields, body: { kind: 'none' }, ...more }, grant, id, signal);
   };
   return { send, sessions };
 }
@@ -152,6 +154,40 @@ describe('an answer over HTTP/2', () => {
     });
   }
 
+  it('that is short is waited for as a whole, also where its end comes a turn later', async () => {
+    const { send } = await targetThat((stream) => {
+      stream.respond({ ':status': 200 }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => setImmediate(() => stream.sendTrailers({ 'grpc-status': '0' })));
+      stream.write('one', () => setImmediate(() => stream.end('two')));
+    });
+    for (let call = 0; call < 5; call += 1) {
+      const answer = await send({ hasShortAnswer: true });
+      assert.equal(Buffer.from(answer.whole ?? []).toString(), 'onetwo');
+      assert.equal(answer.trailers()[0]?.value, '0');
+    }
+  });
+
+  it('that is short is not waited for where its end does not come, or more comes than is kept, or it breaks off', async () => {
+    const { send } = await targetThat((stream, number) => {
+      stream.respond({ ':status': 200 }, { waitForTrailers: number === 2 });
+      if (number === 0) stream.write('one');
+      if (number === 1) stream.end(big);
+      if (number === 2) stream.write('half', () => setImmediate(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR)));
+    });
+    const first = await send({ hasShortAnswer: true });
+    assert.equal(first.whole, undefined);
+    for await (const chunk of first.body) {
+      assert.equal(String(chunk), 'one');
+      break;
+    }
+    const second = await send({ hasShortAnswer: true });
+    assert.equal(second.whole, undefined);
+    assert.ok((await gather(second.body, 2 * big.length)).bytes.equals(big));
+    const third = await send({ hasShortAnswer: true });
+    assert.equal(third.whole, undefined);
+    assert.throws(() => third.trailers(), { code: 'upstream-unavailable' });
+  });
+
   for (const isRead of [false, true]) {
     it(`that nobody wants ends at the target${isRead ? ', also where it was begun to be read' : ''}`, async () => {
       const closed = Promise.withResolvers<number>();
@@ -179,7 +215,7 @@ describe('a request over HTTP/2', () => {
         answers(stream, '');
       });
     });
-    await send({ kind: 'whole', bytes: Buffer.from('body') });
+    await send({ body: { kind: 'whole', bytes: Buffer.from('body') } });
     assert.deepEqual(await seen.promise, ['/a.B/C', '1', 'body']);
   });
 
@@ -214,7 +250,18 @@ describe('a request over HTTP/2', () => {
       stream.on('close', () => closed.resolve(stream.rstCode));
       abort.abort(new GatewayFault('session-ended', { publicMessage: 'session ended' }));
     });
-    await assert.rejects(send({ kind: 'none' }, abort.signal), { code: 'session-ended' });
+    await assert.rejects(send({}, abort.signal), { code: 'session-ended' });
     assert.equal(await closed.promise, constants.NGHTTP2_CANCEL);
+  });
+
+  it('ends in the same way while the rest of a short answer is waited for: a head alone is not how it went', async () => {
+    const abort = new AbortController();
+    const { send } = await targetThat((stream) => stream.respond({ ':status': 200 }));
+    // The head is there, and the rest of it is waited for.
+    const headCame = channel('http2.client.stream.finish');
+    const end = (): void => process.nextTick(() => abort.abort(new GatewayFault('session-ended', { publicMessage: 'session ended' })));
+    headCame.subscribe(end);
+    await assert.rejects(send({ hasShortAnswer: true }, abort.signal), { code: 'session-ended' });
+    headCame.unsubscribe(end);
   });
 });

@@ -70,28 +70,33 @@ export class Http2Upstream implements Upstream {
 }
 
 /**
- * One stream: the request goes out while the answer comes in. Resolves with the head of the answer, and with all that the target sent along with it: what came with one read is here before the
- * event loop turns.
+ * One stream: the request goes out while the answer comes in. Resolves with the head of the answer and all that came with it: at once where the answer has no end in sight, else when all of it is
+ * there or does not come on.
  */
 function exchange(
   connection: Http2Connection,
   headers: readonly string[],
-  { body }: Forwarded,
+  { body, hasShortAnswer }: Forwarded,
   signal: AbortSignal,
 ): Promise<UpstreamAnswer | 'refused'> {
   return new Promise((resolve, reject) => {
     const stream = connection.request(headers);
-    const answer = new Http2Answer(stream);
+    let waiting: NodeJS.Timeout | undefined;
     let hasBegun = false;
+    const answer = new Http2Answer(stream, () => {
+      clearTimeout(waiting);
+      if (signal.aborted) reject(signal.reason as Error);
+      else if (hasBegun) resolve(answer);
+    });
     const abort = (): void => stream.close(constants.NGHTTP2_CANCEL);
     signal.addEventListener('abort', abort, { once: true });
     stream.on('close', () => {
       connection.released();
       signal.removeEventListener('abort', abort);
+      if (signal.aborted) reject(signal.reason as Error);
       answer.closes();
-      if (hasBegun) return;
       // Nothing of an answer came, and no error said why.
-      reject(signal.aborted ? (signal.reason as Error) : unavailable('it closed the call', `stream closed with ${stream.rstCode}`));
+      if (!hasBegun) reject(unavailable('it closed the call', `stream closed with ${stream.rstCode}`));
     });
     // Whoever reads the body is told by it; until there is one, the promise tells.
     stream.on('error', (error: Error) => {
@@ -100,14 +105,12 @@ function exchange(
       else if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && body.kind !== 'streamed') resolve('refused');
       else reject(unavailable('connection refused, reset or timed out', error.message, error));
     });
-    stream.on('trailers', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
-      answer.ends(raw);
-      resolve(answer);
-    });
+    stream.on('trailers', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => answer.ends(raw));
     stream.on('response', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
       hasBegun = true;
       answer.begins(raw);
-      setImmediate(resolve, answer);
+      if (hasShortAnswer === true) waiting = setTimeout(resolve, shortAnswerMs, answer);
+      else resolve(answer);
     });
     if (body.kind === 'streamed') void sendPieces(stream, body.pieces, () => stream.close(constants.NGHTTP2_CANCEL));
     else if (body.kind === 'whole') stream.end(body.bytes);
@@ -124,6 +127,8 @@ function headersOf({ method, target, fields }: Forwarded, { host, port, tls }: U
   return headers;
 }
 
+/** How long the head of a short answer waits for the rest, which servers send along with it, or a turn later. */
+const shortAnswerMs = 10;
 const mostConnections = 16;
 /** Of getting a stream where others take those of a new connection first. */
 const mostTries = 4;

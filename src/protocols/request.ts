@@ -143,6 +143,8 @@ export interface AskedRequest {
     readonly body?: Uint8Array | undefined;
     /** What goes upstream of those that stand behind the body, as far as they may go at all. Absent: nothing. */
     readonly trailers?: (received: readonly HeaderField[]) => readonly HeaderField[];
+    /** All of its answer may be waited for, a moment long: it is of use to nobody in parts. Absent: it passes as it comes. */
+    readonly hasShortAnswer?: boolean | undefined;
     /** Tells the target how much of the deadline is left when the request goes, milliseconds. */
     readonly timeLeft?: ((ms: number) => HeaderField) | undefined;
   };

@@ -56,6 +56,8 @@ export function askGrpc(request: ReceivedRequest, environment: GrpcEnvironment):
       target: `/${name.full}`,
       fields: upstreamFields(call),
       body: messages === undefined ? undefined : bytesOf(messages),
+      // A call that has one answer has it when its status is there.
+      hasShortAnswer: described?.serverStreams === false,
       timeLeft: call.head.timeoutMs === undefined ? undefined : (ms) => ({ name: 'grpc-timeout', value: formatTimeout(ms) }),
     },
     deadlineMs: call.head.timeoutMs,
