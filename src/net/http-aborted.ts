@@ -1,5 +1,7 @@
+import type { StopSignal } from './stop.ts';
+
 /** Whoever waits may go away; what is waited for comes for the next one. Rejects with the reason of `signal`. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function untilAborted<T>(work: Promise<T>, signal: StopSignal): Promise<T> {
   signal.throwIfAborted();
   const gone = Promise.withResolvers<never>();
   const abort = (): void => gone.reject(signal.reason);

@@ -60,7 +60,8 @@ async function relayed({ messages, shown = messages.length, maxBytes, brokenOff 
   const asked = { answer: () => ({ kind: 'messages', fields: [{ name: 'x', value: '1' }], answer }) } as unknown as AskedRequest;
   const limits = { inForce: maxBytes === undefined ? {} : { bytes: maxBytes }, rowsLeft: () => Infinity, countRows: () => {} };
   const relay = new AnswerRelay(upstream, asked, limits);
-  const fault = await relay.run(client, new AbortController().signal, 'ledger').then(
+  const running = Promise.resolve().then(() => relay.run(client, new AbortController().signal, 'ledger'));
+  const fault = await running.then(
     () => undefined,
     (error: unknown) => toFault(error).code,
   );

@@ -14,6 +14,7 @@ import type {
 import { decoded, gather } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
 import type { UpstreamAnswer } from './http-upstream-answer.ts';
+import type { StopSignal } from './stop.ts';
 
 /** The way of one answer from the target to the client, as its plan says. */
 export class AnswerRelay {
@@ -69,18 +70,20 @@ export class AnswerRelay {
 
   /** What the recording keeps of it. */
   sample(): ReturnType<AskedRequest['sample']> {
-    return this.#asked.sample(this.#head, { bytes: Buffer.concat(this.#window), isWhole: this.#isWhole, isCoded: this.#isCoded });
+    const [first, ...more] = this.#window;
+    const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(this.#window);
+    return this.#asked.sample(this.#head, { bytes, isWhole: this.#isWhole, isCoded: this.#isCoded });
   }
 
-  /** Resolves when the client has it all. Throws the fault that ends it; what of it was sent by then is not all. */
-  async run(client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
-    const stop = (): void => this.#answer.discard();
-    signal.addEventListener('abort', stop);
-    try {
-      await this.#follow(this.#asked.answer(this.#head), client, signal, target);
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+  /**
+   * Undefined: the client has it all; else by promise, when it has. Throws, or rejects with, the fault that ends it; what of it was sent by then is not all.
+   */
+  run(client: ClientExchange, signal: StopSignal, target: string): Promise<void> | undefined {
+    const plan = this.#asked.answer(this.#head);
+    if (plan.kind === 'refuse') throw plan.fault;
+    const whole = this.#there(plan);
+    if (whole !== undefined) return this.#answerWhole(plan as WholePlan, whole, client, target);
+    return this.#whileNotStopped(plan, client, signal, target);
   }
 
   /** Tells the client of a fault behind what it has already, where the protocol has a way to; else it sees that the answer is not whole. */
@@ -94,20 +97,61 @@ export class AnswerRelay {
     client.end(trailers);
   }
 
-  async #follow(plan: AnswerPlan, client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
+  /** All of its body, where it is there already and goes to the client as one. */
+  #there(plan: AnswerPlan): Uint8Array | undefined {
+    switch (plan.kind) {
+      case 'pass': {
+        const { whole } = this.#answer;
+        return whole !== undefined && this.#answer.trailers().length === 0 ? whole : undefined;
+      }
+      case 'whole':
+        return plan.coding === undefined ? this.#answer.whole : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #answerWhole(plan: WholePlan, body: Uint8Array, client: ClientExchange, target: string): Promise<void> | undefined {
+    if (plan.kind === 'whole') {
+      if (body.length > plan.maxBytes) throw plan.tooLong();
+      return this.#show(plan, body, client, target);
+    }
+    this.#noteCoding(plan.fields);
+    this.#count(body, target);
+    this.#keepWhole(body);
+    return client.answer(this.status, plan.fields, body);
+  }
+
+  /** Masked. */
+  #show(plan: WholePlan & { readonly kind: 'whole' }, body: Uint8Array, client: ClientExchange, target: string): Promise<void> | undefined {
+    const shown = plan.mask(body);
+    if (shown instanceof GatewayFault) throw shown;
+    this.#keepWhole(body);
+    this.#masked = shown.masked;
+    this.#countRows(shown.rows ?? 0, target);
+    this.#count(shown.body, target);
+    const fields = shown.fields.filter(({ name }) => name !== 'content-length');
+    fields.push({ name: 'content-length', value: String(shown.body.length) });
+    return client.answer(this.status, fields, shown.body);
+  }
+
+  async #whileNotStopped(plan: AnswerPlan, client: ClientExchange, signal: StopSignal, target: string): Promise<void> {
+    const stop = (): void => this.#answer.discard();
+    signal.addEventListener('abort', stop);
+    try {
+      await this.#follow(plan, client, signal, target);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** An answer that comes piece by piece, or is none. */
+  async #follow(plan: AnswerPlan, client: ClientExchange, signal: StopSignal, target: string): Promise<void> {
     switch (plan.kind) {
       case 'refuse':
         throw plan.fault;
       case 'pass':
-        this.#isCoded = plan.fields.some(({ name }) => name === 'content-encoding');
-        if (this.#answer.whole !== undefined && this.#answer.trailers().length === 0) {
-          const { whole } = this.#answer;
-          this.#count(whole, target);
-          this.#keep(whole);
-          this.#isWhole = this.#windowBytes <= windowBytes;
-          await client.answer(this.status, plan.fields, whole);
-          return;
-        }
+        this.#noteCoding(plan.fields);
         this.#checkAnnounced(plan.fields, target);
         client.sendHead(this.status, plan.fields);
         await this.#pump(client, signal, target, undefined, undefined);
@@ -135,30 +179,15 @@ export class AnswerRelay {
         client.end();
         return;
       }
-      case 'whole': {
-        const body = await this.#whole(plan);
-        const shown = plan.mask(body);
-        if (shown instanceof GatewayFault) throw shown;
-        this.#keep(body);
-        this.#isWhole = body.length <= windowBytes;
-        this.#masked = shown.masked;
-        this.#countRows(shown.rows ?? 0, target);
-        this.#count(shown.body, target);
-        const fields = shown.fields.filter(({ name }) => name !== 'content-length');
-        await client.answer(this.status, [...fields, { name: 'content-length', value: String(shown.body.length) }], shown.body);
+      case 'whole':
+        await this.#show(plan, await this.#gathered(plan), client, target);
         return;
-      }
       default:
         plan satisfies never;
     }
   }
 
-  async #whole({ coding, maxBytes, tooLong }: AnswerPlan & { readonly kind: 'whole' }): Promise<Uint8Array> {
-    const { whole } = coding === undefined ? this.#answer : { whole: undefined };
-    if (whole !== undefined) {
-      if (whole.length > maxBytes) throw tooLong();
-      return whole;
-    }
+  async #gathered({ coding, maxBytes, tooLong }: AnswerPlan & { readonly kind: 'whole' }): Promise<Uint8Array> {
     const { bytes, isWhole } = await gather(decoded(this.#answer.body, coding), maxBytes).catch((error: unknown) => {
       throw this.#broken(error, coding);
     });
@@ -170,7 +199,7 @@ export class AnswerRelay {
   /** As it comes, with back-pressure; through the masker where there is one. */
   async #pump(
     client: ClientExchange,
-    signal: AbortSignal,
+    signal: StopSignal,
     target: string,
     coding: ContentCoding | undefined,
     masker: PieceMasker | undefined,
@@ -194,7 +223,7 @@ export class AnswerRelay {
   }
 
   /** Message by message, with back-pressure, and what stands behind them. */
-  async #stream(answer: StreamedAnswer, client: ClientExchange, signal: AbortSignal, target: string): Promise<void> {
+  async #stream(answer: StreamedAnswer, client: ClientExchange, signal: StopSignal, target: string): Promise<void> {
     this.#masked = answer.masked;
     const send = async (piece: Uint8Array): Promise<void> => {
       this.#count(piece, target);
@@ -239,6 +268,16 @@ export class AnswerRelay {
     client.answerWithTrailers(this.status, fields, shown, end.trailers);
   }
 
+  /** Nobody writes to these bytes any more: they need no copy. */
+  #keepWhole(body: Uint8Array): void {
+    this.#window.push(body.subarray(0, windowBytes));
+    this.#isWhole = body.length <= windowBytes;
+  }
+
+  #noteCoding(fields: readonly HeaderField[]): void {
+    this.#isCoded = fields.some(({ name }) => name === 'content-encoding');
+  }
+
   #keep(chunk: Uint8Array): void {
     if (this.#windowBytes < windowBytes) this.#window.push(Uint8Array.prototype.slice.call(chunk, 0, windowBytes - this.#windowBytes));
     this.#windowBytes += chunk.length;
@@ -279,6 +318,9 @@ export class AnswerRelay {
     });
   }
 }
+
+/** Of an answer that may go to the client as one. */
+type WholePlan = AnswerPlan & { readonly kind: 'pass' | 'whole' };
 
 function tooMany(limit: 'bytes' | 'rows' | 'rows_per_minute', target: string, value: number): GatewayFault {
   return new GatewayFault('limit-exceeded', {

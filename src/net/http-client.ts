@@ -13,7 +13,8 @@ export class ClientExchange {
   readonly #response: ServerResponse | Http2ServerResponse;
   readonly #upgrade: UpgradingSocket | undefined;
   #closes: boolean;
-  readonly #answered: Promise<void>;
+  /** Called once the answer is out, or its client gone. */
+  readonly #onClosed: (() => void)[] = [];
   #isClosed = false;
   #onEveryAnswer: readonly HeaderField[] = [];
   #hasSwitched = false;
@@ -30,14 +31,13 @@ export class ClientExchange {
     this.peer = `${remoteAddress}:${remotePort}`;
     this.head = { version: request.httpVersion, method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders };
     // Whoever waits for something hears of it by `onGone`; an error nobody listens to would end the process.
-    request.on('error', () => {});
-    response.on('error', () => {});
+    request.on('error', ignored);
+    response.on('error', ignored);
     // A response of HTTP/2 does not say that its stream is over.
-    this.#answered = new Promise((resolve) => {
-      response.once('close', () => {
-        this.#isClosed = true;
-        resolve();
-      });
+    response.on('close', () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      for (const closed of this.#onClosed) closed();
     });
   }
 
@@ -78,13 +78,13 @@ export class ClientExchange {
   }
 
   /** Resolves when its answer is out, or nobody waits for it any more. */
-  get answered(): Promise<void> {
-    return this.#answered;
+  answered(): Promise<void> {
+    return this.#isClosed ? Promise.resolve() : new Promise((resolve) => this.#onClosed.push(resolve));
   }
 
   /** Calls back once if the client goes away before it has the whole answer. */
   onGone(gone: () => void): void {
-    this.#response.once('close', () => {
+    this.#onClosed.push(() => {
       if (!this.#response.writableFinished) gone();
     });
   }
@@ -109,15 +109,22 @@ export class ClientExchange {
     if (!('stream' in this.#response) && !(Number(lengthIn(fields)) <= shortBodyBytes)) this.#response.flushHeaders();
   }
 
-  /** An answer that is there as a whole. Without a body where the method or the status has none. */
-  async answer(status: number, fields: readonly HeaderField[], body: Uint8Array): Promise<void> {
+  /**
+   * An answer that is there as a whole. Without a body where the method or the status has none. Undefined: it is on its way; else by promise, when it is: what may take its time is
+   * waited for.
+   */
+  answer(status: number, fields: readonly HeaderField[], body: Uint8Array): Promise<void> | undefined {
+    if (this.isGone) return undefined;
     const isBodiless = this.head.method === 'HEAD' || status === 204 || status === 304;
     const isFramed = isBodiless || lengthIn(fields) !== undefined;
     this.#writeHead(status, isFramed ? fields : [...fields, { name: 'content-length', value: String(body.length) }]);
-    // What may take its time is waited for.
-    if (!isBodiless && body.length > shortBodyBytes) await this.write(body);
-    else if (!isBodiless && body.length > 0) (this.#response as ServerResponse).write(body);
-    this.#response.end();
+    const response = this.#response as ServerResponse;
+    if (isBodiless || body.length === 0) response.end();
+    else if (body.length > shortBodyBytes) return this.write(body).then(() => void response.end());
+    // Node joins a text with the head, which is one too: one write of one piece. Bytes would be a second piece.
+    else if (body.length <= mostJoinedBytes && !this.isHttp2) response.end(octets(body), 'latin1');
+    else response.end(body);
+    return undefined;
   }
 
   /** An answer of messages that is there as a whole, and small. */
@@ -210,9 +217,18 @@ export class ClientExchange {
   }
 }
 
+/** A character for each octet. */
+function octets(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+function ignored(): void {}
+
 function lengthIn(fields: readonly HeaderField[]): string | undefined {
   return fields.find(({ name }) => name === 'content-length')?.value;
 }
 
 const readIdleMs = 120_000;
 const shortBodyBytes = 64 * 1024;
+/** Longer ones are not copied. */
+const mostJoinedBytes = 8 * 1024;

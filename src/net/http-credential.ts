@@ -3,6 +3,7 @@ import type { UpstreamCredential } from '../identity/upstream/index.ts';
 import { untilAborted } from './http-aborted.ts';
 import { hostOf, isRepeatable, type Forwarded } from './http-upstream.ts';
 import type { Upstream } from './http-upstream-answer.ts';
+import type { StopSignal } from './stop.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
 /**
@@ -35,7 +36,7 @@ async function fieldsFor(
   credential: UpstreamCredential,
   { method, target, fields, body }: Forwarded,
   address: UpstreamAddress,
-  signal: AbortSignal,
+  signal: StopSignal,
 ) {
   try {
     const made = credential.fieldsFor({

@@ -15,9 +15,10 @@ import { dialectOfPath, placeOf, type Place } from './http-place.ts';
 import { tellHeld } from './http-held.ts';
 import { readTarget } from './http-reads.ts';
 import { refuse } from './http-refusal.ts';
-import type { HttpSessions } from './http-sessions.ts';
+import { HttpSession, type HttpSessions } from './http-sessions.ts';
 import type { RequestTarget } from './http-target.ts';
 import { UnderWay } from './http-under-way.ts';
+import { Stop } from './stop.ts';
 
 export interface ExchangeOptions {
   /** The first one words what no other recognises. */
@@ -44,7 +45,7 @@ export interface ExchangeOptions {
  * HTTP/2 are independent; whoever waits for approval is told so, and whoever goes away ends what was asked.
  */
 export async function exchange(client: ClientExchange, options: ExchangeOptions, fixedTarget?: string): Promise<void> {
-  const abort = new AbortController();
+  const abort = new Stop();
   client.onGone(() => abort.abort(new GatewayFault('approval-cancelled', { publicMessage: clientGone })));
   const { dialects, sessions } = options;
   let words = dialectOfPath(client.head.target, fixedTarget === undefined ? dialects : []) ?? dialects[0];
@@ -62,9 +63,15 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
     const dialect = place.dialect ?? options.target(place.target)?.dialect ?? recognised;
     const { credential, head } = dialect.identify(checked);
     if (credential === undefined) throw new GatewayFault('authentication-failed', { publicMessage: 'a token is needed' });
-    const opened = await sessions.of(credential, dialect.name, place.target, client.peer);
+    const found = sessions.of(credential, dialect.name, place.target, client.peer);
+    const opened = found instanceof HttpSession ? found : await found;
     words = dialect;
-    await opened.run(abort, () => new Exchange(new UnderWay(client, options, dialect, opened, abort)).run(head, place));
+    opened.begin(abort);
+    try {
+      await new Exchange(new UnderWay(client, options, dialect, opened, abort)).run(head, place);
+    } finally {
+      opened.finished(abort);
+    }
   } catch (error) {
     const fault = toFault(error);
     if (fault.code === 'internal') options.report('request failed', fault, undefined);
@@ -90,16 +97,21 @@ class Exchange {
 
   async run(head: CheckedHead, place: Place): Promise<void> {
     const { options, session, abort, dialect } = this.#underWay;
-    await options.target(session.target.name)?.ready?.(session);
-    const request = await this.#received(head, place);
+    // Most requests need nothing of what is awaited here, and each wait for nothing is a round of the queue of promises.
+    const ready = options.target(session.target.name)?.ready?.(session);
+    if (ready !== undefined) await ready;
+    const received = this.#received(head, place);
+    const request = received instanceof Promise ? await received : received;
     abort.signal.throwIfAborted();
     const target = options.target(session.target.name);
     if (target?.dialect !== dialect) throw unknownTarget(session.target.name);
-    const asked = await this.#ask(target, request);
+    const asking = this.#ask(target, request);
+    const asked = asking instanceof Promise ? await asking : asking;
     const operation = asked.operation(session);
     const deadline = asked.deadlineMs === undefined ? undefined : this.#startDeadline(asked.deadlineMs);
     try {
-      const outcome = await this.#decide(asked, operation, request);
+      const deciding = this.#decide(asked, operation, request);
+      const outcome = deciding instanceof Promise ? await deciding : deciding;
       if (outcome.kind === 'refused') {
         // Where its session has ended meanwhile, that is the reason, and nothing more can be recorded of it.
         const { aborted, reason } = abort.signal;
@@ -123,10 +135,11 @@ class Exchange {
     return setTimeout(() => this.#underWay.abort.abort(deadlinePassed()), this.#underWay.timeLeft(deadlineMs));
   }
 
-  async #ask(target: RequestTarget, request: ReceivedRequest): Promise<AskedRequest> {
+  #ask(target: RequestTarget, request: ReceivedRequest): AskedRequest | Promise<AskedRequest> {
     const { session, abort } = this.#underWay;
     const reads = target.reads(request, session);
-    return target.ask(request, session, await readTarget(reads, target.upstream, session, abort.signal));
+    if (reads.length === 0) return target.ask(request, session, []);
+    return readTarget(reads, target.upstream, session, abort.signal).then((read) => target.ask(request, session, read));
   }
 
   /** What the target was asked about before may mean something else since people have looked at it. */
@@ -140,15 +153,21 @@ class Exchange {
     return !isTheSame || Buffer.compare(again.exact(), operation.exact()) !== 0;
   }
 
-  async #received(head: CheckedHead, { rest, prefix }: Place): Promise<ReceivedRequest & { readonly body: RequestBody }> {
+  #received(head: CheckedHead, place: Place): ReceivedRequest | Promise<ReceivedRequest> {
     const { client, session, dialect } = this.#underWay;
-    const target = dialect.readTarget(rest);
+    const target = dialect.readTarget(place.rest);
     if (target instanceof GatewayFault) {
       session.note('request-refused', { code: target.code, detail: target.detail.slice(0, 256) });
       throw target;
     }
     if (head.expectsContinue) client.continue();
-    const body = await this.#body(head, target);
+    const body = head.body;
+    if (body.kind === 'none') return this.#request(head, place, target, body);
+    return this.#body(head, target).then((read) => this.#request(head, place, target, read));
+  }
+
+  #request(head: CheckedHead, { prefix }: Place, target: CanonicalTarget, body: RequestBody): ReceivedRequest {
+    const { client } = this.#underWay;
     return {
       method: head.method,
       target,
@@ -164,7 +183,6 @@ class Exchange {
   }
 
   async #body({ body, fields }: CheckedHead, target: CanonicalTarget): Promise<RequestBody> {
-    if (body.kind === 'none') return body;
     const { client, session, dialect, options, abort } = this.#underWay;
     if (options.target(session.target.name)?.passes?.(target) === true) return { kind: 'streamed', octets: undefined };
     let gathered: Gathered;
@@ -186,7 +204,7 @@ class Exchange {
 
   // ---- the second door
 
-  async #decide(asked: AskedRequest, operation: Operation, { body, upgrade }: ReceivedRequest): Promise<Outcome> {
+  #decide(asked: AskedRequest, operation: Operation, { body, upgrade }: ReceivedRequest): Outcome | Promise<Outcome> {
     const { session, abort, dialect, client } = this.#underWay;
     const { signal } = abort;
     const notSpoken = upgrade !== undefined && asked.tunnel === undefined ? noUpgrade(upgrade) : undefined;
@@ -194,17 +212,17 @@ class Exchange {
     if (refusal !== undefined) return session.refuse(operation, refusal);
     const cancel = (): void => void session.cancelHold(operation.id, (signal.reason as GatewayFault).publicMessage);
     let telling: ReturnType<typeof tellHeld> | undefined;
-    try {
-      return await session.decide(operation, () => {
-        this.#wasHeld = true;
-        signal.addEventListener('abort', cancel);
-        if (signal.aborted) cancel();
-        if (dialect.tellsHeld) telling = tellHeld(client);
-      });
-    } finally {
+    const outcome = session.decide(operation, () => {
+      this.#wasHeld = true;
+      signal.addEventListener('abort', cancel);
+      if (signal.aborted) cancel();
+      if (dialect.tellsHeld) telling = tellHeld(client);
+    });
+    if (!(outcome instanceof Promise)) return outcome;
+    return outcome.finally(() => {
       telling?.stop();
       if (this.#wasHeld) signal.removeEventListener('abort', cancel);
-    }
+    });
   }
 
   /**

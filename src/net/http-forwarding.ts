@@ -22,8 +22,8 @@ export interface GrantedRequest {
 }
 
 /** Forwards a request under its grant, and answers once the grant's record is durable. Resolves when that is over, however it ended, and on record. */
-export async function forward(underWay: UnderWay, upstream: Upstream, granted: GrantedRequest): Promise<void> {
-  await new Forwarding(underWay, granted).run(upstream);
+export function forward(underWay: UnderWay, upstream: Upstream, granted: GrantedRequest): Promise<void> {
+  return new Forwarding(underWay, granted).run(upstream);
 }
 
 class Forwarding {
@@ -81,7 +81,8 @@ class Forwarding {
     // Nothing of the answer before the record of what was asked: if it cannot be made durable, nobody sees it.
     if (options.audit.durableCount <= grant.sequence) await options.audit.durable(grant.sequence);
     signal.throwIfAborted();
-    await this.#relay.run(client, signal, session.target.name);
+    const relayed = this.#relay.run(client, signal, session.target.name);
+    if (relayed !== undefined) await relayed;
     this.#complete(undefined);
   }
 

@@ -126,6 +126,7 @@ function plainServer(): Server {
     requireHostHeader: false,
     keepAlive: true,
     noDelay: true,
+    optimizeEmptyRequests: true,
     keepAliveTimeout: keepAliveMs,
     headersTimeout: headersTimeoutMs,
     requestTimeout: 0,
@@ -149,6 +150,8 @@ function secureServer(tls: HttpCertificate): Http2SecureServer {
     streamResetBurst: 200,
     streamResetRate: 20,
     unknownProtocolTimeout: headersTimeoutMs,
+    // A request of HTTP/1.1 without a body needs no stream that nobody reads.
+    http1Options: { optimizeEmptyRequests: true },
     settings: { maxConcurrentStreams: 100, maxHeaderListSize: maxHeaderBytes, enableConnectProtocol: false },
   } as Parameters<typeof createSecureServer>[0]);
   return Object.assign(server, {
@@ -166,32 +169,52 @@ function secureServer(tls: HttpCertificate): Http2SecureServer {
  */
 class InOrder {
   readonly #handle: (client: ClientExchange) => Promise<void>;
-  readonly #lines = new WeakMap<Socket, { last: Promise<void>; waiting: number; over: boolean; answered: Promise<void> }>();
+  readonly #lines = new WeakMap<Socket, Line>();
 
   constructor(handle: (client: ClientExchange) => Promise<void>) {
     this.#handle = handle;
   }
 
   take(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradingSocket): void {
-    const line = this.#lines.get(request.socket) ?? { last: Promise.resolve(), waiting: 0, over: false, answered: Promise.resolve() };
-    this.#lines.set(request.socket, line);
-    line.waiting += 1;
-    if (line.waiting > maxPipelined) {
+    let line = this.#lines.get(request.socket);
+    if (line === undefined) this.#lines.set(request.socket, (line = { waiting: [], isServed: false, over: false, last: undefined }));
+    if (line.waiting.length >= maxPipelined) {
       request.socket.destroy();
       return;
     }
     const client = new ClientExchange(request, response, upgrade);
-    const { answered } = line;
-    line.answered = client.answered;
-    line.last = line.last
-      .then(() => upgrade?.begin(answered))
-      .then(() => (line.over || client.isGone ? undefined : this.#handle(client)))
-      .finally(() => {
-        line.waiting -= 1;
-        // What was parsed behind an answer that closes the connection may be a part of the message that was refused, and is never served.
-        line.over ||= client.closes;
-      });
+    line.waiting.push({ client, upgrade, before: line.last });
+    line.last = client;
+    if (!line.isServed) void this.#serve(line);
   }
+
+  async #serve(line: Line): Promise<void> {
+    line.isServed = true;
+    // The parser is still at it, and tells of a request's end after its head.
+    await Promise.resolve();
+    for (let next = line.waiting[0]; next !== undefined; next = line.waiting[0]) {
+      const { client, upgrade, before } = next;
+      if (upgrade !== undefined) await upgrade.begin(before?.answered() ?? Promise.resolve());
+      if (!line.over && !client.isGone) await this.#handle(client);
+      // What was parsed behind an answer that closes the connection may be a part of the message that was refused, and is never served.
+      line.over ||= client.closes;
+      line.waiting.shift();
+    }
+    line.isServed = false;
+  }
+}
+
+/** Of one connection. */
+interface Line {
+  /** The first one is being served. */
+  readonly waiting: {
+    readonly client: ClientExchange;
+    readonly upgrade: UpgradingSocket | undefined;
+    readonly before: ClientExchange | undefined;
+  }[];
+  isServed: boolean;
+  over: boolean;
+  last: ClientExchange | undefined;
 }
 
 /** Node refuses what is malformed before anyone sees it. */

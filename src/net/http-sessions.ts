@@ -5,6 +5,7 @@ import type { PipelineSession } from '../core/pipeline-session.ts';
 import type { Protocol } from '../core/target.ts';
 import { failureRefillMs, Failures } from './failures.ts';
 import type { SessionRegistry } from './sessions.ts';
+import type { Stop } from './stop.ts';
 
 export interface HttpSessionsOptions {
   readonly pipeline: Pipeline;
@@ -21,7 +22,8 @@ export interface HttpSessionsOptions {
  */
 export class HttpSessions {
   readonly #options: HttpSessionsOptions;
-  readonly #open = new Map<string, Promise<HttpSession>>();
+  /** By promise while they are opened. */
+  readonly #open = new Map<string, HttpSession | Promise<HttpSession>>();
   readonly #failures = new Failures();
   #closing: string | undefined;
 
@@ -30,28 +32,50 @@ export class HttpSessions {
   }
 
   /** The session of this credential at this target, reached by this protocol. Throws what signing in throws. */
-  async of(credential: string, protocol: Protocol, target: string, peer: string): Promise<HttpSession> {
+  of(credential: string, protocol: Protocol, target: string, peer: string): HttpSession | Promise<HttpSession> {
     if (this.#closing !== undefined) throw new GatewayFault('shutting-down', { publicMessage: this.#closing });
     const key = hash('sha256', `${protocol}\0${target}\0${credential}`, 'base64');
-    for (let opening = this.#open.get(key); opening !== undefined; opening = this.#open.get(key)) {
-      const session = await opening;
+    const open = this.#open.get(key);
+    if (open instanceof HttpSession && !open.hasEnded) return open;
+    return this.#opened(key, credential, protocol, target, peer);
+  }
+
+  async #opened(key: string, credential: string, protocol: Protocol, target: string, peer: string): Promise<HttpSession> {
+    for (let open = this.#open.get(key); open !== undefined; open = this.#open.get(key)) {
+      const session = await open;
       if (!session.hasEnded) return session;
-      this.#forget(key, opening);
+      this.#forget(key, open);
+      this.#forget(key, session);
     }
-    const opening = this.#begin(credential, protocol, target, peer, () => this.#forget(key, opening));
+    const opening = this.#begin(credential, protocol, target, peer, (session) => {
+      this.#forget(key, opening);
+      this.#forget(key, session);
+    });
     this.#open.set(key, opening);
-    opening.catch(() => this.#forget(key, opening));
-    return await opening;
+    try {
+      const session = await opening;
+      if (this.#open.get(key) === opening) this.#open.set(key, session);
+      return session;
+    } catch (error) {
+      this.#forget(key, opening);
+      throw error;
+    }
   }
 
   /** Ends all; resolves when their last records are appended. */
   async close(reason: string): Promise<void> {
     this.#closing = reason;
-    const opened = await Promise.allSettled(this.#open.values());
+    const opened = await Promise.allSettled([...this.#open.values()].map(async (one) => await one));
     await Promise.all(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value.end(reason, 'shutting-down')] : [])));
   }
 
-  async #begin(credential: string, protocol: Protocol, target: string, peer: string, ended: () => void): Promise<HttpSession> {
+  async #begin(
+    credential: string,
+    protocol: Protocol,
+    target: string,
+    peer: string,
+    ended: (session: HttpSession) => void,
+  ): Promise<HttpSession> {
     const { pipeline, sessions, report } = this.#options;
     const address = peer.slice(0, peer.lastIndexOf(':'));
     if (this.#failures.areTooMany(address)) throw tooManyFailures();
@@ -75,7 +99,7 @@ export class HttpSessions {
       idleMs: this.#options.idleMs ?? defaultIdleMs,
       ended: () => {
         sessions.remove(session.id);
-        ended();
+        ended(opened);
       },
       failed: (error) => report('session not closed', toFault(error), session.id),
     });
@@ -103,8 +127,8 @@ export class HttpSessions {
     }
   }
 
-  #forget(key: string, opening: Promise<HttpSession>): void {
-    if (this.#open.get(key) === opening) this.#open.delete(key);
+  #forget(key: string, session: HttpSession | Promise<HttpSession>): void {
+    if (this.#open.get(key) === session) this.#open.delete(key);
   }
 }
 
@@ -118,7 +142,7 @@ interface HttpSessionOptions {
 export class HttpSession {
   readonly session: PipelineSession;
   readonly #options: HttpSessionOptions;
-  readonly #running = new Set<AbortController>();
+  readonly #running = new Set<Stop>();
   #idleSinceMs = Date.now();
   #timer: NodeJS.Timeout;
   #closed: Promise<void> | undefined;
@@ -133,19 +157,18 @@ export class HttpSession {
     return this.#closed !== undefined || Date.now() >= this.session.endsAtMs;
   }
 
-  /** Runs one request, which ends when `abort` is aborted; the session ends by aborting it, with the fault as the reason. */
-  async run(abort: AbortController, work: () => Promise<void>): Promise<void> {
+  /** A request runs until `finished`; the session ends by aborting it, with the fault as the reason. Throws where it may not. */
+  begin(abort: Stop): void {
     if (this.hasEnded) throw new GatewayFault('session-ended', { publicMessage: 'session ended' });
     if (this.#running.size >= maxRunning) {
       throw new GatewayFault('rate-exceeded', { publicMessage: `${maxRunning} requests with this token run at this target already` });
     }
     this.#running.add(abort);
-    try {
-      await work();
-    } finally {
-      this.#running.delete(abort);
-      this.#idleSinceMs = Date.now();
-    }
+  }
+
+  finished(abort: Stop): void {
+    this.#running.delete(abort);
+    this.#idleSinceMs = Date.now();
   }
 
   /** `code`: what the clients of requests that run are told. */

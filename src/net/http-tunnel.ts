@@ -8,6 +8,7 @@ import type { AuditPort } from '../core/ports.ts';
 import type { TunnelEffect, TunnelSession } from '../protocols/tunnel.ts';
 import { Deadline } from './deadline.ts';
 import { Outbox } from './outbox.ts';
+import type { StopSignal } from './stop.ts';
 
 export interface TunnelOptions {
   readonly client: TunnelEnd;
@@ -18,7 +19,7 @@ export interface TunnelOptions {
   /** Without a byte either way for so long it ends, milliseconds. */
   readonly idleMs: number;
   /** Ends it, with the fault as the reason. */
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   /** Opens a connection to another target of this gateway, as one of its clients would. What it cannot do is an error of the stream. Undefined: nothing else can be reached from here. */
   readonly join: ((target: string) => Duplex) | undefined;
   /** A session that can no longer be recorded ends. */

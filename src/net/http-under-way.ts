@@ -6,6 +6,7 @@ import type { ClientExchange } from './http-client.ts';
 import type { ExchangeOptions } from './http-exchange.ts';
 import { refuse } from './http-refusal.ts';
 import type { HttpSession } from './http-sessions.ts';
+import type { Stop } from './stop.ts';
 
 /** A request inside a session: what all who work on it know. */
 export class UnderWay {
@@ -13,11 +14,11 @@ export class UnderWay {
   readonly options: ExchangeOptions;
   readonly dialect: RequestDialect;
   readonly session: PipelineSession;
-  readonly abort: AbortController;
+  readonly abort: Stop;
   readonly arrivedAt = performance.now();
   readonly #opened: HttpSession;
 
-  constructor(client: ClientExchange, options: ExchangeOptions, dialect: RequestDialect, opened: HttpSession, abort: AbortController) {
+  constructor(client: ClientExchange, options: ExchangeOptions, dialect: RequestDialect, opened: HttpSession, abort: Stop) {
     this.client = client;
     this.options = options;
     this.dialect = dialect;

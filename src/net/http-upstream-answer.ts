@@ -4,6 +4,7 @@ import type { HeaderField } from '../protocols/request.ts';
 import type { UpgradeName } from '../protocols/tunnel.ts';
 import type { Forwarded } from './http-upstream.ts';
 import type { SwitchedProtocols } from './http1-connection.ts';
+import type { StopSignal } from './stop.ts';
 
 /** The way to a target, whichever version of HTTP it speaks. */
 export interface Upstream {
@@ -11,7 +12,7 @@ export interface Upstream {
    * Sends a request under its grant and resolves with the head of the answer, its body still to be read. Throws `upstream-unavailable`,
    * `upstream-refused`, or the reason of `signal`.
    */
-  send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<UpstreamAnswer>;
+  send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: StopSignal): Promise<UpstreamAnswer>;
   /**
    * Asks for another protocol, on a connection of its own. An answer that is not 101 is one like any other. Absent: no other is spoken there.
    */
@@ -20,7 +21,7 @@ export interface Upstream {
     protocol: UpgradeName,
     grant: Grant,
     sessionId: string,
-    signal: AbortSignal,
+    signal: StopSignal,
   ): Promise<SwitchedProtocols | UpstreamAnswer>;
   /** What runs goes on; nothing is sent any more. */
   close(): void;

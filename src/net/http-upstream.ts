@@ -10,6 +10,7 @@ import type { Http1Answer } from './http1-answer.ts';
 import { closedUnanswered, Http1Connection, type SwitchedProtocols } from './http1-connection.ts';
 import { Http1Idle } from './http1-idle.ts';
 import type { Http1Request } from './http1-request.ts';
+import type { StopSignal } from './stop.ts';
 import { dial, encrypt, type UpstreamAddress } from './upstream.ts';
 
 /** What is forwarded. */
@@ -45,7 +46,7 @@ export class HttpUpstream implements Upstream {
     this.#host = hostOf(address);
   }
 
-  async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<UpstreamAnswer> {
+  async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: StopSignal): Promise<UpstreamAnswer> {
     const request: Http1Request = { ...forwarded, host: this.#host, upgrades: false };
     const kept = this.#idle.take();
     if (kept !== undefined) {
@@ -65,7 +66,7 @@ export class HttpUpstream implements Upstream {
     protocol: UpgradeName,
     grant: Grant,
     sessionId: string,
-    signal: AbortSignal,
+    signal: StopSignal,
   ): Promise<SwitchedProtocols | UpstreamAnswer> {
     const { fields, verify } = upgradeRequest(protocol);
     const connection = await this.#connect(signal, true);
@@ -87,7 +88,7 @@ export class HttpUpstream implements Upstream {
   }
 
   /** `isSingle`: for one request, whose answer may go on when we have nothing more to say. */
-  #connect(signal: AbortSignal, isSingle = false): Promise<Http1Connection> {
+  #connect(signal: StopSignal, isSingle = false): Promise<Http1Connection> {
     const opening = this.#open(isSingle);
     return untilAborted(opening, signal).catch((error: unknown) => {
       opening.then(
@@ -117,7 +118,7 @@ async function exchange(
   request: Http1Request,
   grant: Grant,
   sessionId: string,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<Http1Answer | SwitchedProtocols | typeof closedUnanswered> {
   // After the last wait: what was revoked meanwhile does not go.
   if (!isGenuine(grant, sessionId) || signal.aborted) {

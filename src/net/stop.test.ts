@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { GatewayFault } from '../core/fault.ts';
+import { Stop } from './stop.ts';
+
+const gone = new GatewayFault('approval-cancelled', { publicMessage: 'gone' });
+
+describe('what ends a request', () => {
+  it('tells each who listens once, and has the first reason', () => {
+    const stop = new Stop();
+    let told = 0;
+    stop.signal.addEventListener('abort', () => (told += 1));
+    assert.equal(stop.aborted, false);
+    stop.throwIfAborted();
+    stop.abort(gone);
+    stop.abort(new GatewayFault('session-ended', { publicMessage: 'later' }));
+    assert.deepEqual([told, stop.aborted, stop.reason], [1, true, gone]);
+    assert.throws(() => stop.throwIfAborted(), gone);
+  });
+
+  it('tells nobody who no longer listens, not even while it is telling', () => {
+    const stop = new Stop();
+    const told: string[] = [];
+    const second = (): void => void told.push('second');
+    const never = (): void => void told.push('never');
+    stop.addEventListener('abort', never);
+    stop.addEventListener('abort', () => {
+      told.push('first');
+      stop.removeEventListener('abort', second);
+    });
+    stop.addEventListener('abort', second);
+    stop.removeEventListener('abort', never);
+    stop.abort(gone);
+    assert.deepEqual(told, ['first']);
+  });
+});
