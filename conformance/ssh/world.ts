@@ -17,8 +17,13 @@ export interface SshWorld extends TestGateway {
   readonly hostKey: string;
   /** At the machine itself, as the gateway signs on there. */
   readonly direct: Door;
-  /** Through the gateway, with a fresh key of this client or person (default: the pipeline). */
-  behind(options?: { readonly as?: string; readonly user?: string; readonly config?: readonly string[] }): Promise<Door>;
+  /** Through the gateway, with a fresh key of this client or person (default: the pipeline) for this target (default: `box`), whatever it is asked for. */
+  behind(options?: {
+    readonly as?: string;
+    readonly target?: string;
+    readonly user?: string;
+    readonly config?: readonly string[];
+  }): Promise<Door>;
   /** A gateway token for the target, which fits a password. */
   gatewayToken(as: string): Promise<string>;
   /** Answers the next request for approval, which it waits for. */
@@ -81,9 +86,9 @@ async function start(site: Site, options: SshWorldOptions): Promise<SshWorld> {
       privateKey: sshd.privateKey,
       hostKey: sshd.hostKey,
     }),
-    async behind({ as = 'pipeline', user = 'box', config: lines = [] } = {}) {
+    async behind({ as = 'pipeline', target = 'box', user = target, config: lines = [] } = {}) {
       const pair = newSshKeyPair('conformance');
-      await exchange(as, { requested_token_type: 'urn:sallyport:token-type:ssh-key', ssh_public_key: pair.publicKey });
+      await exchange(as, { requested_token_type: 'urn:sallyport:token-type:ssh-key', ssh_public_key: pair.publicKey, audience: target });
       return openDoor({ name: 'behind', folder, host: '127.0.0.1', port, user, privateKey: pair.privateKey, hostKey, config: lines });
     },
     gatewayToken: (as) => exchange(as, {}),

@@ -37,6 +37,8 @@ export class ChannelDrive implements ChannelListener {
   readonly #options: ChannelDriveOptions;
   readonly #withheld: Withheld;
   readonly #deadline: Deadline;
+  /** Of the program, once it is started: the target's `statement_timeout`. */
+  readonly #timeout: Deadline;
   readonly #effects: ChannelEffect[] = [];
   readonly #asked = new Set<string>();
   /** Whether the client wants an answer, of each of its requests that has none. */
@@ -60,6 +62,7 @@ export class ChannelDrive implements ChannelListener {
       () => this.#flow(),
     );
     this.#deadline = new Deadline(() => this.#apply(() => options.channel.notify({ kind: 'deadline' })));
+    this.#timeout = new Deadline(() => this.end(tooLong(options.session)));
     options.client.listen(this);
   }
 
@@ -214,7 +217,8 @@ export class ChannelDrive implements ChannelListener {
 
   #start({ grant, ...program }: Extract<ChannelEffect, { readonly kind: 'start' }>): void {
     this.#demand(grant);
-    const { channel, upstream } = this.#options;
+    const { channel, upstream, session } = this.#options;
+    this.#timeout.set(session.limits.inForce.statementTimeoutMs);
     this.#target = new TargetChannel(upstream, program, {
       data: (stream, bytes) => this.#apply(() => channel.receive(stream, bytes)),
       notify: (event) => this.#apply(() => channel.notify(event)),
@@ -306,6 +310,7 @@ export class ChannelDrive implements ChannelListener {
     this.#closed = true;
     clearTimeout(this.#impatience);
     this.#deadline.stop();
+    this.#timeout.stop();
     this.#target?.close();
     for (const id of this.#asked) this.#options.session.cancelHold(id, 'the channel is closed');
     this.#options.over();
@@ -318,6 +323,11 @@ function abandoned(operationId: string) {
 
 function tooMany(target: string, value: number): GatewayFault {
   return new GatewayFault('limit-exceeded', { publicMessage: `bytes (${value}) of target ${target} is exceeded` });
+}
+
+function tooLong({ limits, target }: PipelineSession): GatewayFault {
+  const seconds = (limits.inForce.statementTimeoutMs ?? 0) / 1000;
+  return new GatewayFault('statement-timeout', { publicMessage: `statement_timeout (${seconds} s) of target ${target.name} is exceeded` });
 }
 
 /** What OpenSSH sends in passing, and needs no record. */
