@@ -5,6 +5,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import { ciphers, keyExchanges, macs, ownHostKeys, ownKeyExchanges } from '../../protocols/ssh/algorithms.ts';
 import { decodeChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import { violation, wordFault } from '../../protocols/ssh/fault.ts';
+import { keepKeys } from './cipher-keys.ts';
 import { packetBytes, SshChannel, windowBytes } from './channel.ts';
 import { Allowance } from './allowance.ts';
 import { sendDisconnect } from './payload.ts';
@@ -174,6 +175,7 @@ export class SshConnection {
       onHeader: () => {},
       onPacket: () => (this.#unanswered = 0),
       onHandshakeComplete: (negotiated) => {
+        keepKeys(protocol);
         this.#exchanges += 1;
         options.role.exchanged(negotiated, this.#exchanges === 1);
       },

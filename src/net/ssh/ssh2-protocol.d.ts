@@ -1,5 +1,6 @@
 /** What is used of ssh2 below its documented interface; `library.ts` says why. Versions are pinned, and `library.test.ts` fails where one of these is not there. */
 declare module 'ssh2/lib/protocol/Protocol.js' {
+  import type { KeyObject } from 'node:crypto';
   import type { ParsedKey } from 'ssh2';
 
   export interface Negotiated {
@@ -46,8 +47,24 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     finalize(packet: Buffer, force?: boolean): Buffer;
   }
 
+  /** For what goes out, from the first key exchange on. */
+  interface PacketCipher {
+    /** Of AES-GCM. */
+    _encKey?: Uint8Array | KeyObject;
+    /** Of AES in counter mode. */
+    _macKey?: Uint8Array | KeyObject;
+  }
+
+  /** For what comes in. */
+  interface PacketDecipher {
+    _decipherKey?: Uint8Array | KeyObject;
+    _macKey?: Uint8Array | KeyObject;
+  }
+
   export default class Protocol {
     constructor(config: ProtocolConfig);
+    readonly _cipher: PacketCipher;
+    readonly _decipher: PacketDecipher;
     readonly _packetRW: { readonly write: PacketWriter };
     /** Takes every decrypted payload outside of a key exchange. */
     _onPayload: (payload: Buffer) => unknown;
