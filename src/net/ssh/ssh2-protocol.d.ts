@@ -1,6 +1,7 @@
 /** What is used of ssh2 below its documented interface; `library.ts` says why. Versions are pinned, and `library.test.ts` fails where one of these is not there. */
 declare module 'ssh2/lib/protocol/Protocol.js' {
   import type { KeyObject } from 'node:crypto';
+  import type kex from 'ssh2/lib/protocol/kex.js';
   import type { ParsedKey } from 'ssh2';
 
   export interface Negotiated {
@@ -59,12 +60,16 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
   interface PacketDecipher {
     _decipherKey?: Uint8Array | KeyObject;
     _macKey?: Uint8Array | KeyObject;
+    /** Before the first key exchange takes its messages, from then on all. */
+    _onPayload: (payload: Uint8Array) => unknown;
   }
 
   export default class Protocol {
     constructor(config: ProtocolConfig);
     readonly _cipher: PacketCipher;
     readonly _decipher: PacketDecipher;
+    /** What is offered at each key exchange. */
+    _offer: kex.KexInit;
     readonly _packetRW: { readonly write: PacketWriter };
     /** Takes every decrypted payload outside of a key exchange. */
     _onPayload: (payload: Buffer) => unknown;
@@ -127,6 +132,26 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     authInfoReq(name: string, instruction: string, prompts: readonly { readonly prompt: string; readonly echo: boolean }[]): void;
     exitStatus(channel: number, status: number): void;
   }
+}
+
+declare module 'ssh2/lib/protocol/kex.js' {
+  import type { ProtocolConfig } from 'ssh2/lib/protocol/Protocol.js';
+  interface List {
+    readonly array: readonly string[];
+  }
+  namespace kex {
+    interface DirectionLists {
+      readonly cipher: List;
+      readonly mac: List;
+      readonly compress: List;
+      readonly lang: List;
+    }
+    class KexInit {
+      constructor(offer: ProtocolConfig['offer']);
+      readonly lists: { readonly kex: List; readonly serverHostKey: List; readonly cs: DirectionLists; readonly sc: DirectionLists };
+    }
+  }
+  export default kex;
 }
 
 declare module 'ssh2/lib/protocol/utils.js' {
