@@ -93,6 +93,7 @@ export class SshConnection {
     if (this.#over) return;
     const { disconnect, text } = wordFault(fault);
     try {
+      for (const channel of this.#channels.values()) if (channel instanceof SshChannel) channel.flush();
       sendDisconnect(this.protocol, disconnect, text);
     } catch {
       // Before the first keys, or with a peer that is gone: it sees the end of the connection.

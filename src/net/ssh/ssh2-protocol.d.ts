@@ -86,8 +86,6 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     channelEOF(channel: number): void;
     channelClose(channel: number): void;
     channelWindowAdjust(channel: number, bytes: number): void;
-    channelData(channel: number, data: Buffer): void;
-    channelExtData(channel: number, data: Buffer, type: number): void;
     channelOpenConfirm(remote: number, local: number, window: number, maxPacket: number): void;
     channelOpenFail(remote: number, reason: number, description: string): void;
     // As a client.
