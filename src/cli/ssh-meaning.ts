@@ -3,7 +3,7 @@ import type { Target } from '../core/target.ts';
 import type { DataClasses } from '../masking/classes.ts';
 import { runningSha256 } from '../net/crypto.ts';
 import { explainSsh, type SshMeaning } from '../protocols/ssh/explain.ts';
-import { forwardPlace } from '../protocols/ssh/forward.ts';
+import { forwardRule } from '../protocols/ssh/forward.ts';
 import { exactCommands } from '../shell/index.ts';
 
 /** What something that an SSH client may ask for would mean at this target; without a line, what connecting means. */
@@ -18,6 +18,6 @@ export function sshMeaning(config: SshTargetConfig, target: Target, line: string
       settings: { exactCommands: exactCommands(config.exactCommands), environment, moderated, home, opaqueTransfers },
       sha256: runningSha256,
     },
-    forwards: forwards.map(({ host, port, target: through }) => ({ to: forwardPlace(host, port), through })),
+    forwards: forwards.map(({ host, port, target: through }) => forwardRule(host, port, through)),
   });
 }

@@ -153,7 +153,10 @@ const sshActions = {
   'ssh:make-folder': ['write'],
   'ssh:remove-folder': ['write'],
   'ssh:forward-local': ['transfer'],
+  /** Having the target listen. */
   'ssh:forward-remote': ['transfer'],
+  /** Each connection that comes there. */
+  'ssh:accept-connection': ['transfer'],
   'ssh:forward-agent': ['administer'],
   'ssh:forward-x11': ['transfer'],
 } as const satisfies ActionTable;

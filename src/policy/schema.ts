@@ -139,9 +139,12 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   /** A file that has the new name already is replaced. */
   overwrites: 'Bool',
 
-  /** SSH and Kubernetes forwards: where to. */
+  /** SSH and Kubernetes forwards: where to. Of a port that the target listens on: where that is, `*` for all addresses, 0 for a port that it chooses. */
   destination_host: 'String',
   destination_port: 'Long',
+  /** SSH: who connects to a port that the target listens on, as the target says. */
+  originator_host: 'String',
+  originator_port: 'Long',
 };
 
 /** Facts that the engine always sets, so that policies need not ask for their presence. */

@@ -16,7 +16,7 @@ import type { SessionRules } from '../../net/ssh/session-channels.ts';
 import { parseSigningKey, type SshAddress } from '../../net/ssh/upstream.ts';
 import { remoteUserActs } from '../../protocols/ssh/acts.ts';
 import type { SshContext } from '../../protocols/ssh/context.ts';
-import { forwardOperation, forwardPlace } from '../../protocols/ssh/forward.ts';
+import { forwardOperation, forwardRule, isTaken } from '../../protocols/ssh/forward.ts';
 import { sessionChannel } from '../../protocols/ssh/index.ts';
 import { exactCommands, type ExactCommands } from '../../shell/index.ts';
 import { maxConnections, type Door } from './doors.ts';
@@ -109,10 +109,11 @@ export class SshPath {
       settings: { exactCommands: this.#exactCommands(config), environment, moderated, home, opaqueTransfers },
       sha256: runningSha256,
     });
-    const forwards = config.forwards.map(({ host, port, target: through }) => ({ to: forwardPlace(host, port), through }));
+    const forwards = config.forwards.map(({ host, port, target: through }) => forwardRule(host, port, through));
     return {
       newChannel: () => sessionChannel(context()),
       newForward: (request) => forwardOperation(context(), request, forwards),
+      isTaken: (port) => isTaken(port, forwards),
       address: () => this.#address(config, asked),
       moderators: moderated?.group,
     };

@@ -5,10 +5,11 @@ import { GatewayFault } from '../../core/fault.ts';
 import { ciphers, keyExchanges, macs, ownHostKeys, ownKeyExchanges } from '../../protocols/ssh/algorithms.ts';
 import { decodeChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import { violation, wordFault } from '../../protocols/ssh/fault.ts';
-import { CheaperCipher } from './cheaper-cipher.ts';
-import { keepKeys } from './cipher-keys.ts';
-import { packetBytes, SshChannel, windowBytes } from './channel.ts';
 import { Allowance } from './allowance.ts';
+import type { SshChannel } from './channel.ts';
+import { ConnectionChannels, type OpenRequest, type SendOpen } from './connection-channels.ts';
+import { broken, unreadable } from './connection-faults.ts';
+import { GlobalRequests, type GlobalReply } from './global-requests.ts';
 import { sendDisconnect } from './payload.ts';
 
 /** What of a connection only one side has, or each in its own way. Anything that it throws ends the connection. */
@@ -18,19 +19,10 @@ export interface ConnectionRole {
   /** Keys were exchanged, again and again. */
   exchanged(negotiated: Negotiated, isFirst: boolean): void;
   open(request: OpenRequest): void;
-  globalRequest(name: string, wantReply: boolean, fields: unknown): void;
+  /** What the peer is answered, in its turn. */
+  globalRequest(name: string, fields: unknown): GlobalReply | Promise<GlobalReply>;
   /** The last call: nothing goes out any more. */
   closed(fault: GatewayFault | undefined): void;
-}
-
-/** The peer asks for a channel. */
-export interface OpenRequest {
-  readonly type: string;
-  /** How the peer calls it. */
-  readonly sender: number;
-  readonly window: number;
-  readonly packetSize: number;
-  readonly data: unknown;
 }
 
 export type ConnectionOptions = {
@@ -54,11 +46,11 @@ export type ConnectionOptions = {
 export class SshConnection {
   readonly protocol: Protocol;
   readonly #options: ConnectionOptions;
-  readonly #channels = new Map<number, SshChannel | Opening>();
+  readonly #channels: ConnectionChannels;
   readonly #allowance = new Allowance();
+  readonly #globals = new GlobalRequests(() => this.protocol);
   readonly #keepAlive: NodeJS.Timeout;
   #unanswered = 0;
-  #nextChannel = 0;
   #exchanges = 0;
   #corked = false;
   readonly #rekeyBytes: number;
@@ -67,7 +59,13 @@ export class SshConnection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { socket, rekeyBytes = defaultRekeyBytes } = options;
+    const { socket, side, maxChannels, rekeyBytes = defaultRekeyBytes } = options;
+    this.#channels = new ConnectionChannels({
+      protocol: () => this.protocol,
+      peer: side === 'server' ? 'client' : 'target',
+      most: maxChannels,
+      isFull: () => socket.writableLength > mostUnsentBytes,
+    });
     this.#rekeyBytes = rekeyBytes;
     this.#rekeyAfter = rekeyBytes;
     this.protocol = this.#newProtocol(options);
@@ -84,16 +82,11 @@ export class SshConnection {
     return this.#over;
   }
 
-  get channels(): number {
-    return this.#channels.size;
-  }
-
   /** Tells the peer why, in words, and closes. What the peer is still to read has two seconds. */
   disconnect(fault: GatewayFault): void {
     if (this.#over) return;
     const { disconnect, text } = wordFault(fault);
     try {
-      for (const channel of this.#channels.values()) if (channel instanceof SshChannel) channel.flush();
       sendDisconnect(this.protocol, disconnect, text);
     } catch {
       // Before the first keys, or with a peer that is gone: it sees the end of the connection.
@@ -103,61 +96,31 @@ export class SshConnection {
 
   // ---- channels
 
-  /** Answers the peer's request for one. */
+  /** Answers the peer's request for one. Throws where the connection is lost. */
   accept(request: OpenRequest, requestsInOrder: boolean): SshChannel {
-    const id = this.#freeId();
-    const channel = this.#newChannel(id, request.sender, request.window, request.packetSize, requestsInOrder);
-    this.protocol.channelOpenConfirm(request.sender, id, windowBytes, packetBytes);
-    return channel;
+    if (this.#over) throw this.#broken('closed');
+    return this.#channels.accept(request, requestsInOrder);
   }
 
   /** A refusal, with the reason of RFC 4254 section 5.1 and in words. */
   refuse({ sender }: OpenRequest, fault: GatewayFault): void {
+    if (this.#over) return;
     const { openFailure, text } = wordFault(fault);
     this.protocol.channelOpenFail(sender, openFailure, text);
   }
 
-  /** Opens one at the peer. Rejects with `upstream-refused`, or where the connection is lost. */
-  open(request: (protocol: Protocol, id: number, window: number, packet: number) => void): Promise<SshChannel> {
-    if (this.#over) return Promise.reject(this.#broken('closed'));
-    const id = this.#freeId();
-    return new Promise((resolve, reject) => {
-      this.#channels.set(id, { resolve, reject });
-      request(this.protocol, id, windowBytes, packetBytes);
-    });
+  /** Opens one at the peer. Rejects where it does not, or where the connection is lost. */
+  open(send: SendOpen): Promise<SshChannel> {
+    return this.#over ? Promise.reject(this.#broken('closed')) : this.#channels.open(send);
+  }
+
+  /** Sends a global request that wants a reply: `GlobalRequests.ask`. */
+  ask<T>(send: (protocol: Protocol) => void, read: (answer: Uint8Array | undefined) => T): Promise<T> {
+    return this.#globals.ask(send, read);
   }
 
   get isFullOfChannels(): boolean {
-    return this.#channels.size >= this.#options.maxChannels;
-  }
-
-  #freeId(): number {
-    while (this.#channels.has(this.#nextChannel)) this.#nextChannel = (this.#nextChannel + 1) % mostChannelId;
-    const id = this.#nextChannel;
-    this.#nextChannel = (id + 1) % mostChannelId;
-    return id;
-  }
-
-  #newChannel(id: number, peer: number, peerWindow: number, peerPacket: number, requestsInOrder: boolean): SshChannel {
-    if (peerPacket < leastPacket) throw violation(`packets of at most ${peerPacket} bytes`);
-    const { socket } = this.#options;
-    const channel = new SshChannel({
-      protocol: this.protocol,
-      peer,
-      peerWindow,
-      peerPacket,
-      isFull: () => socket.writableLength > mostUnsentBytes,
-      over: () => this.#channels.delete(id),
-      requestsInOrder,
-    });
-    this.#channels.set(id, channel);
-    return channel;
-  }
-
-  /** Undefined for one that is being opened. Data for one that never was is a violation; of one that was closed, it is on its way. */
-  #channel(id: number): SshChannel | undefined {
-    const channel = this.#channels.get(id);
-    return channel instanceof SshChannel ? channel : undefined;
+    return this.#channels.isFull;
   }
 
   // ---- the wire
@@ -174,17 +137,14 @@ export class SshConnection {
       offer: { kex: options.side === 'server' ? ownKeyExchanges : keyExchanges, serverHostKey: types, cs: directions, sc: directions },
       onWrite: (data) => this.#write(data),
       onError: (error) => this.#lost(error instanceof GatewayFault ? error : violation(error.message)),
-      onHeader: ({ versions }) => cheaper?.greeted(versions.software),
+      onHeader: () => {},
       onPacket: () => (this.#unanswered = 0),
       onHandshakeComplete: (negotiated) => {
-        keepKeys(protocol);
         this.#exchanges += 1;
-        if (this.#exchanges === 1 && cheaper?.prepare(negotiated) === true) this.#rekeyAfter = Math.min(this.#rekeyBytes, muchBytes);
         options.role.exchanged(negotiated, this.#exchanges === 1);
       },
       messageHandlers: this.#handlers(options.role),
     });
-    const cheaper = options.side === 'server' ? new CheaperCipher(protocol) : undefined;
     const onPayload = protocol._onPayload;
     protocol._onPayload = (payload) => (payload[0] === CHANNEL_REQUEST ? this.#channelRequest(payload) : onPayload(payload));
     return protocol;
@@ -195,7 +155,7 @@ export class SshConnection {
     this.#unanswered = 0;
     this.#allowance.spend();
     const request = decodeChannelRequest(payload);
-    this.#channel(request.channel)?.onRequest(request);
+    this.#channels.onRequest(request);
   }
 
   #handlers(role: ConnectionRole): Record<string, (protocol: Protocol, ...fields: never[]) => void> {
@@ -216,33 +176,16 @@ export class SshConnection {
       DEBUG: count,
       GLOBAL_REQUEST: (_: Protocol, name: string, wantReply: boolean, fields: unknown) => {
         count();
-        role.globalRequest(name, wantReply, fields);
+        this.#globals.take(wantReply, role.globalRequest(name, fields));
       },
-      REQUEST_SUCCESS: () => {},
-      REQUEST_FAILURE: () => {},
+      REQUEST_SUCCESS: (_: Protocol, data: Buffer | null) => this.#globals.answered(data ?? new Uint8Array(0)),
+      REQUEST_FAILURE: () => this.#globals.answered(undefined),
       CHANNEL_OPEN: (_: Protocol, request: OpenRequest) => {
         count();
         role.open(request);
       },
-      CHANNEL_OPEN_CONFIRMATION: (_: Protocol, { recipient, sender, window, packetSize }: Confirmation) => {
-        const opening = this.#channels.get(recipient);
-        if (opening === undefined || opening instanceof SshChannel) throw violation('a confirmation that was not asked for');
-        opening.resolve(this.#newChannel(recipient, sender, window, packetSize, true));
-      },
-      CHANNEL_OPEN_FAILURE: (_: Protocol, recipient: number, reason: number, text: string) => {
-        const opening = this.#channels.get(recipient);
-        if (opening === undefined || opening instanceof SshChannel) throw violation('a failure that was not asked for');
-        this.#channels.delete(recipient);
-        opening.reject(notOpened(reason, text));
-      },
-      CHANNEL_WINDOW_ADJUST: (_: Protocol, id: number, bytes: number) => this.#channel(id)?.onWindow(bytes),
-      CHANNEL_DATA: (_: Protocol, id: number, bytes: Buffer) => this.#channel(id)?.onData('data', bytes),
-      CHANNEL_EXTENDED_DATA: (_: Protocol, id: number, bytes: Buffer) => this.#channel(id)?.onData('extended', bytes),
-      CHANNEL_SUCCESS: (_: Protocol, id: number) => this.#channel(id)?.onAnswer(true),
-      CHANNEL_FAILURE: (_: Protocol, id: number) => this.#channel(id)?.onAnswer(false),
+      ...this.#channels.handlers(),
       CHANNEL_REQUEST: never('a channel request'),
-      CHANNEL_EOF: (_: Protocol, id: number) => this.#channel(id)?.onEof(),
-      CHANNEL_CLOSE: (_: Protocol, id: number) => this.#channel(id)?.onClose(),
     };
   }
 
@@ -286,14 +229,14 @@ export class SshConnection {
   #drained(): void {
     if (this.#over) return;
     if (this.#options.socket.isPaused()) this.#options.socket.resume();
-    for (const channel of this.#channels.values()) if (channel instanceof SshChannel) channel.pump();
+    this.#channels.pump();
   }
 
   #probe(): void {
     if (this.#exchanges === 0) return;
     this.#unanswered += 1;
     if (this.#unanswered > mostUnanswered) this.#lost(this.#broken(`no answer for ${(keepAliveMs * mostUnanswered) / 1000} s`));
-    else this.protocol.ping();
+    else this.#globals.ping();
   }
 
   #broken(detail: string): GatewayFault {
@@ -305,11 +248,8 @@ export class SshConnection {
     this.#over = true;
     clearInterval(this.#keepAlive);
     const { socket, role } = this.#options;
-    for (const channel of this.#channels.values()) {
-      if (channel instanceof SshChannel) channel.lost(fault);
-      else channel.reject(fault);
-    }
-    this.#channels.clear();
+    this.#channels.lost(fault);
+    this.#globals.lost(fault);
     // Ciphers are set free only when nothing more goes through them.
     process.nextTick(() => this.protocol.cleanup());
     socket.end();
@@ -318,39 +258,6 @@ export class SshConnection {
     socket.once('close', () => clearTimeout(impatience));
     role.closed(fault);
   }
-}
-
-interface Opening {
-  readonly resolve: (channel: SshChannel) => void;
-  readonly reject: (fault: GatewayFault) => void;
-}
-
-interface Confirmation {
-  readonly recipient: number;
-  readonly sender: number;
-  readonly window: number;
-  readonly packetSize: number;
-}
-
-function broken(peer: 'client' | 'target', detail: string): GatewayFault {
-  return new GatewayFault('upstream-unavailable', { publicMessage: `the connection to the ${peer} is lost`, detail });
-}
-
-/** What ssh2 cannot read. It takes packets of 35,000 bytes (RFC 4253 section 6.1 asks for no more), and clients send each command as one. */
-function unreadable(reason: string, isOfClient: boolean): GatewayFault {
-  if (reason !== 'Bad packet length' || !isOfClient) return violation(reason);
-  return new GatewayFault('limit-exceeded', {
-    publicMessage: 'more than 35,000 bytes in one packet, as of a command that is too long',
-    hint: 'Give a long script as input (ssh <target> sh < script), or copy it as a file first.',
-  });
-}
-
-function notOpened(reason: number, text: string): GatewayFault {
-  return new GatewayFault('upstream-refused', {
-    publicMessage: 'the target does not open a channel',
-    detail: `reason ${reason}: ${text.slice(0, 256)}`,
-    hint: 'Ask the platform team what the target’s SSH server allows.',
-  });
 }
 
 const signInMessages = [
@@ -370,14 +277,10 @@ const signInMessages = [
 const softwareVersion = 'OpenSSH_compatible_Sallyport';
 /** SSH_MSG_CHANNEL_REQUEST. */
 const CHANNEL_REQUEST = 98;
-const mostChannelId = 2 ** 31;
-const leastPacket = 1024;
 const mostUnsentBytes = 512 * 1024;
 const mostUnreadBytes = 4 * 1024 * 1024;
 const keepAliveMs = 15_000;
 const mostUnanswered = 4;
 /** RFC 4253 section 9: new keys after each gigabyte. */
 const defaultRekeyBytes = 1024 ** 3;
-/** For so much an exchange of keys, some milliseconds, pays where a cheaper cipher follows. */
-const muchBytes = 4 * 1024 * 1024;
 const closeGraceMs = 2_000;

@@ -1,29 +1,29 @@
-import { lookup } from 'node:dns/promises';
-import type { Duplex } from 'node:stream';
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import { isGenuine, type Grant } from '../../core/grant.ts';
 import type { Completion } from '../../core/operation.ts';
 import type { PipelineSession } from '../../core/pipeline-session.ts';
-import { isReserved } from '../../protocols/ssh/destination.ts';
 import type { AskedForward } from '../../protocols/ssh/forward.ts';
 import type { SshChannel } from './channel.ts';
-import { channelEnd, streamEnd, type FarEnd } from './far-end.ts';
-import type { SshUpstream } from './upstream.ts';
+import type { FarEnd } from './far-end.ts';
 
-/** Where a client wants to be connected to. */
-export type ForwardTo =
-  | { readonly kind: 'connect'; readonly host: string; readonly port: number }
-  | { readonly kind: 'connect-socket'; readonly path: string };
+/** A connection of which one end is open, and the other, which asked for it, waits. */
+export interface HalfOpen {
+  /** Opens the other one, too. */
+  join(): ForwardEnds;
+  abandon(): void;
+}
+
+export interface ForwardEnds {
+  readonly client: SshChannel;
+  readonly far: FarEnd;
+}
 
 export interface ForwardDriveOptions {
-  readonly asked: AskedForward;
-  readonly to: ForwardTo;
+  readonly asked: Pick<AskedForward, 'operation' | 'refusal'>;
   readonly session: PipelineSession;
-  readonly upstream: () => Promise<SshUpstream>;
-  /** A connection to another target of this gateway, as one of its clients would open it. */
-  readonly join: (target: string) => Duplex;
-  /** The client's channel is opened, or not. */
-  readonly accept: () => SshChannel;
+  /** Opens the end that did not ask. Called once, when it is granted; rejects where that end does not. */
+  readonly reach: () => Promise<HalfOpen>;
+  /** Whoever asked is told that it is not. */
   readonly refuse: (fault: GatewayFault) => void;
   /** The connection cannot go on. */
   readonly fail: (fault: GatewayFault) => void;
@@ -31,8 +31,8 @@ export interface ForwardDriveOptions {
 }
 
 /**
- * One connection that a client asks for (RFC 4254 section 7.2): decided, then opened from the target's place, or as a session of another target of this gateway. A name is resolved
- * once, here, and what the target is told is the address that was looked at. Bytes pass as they come, under the grant.
+ * One connection through the gateway, whoever asks for it (RFC 4254 section 7.2): the client, to somewhere beyond the target; or the target, to which one came. It is decided, then the
+ * end is opened that did not ask, then the other. Bytes pass as they come, under the grant.
  */
 export class ForwardDrive {
   readonly #options: ForwardDriveOptions;
@@ -44,6 +44,10 @@ export class ForwardDrive {
 
   constructor(options: ForwardDriveOptions) {
     this.#options = options;
+  }
+
+  /** Once. It may be over when this returns. */
+  start(): void {
     void this.#run();
   }
 
@@ -52,7 +56,7 @@ export class ForwardDrive {
   }
 
   async #run(): Promise<void> {
-    const { asked, session, accept, refuse } = this.#options;
+    const { asked, session, reach, refuse } = this.#options;
     const { operation, refusal } = asked;
     try {
       const outcome = refusal === undefined ? await session.decide(operation, () => {}) : session.refuse(operation, refusal);
@@ -64,39 +68,19 @@ export class ForwardDrive {
       this.#grant = outcome.grant;
       if (this.#isOver) this.#complete({ outcome: 'cancelled' });
       else {
-        const far = await this.#reach();
-        if (this.#isOver) far.close();
-        else this.#begin(accept(), far);
+        this.#demand();
+        const half = await reach();
+        if (this.#isOver) half.abandon();
+        else this.#begin(half.join());
       }
     } catch (error) {
       const fault = toFault(error);
       if (!this.#isOver) refuse(fault);
-      this.#finish({ outcome: 'failed', errorCode: fault.code });
+      this.#finish({ outcome: 'failed', errorCode: fault.code, reason: fault.publicMessage });
     }
   }
 
-  async #reach(): Promise<FarEnd> {
-    const { asked, to, upstream, join } = this.#options;
-    this.#demand();
-    if (asked.through !== undefined) return streamEnd(join(asked.through));
-    if (to.kind === 'connect-socket') {
-      const connection = await upstream();
-      const { path: socketPath } = to;
-      return channelEnd(
-        await connection.open((protocol, id, window, packet) => protocol.openssh_directStreamLocal(id, window, packet, { socketPath })),
-      );
-    }
-    const dstIP = asked.isNamed ? asked.host : await resolved(asked.host);
-    const connection = await upstream();
-    const from = { srcIP: '127.0.0.1', srcPort: 0 };
-    return channelEnd(
-      await connection.open((protocol, id, window, packet) =>
-        protocol.directTcpip(id, window, packet, { ...from, dstIP, dstPort: to.port }),
-      ),
-    );
-  }
-
-  #begin(client: SshChannel, far: FarEnd): void {
+  #begin({ client, far }: ForwardEnds): void {
     this.#client = client;
     this.#far = far;
     const flow = (): void => {
@@ -177,24 +161,4 @@ export class ForwardDrive {
       masked: {},
     });
   }
-}
-
-/** The address of a host, in the resolver's own order; refused where any of them is one that nothing may lead to. */
-async function resolved(host: string): Promise<string> {
-  let addresses: readonly { readonly address: string }[];
-  try {
-    addresses = await lookup(host, { all: true });
-  } catch (cause) {
-    throw new GatewayFault('upstream-unavailable', {
-      publicMessage: 'the host of the forward is not known',
-      cause,
-      hint: 'Names that only the target knows have to stand under forwards in the target’s configuration.',
-    });
-  }
-  const [first] = addresses;
-  if (first !== undefined && addresses.every(({ address }) => !isReserved(address))) return first.address;
-  throw new GatewayFault('unsupported', {
-    publicMessage: 'the host of the forward leads to the target itself, its link or a metadata service',
-    hint: 'Ask the platform team to name it under forwards.',
-  });
 }

@@ -18,34 +18,14 @@ export function sendBanner(protocol: Protocol, text: string): void {
   send(protocol, encode(53, [{ string: text }, { string: '' }]));
 }
 
+/** SSH_MSG_DEBUG, to be displayed (RFC 4253 section 11.3): OpenSSH's client shows it with `-v`. There is no other way to say why a global request is refused. */
+export function sendDebug(protocol: Protocol, text: string): void {
+  send(protocol, encode(4, [{ bool: true }, { string: text }, { string: '' }]));
+}
+
 /** A channel request that asks for no reply: `signal`, `exit-signal` (RFC 4254 sections 6.9 and 6.10). */
 export function sendChannelRequest(protocol: Protocol, channel: number, name: string, fields: readonly Field[]): void {
   send(protocol, encode(98, [{ uint32: channel }, { string: name }, { bool: false }, ...fields]));
-}
-
-/** SSH_MSG_CHANNEL_DATA or SSH_MSG_CHANNEL_EXTENDED_DATA (RFC 4254 section 5.2) of pieces that have this length together. */
-export function sendChannelData(
-  protocol: Protocol,
-  channel: number,
-  stream: 'data' | 'extended',
-  pieces: readonly Uint8Array[],
-  length: number,
-): void {
-  const { write } = protocol._packetRW;
-  const isData = stream === 'data';
-  let at = write.allocStart;
-  const packet = write.alloc((isData ? 9 : 13) + length);
-  packet[at] = isData ? 94 : 95;
-  packet.writeUInt32BE(channel, at + 1);
-  if (!isData) packet.writeUInt32BE(STDERR, at + 5);
-  at += isData ? 5 : 9;
-  packet.writeUInt32BE(length, at);
-  at += 4;
-  for (const piece of pieces) {
-    packet.set(piece, at);
-    at += piece.length;
-  }
-  utils.sendPacket(protocol, write.finalize(packet));
 }
 
 function send(protocol: Protocol, payload: Buffer): void {
@@ -71,6 +51,3 @@ function encodeField(field: Field): Buffer[] {
   number.writeUInt32BE(bytes.length);
   return [number, bytes];
 }
-
-/** SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2). */
-const STDERR = 1;

@@ -10,7 +10,9 @@ import { violation } from '../../protocols/ssh/fault.ts';
 import type { AskedUser } from '../../protocols/ssh/user-name.ts';
 import { failureRefillMs, type Failures } from '../failures.ts';
 import type { SessionRegistry } from '../sessions.ts';
-import { SshConnection, type ConnectionRole, type OpenRequest } from './connection.ts';
+import { SshConnection, type ConnectionRole } from './connection.ts';
+import type { OpenRequest } from './connection-channels.ts';
+import type { GlobalReply } from './global-requests.ts';
 import { SessionChannels, type SessionRules } from './session-channels.ts';
 import { SignIn, type SshKeys } from './sign-in.ts';
 
@@ -178,11 +180,9 @@ export class ServedConnection implements ConnectionRole {
     else this.#connection.refuse(request, this.#ended);
   }
 
-  globalRequest(name: string, wantReply: boolean, fields: unknown): void {
-    const granted = this.#signedIn().globalRequest(name, fields);
-    if (!wantReply) return;
-    if (granted) this.#connection.protocol.requestSuccess();
-    else this.#connection.protocol.requestFailure();
+  globalRequest(name: string, fields: unknown): GlobalReply | Promise<GlobalReply> {
+    const channels = this.#signedIn();
+    return this.#ended === undefined ? channels.globalRequest(name, fields) : false;
   }
 
   // ---- the end

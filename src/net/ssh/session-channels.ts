@@ -5,18 +5,18 @@ import type { AuditPort } from '../../core/ports.ts';
 import { WatchedSession } from '../../core/watching.ts';
 import type { ChannelSession } from '../../protocols/ssh/channel.ts';
 import { violation } from '../../protocols/ssh/fault.ts';
-import type { AskedForward, ForwardRequest } from '../../protocols/ssh/forward.ts';
 import { ChannelDrive } from './channel-drive.ts';
-import type { SshConnection, OpenRequest } from './connection.ts';
-import { ForwardDrive, type ForwardTo } from './forward-drive.ts';
+import type { SshConnection } from './connection.ts';
+import type { OpenRequest } from './connection-channels.ts';
+import type { GlobalReply } from './global-requests.ts';
 import { Notes } from './notes.ts';
+import { SessionForwards, type ForwardRules } from './session-forwards.ts';
 import { SessionUpstream } from './session-upstream.ts';
 import type { SshAddress } from './upstream.ts';
 
 /** What a session may do, as its target is configured. */
-export interface SessionRules {
+export interface SessionRules extends ForwardRules {
   readonly newChannel: () => ChannelSession;
-  readonly newForward: (request: ForwardRequest) => AskedForward;
   /** Where its target is. Throws a fault. */
   readonly address: () => SshAddress;
   /** The group of which someone must watch. */
@@ -41,7 +41,7 @@ export class SessionChannels {
   readonly watched: WatchedSession;
   readonly #options: SessionChannelsOptions;
   readonly #channels = new Set<ChannelDrive>();
-  readonly #forwards = new Set<ForwardDrive>();
+  readonly #forwards: SessionForwards;
   readonly #upstream: SessionUpstream;
   readonly #notes: Notes;
   #noMoreSessions = false;
@@ -49,8 +49,18 @@ export class SessionChannels {
   constructor(options: SessionChannelsOptions) {
     this.#options = options;
     this.watched = new WatchedSession(options.session.principal, () => this.#tellWatched());
-    this.#upstream = new SessionUpstream(options.rules.address);
     this.#notes = new Notes(options.session);
+    this.#upstream = new SessionUpstream({
+      address: options.rules.address,
+      opened: (request, target) => this.#forwards.opened(request, target),
+      lost: (fault) => this.#forwards.upstreamLost(fault),
+    });
+    this.#forwards = new SessionForwards({
+      ...options,
+      notes: this.#notes,
+      upstream: () => this.#upstream.connected(),
+      over: () => this.#over(),
+    });
     // The client's first channel is about to come; whether the target can be reached is told there.
     this.#upstream.begin();
   }
@@ -61,12 +71,13 @@ export class SessionChannels {
 
   /** Every channel says its last words. */
   end(fault: GatewayFault): void {
-    for (const one of [...this.#channels, ...this.#forwards]) one.end(fault);
+    for (const channel of this.#channels) channel.end(fault);
+    this.#forwards.end(fault);
   }
 
   /** The client's connection is gone. */
   close(fault: GatewayFault): void {
-    for (const forward of this.#forwards) forward.end(fault);
+    this.#forwards.end(fault);
     this.#upstream.close(fault);
     this.watched.close();
   }
@@ -74,21 +85,15 @@ export class SessionChannels {
   open(request: OpenRequest): void {
     if (this.#options.connection.isFullOfChannels || this.#forwards.size >= mostForwards) this.#refuse(request, tooMany());
     else if (request.type === 'session') this.#openSession(request);
-    else {
-      const to = forwardTo(request);
-      if (to === undefined) this.#refuse(request, unsupported(`channels of type ${request.type.slice(0, 64)}`));
-      else this.#openForward(request, to);
-    }
+    else if (!this.#forwards.open(request)) this.#refuse(request, unsupported(`channels of type ${request.type.slice(0, 64)}`));
   }
 
-  /** True: it is granted. */
-  globalRequest(name: string, fields: unknown): boolean {
-    const { session, rules } = this.#options;
-    const listen = listenRequest(name, fields);
-    if (name === 'no-more-sessions@openssh.com') this.#noMoreSessions = true;
-    else if (listen !== undefined) session.refuse(rules.newForward(listen).operation, unsupported('connections to ports of the target'));
-    else if (!quiet.has(name)) this.#notes.put('global-request-refused', { request: name.slice(0, 64) });
-    return name === 'no-more-sessions@openssh.com';
+  globalRequest(name: string, fields: unknown): GlobalReply | Promise<GlobalReply> {
+    const listening = this.#forwards.globalRequest(name, fields);
+    if (listening !== undefined) return listening;
+    if (name === 'no-more-sessions@openssh.com') return (this.#noMoreSessions = true);
+    if (!quiet.has(name)) this.#notes.put('global-request-refused', { request: name.slice(0, 64) });
+    return false;
   }
 
   #openSession(request: OpenRequest): void {
@@ -113,25 +118,6 @@ export class SessionChannels {
     if (moderators !== undefined) drive.watched(this.watched.watchers(moderators));
   }
 
-  #openForward(request: OpenRequest, to: ForwardTo): void {
-    const { session, rules, connection, join, fail } = this.#options;
-    const drive: ForwardDrive = new ForwardDrive({
-      asked: rules.newForward(to),
-      to,
-      session,
-      upstream: () => this.#upstream.connected(),
-      join,
-      accept: () => connection.accept(request, false),
-      refuse: (fault) => connection.refuse(request, fault),
-      fail,
-      over: () => {
-        this.#forwards.delete(drive);
-        this.#over();
-      },
-    });
-    this.#forwards.add(drive);
-  }
-
   #over(): void {
     if (this.isIdle) this.#options.idle();
   }
@@ -147,26 +133,6 @@ export class SessionChannels {
     const watchers = this.watched.watchers(moderators);
     for (const channel of this.#channels) channel.watched(watchers);
   }
-}
-
-/** RFC 4254 section 7.2, OpenSSH PROTOCOL section 2.4. */
-function forwardTo({ type, data }: OpenRequest): ForwardTo | undefined {
-  if (type === 'direct-tcpip') {
-    const { destIP: host, destPort: port } = data as { destIP: string; destPort: number };
-    return { kind: 'connect', host, port };
-  }
-  if (type !== 'direct-streamlocal@openssh.com') return undefined;
-  return { kind: 'connect-socket', path: (data as { socketPath: string }).socketPath };
-}
-
-/** RFC 4254 section 7.1, OpenSSH PROTOCOL section 2.4. */
-function listenRequest(name: string, fields: unknown): ForwardRequest | undefined {
-  if (name === 'tcpip-forward') {
-    const { bindAddr: host, bindPort: port } = fields as { bindAddr: string; bindPort: number };
-    return { kind: 'listen', host, port };
-  }
-  if (name !== 'streamlocal-forward@openssh.com') return undefined;
-  return { kind: 'listen-socket', path: (fields as { socketPath: string }).socketPath };
 }
 
 function tooMany(): GatewayFault {

@@ -1,14 +1,19 @@
 import type { GatewayFault } from '../../core/fault.ts';
-import { connectUpstream, type SshAddress, type SshUpstream } from './upstream.ts';
+import { connectUpstream, type ConnectOptions, type SshAddress, type SshUpstream } from './upstream.ts';
+
+export interface SessionUpstreamOptions extends Pick<ConnectOptions, 'opened' | 'lost'> {
+  /** Throws a fault. */
+  readonly address: () => SshAddress;
+}
 
 /** The one connection of a session to its target: dialed as the session begins, and again by the next channel where that failed or it was lost. */
 export class SessionUpstream {
-  readonly #address: () => SshAddress;
+  readonly #options: SessionUpstreamOptions;
   #connecting: Promise<SshUpstream> | undefined;
   #closed: GatewayFault | undefined;
 
-  constructor(address: () => SshAddress) {
-    this.#address = address;
+  constructor(options: SessionUpstreamOptions) {
+    this.#options = options;
   }
 
   begin(): void {
@@ -31,8 +36,16 @@ export class SessionUpstream {
     const forget = (): void => {
       this.#connecting = undefined;
     };
+    const { address, opened, lost } = this.#options;
     try {
-      return await connectUpstream({ address: this.#address(), lost: forget });
+      return await connectUpstream({
+        address: address(),
+        opened,
+        lost: (fault) => {
+          forget();
+          lost(fault);
+        },
+      });
     } catch (error) {
       // Whoever waits for this one is told; the next one tries anew.
       setImmediate(forget);

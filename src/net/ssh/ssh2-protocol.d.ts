@@ -1,7 +1,5 @@
 /** What is used of ssh2 below its documented interface; `library.ts` says why. Versions are pinned, and `library.test.ts` fails where one of these is not there. */
 declare module 'ssh2/lib/protocol/Protocol.js' {
-  import type { KeyObject } from 'node:crypto';
-  import type kex from 'ssh2/lib/protocol/kex.js';
   import type { ParsedKey } from 'ssh2';
 
   export interface Negotiated {
@@ -48,28 +46,8 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     finalize(packet: Buffer, force?: boolean): Buffer;
   }
 
-  /** For what goes out, from the first key exchange on. */
-  interface PacketCipher {
-    /** Of AES-GCM. */
-    _encKey?: Uint8Array | KeyObject;
-    /** Of AES in counter mode. */
-    _macKey?: Uint8Array | KeyObject;
-  }
-
-  /** For what comes in. */
-  interface PacketDecipher {
-    _decipherKey?: Uint8Array | KeyObject;
-    _macKey?: Uint8Array | KeyObject;
-    /** Before the first key exchange takes its messages, from then on all. */
-    _onPayload: (payload: Uint8Array) => unknown;
-  }
-
   export default class Protocol {
     constructor(config: ProtocolConfig);
-    readonly _cipher: PacketCipher;
-    readonly _decipher: PacketDecipher;
-    /** What is offered at each key exchange. */
-    _offer: kex.KexInit;
     readonly _packetRW: { readonly write: PacketWriter };
     /** Takes every decrypted payload outside of a key exchange. */
     _onPayload: (payload: Buffer) => unknown;
@@ -86,6 +64,8 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     channelEOF(channel: number): void;
     channelClose(channel: number): void;
     channelWindowAdjust(channel: number, bytes: number): void;
+    channelData(channel: number, data: Buffer): void;
+    channelExtData(channel: number, data: Buffer, type: number): void;
     channelOpenConfirm(remote: number, local: number, window: number, maxPacket: number): void;
     channelOpenFail(remote: number, reason: number, description: string): void;
     // As a client.
@@ -107,6 +87,10 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
       to: { readonly srcIP: string; readonly srcPort: number; readonly dstIP: string; readonly dstPort: number },
     ): void;
     openssh_directStreamLocal(channel: number, window: number, maxPacket: number, to: { readonly socketPath: string }): void;
+    tcpipForward(address: string, port: number, wantReply: boolean): void;
+    cancelTcpipForward(address: string, port: number, wantReply: boolean): void;
+    openssh_streamLocalForward(path: string, wantReply: boolean): void;
+    openssh_cancelStreamLocalForward(path: string, wantReply: boolean): void;
     env(channel: number, name: string, value: string, wantReply: boolean): void;
     pty(
       channel: number,
@@ -129,27 +113,14 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     authPKOK(algorithm: string, key: Buffer): void;
     authInfoReq(name: string, instruction: string, prompts: readonly { readonly prompt: string; readonly echo: boolean }[]): void;
     exitStatus(channel: number, status: number): void;
+    forwardedTcpip(
+      channel: number,
+      window: number,
+      maxPacket: number,
+      from: { readonly boundAddr: string; readonly boundPort: number; readonly remoteAddr: string; readonly remotePort: number },
+    ): void;
+    openssh_forwardedStreamLocal(channel: number, window: number, maxPacket: number, from: { readonly socketPath: string }): void;
   }
-}
-
-declare module 'ssh2/lib/protocol/kex.js' {
-  import type { ProtocolConfig } from 'ssh2/lib/protocol/Protocol.js';
-  interface List {
-    readonly array: readonly string[];
-  }
-  namespace kex {
-    interface DirectionLists {
-      readonly cipher: List;
-      readonly mac: List;
-      readonly compress: List;
-      readonly lang: List;
-    }
-    class KexInit {
-      constructor(offer: ProtocolConfig['offer']);
-      readonly lists: { readonly kex: List; readonly serverHostKey: List; readonly cs: DirectionLists; readonly sc: DirectionLists };
-    }
-  }
-  export default kex;
 }
 
 declare module 'ssh2/lib/protocol/utils.js' {

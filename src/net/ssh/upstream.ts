@@ -4,9 +4,11 @@ import type Protocol from 'ssh2/lib/protocol/Protocol.js';
 import { fingerprintOf, type PinnedHostKey } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { targetHostKeys } from '../../protocols/ssh/algorithms.ts';
+import { violation } from '../../protocols/ssh/fault.ts';
 import { dial } from '../upstream.ts';
 import type { SshChannel } from './channel.ts';
-import { SshConnection, type ConnectionRole, type OpenRequest } from './connection.ts';
+import { SshConnection, type ConnectionRole } from './connection.ts';
+import type { OpenRequest, SendOpen } from './connection-channels.ts';
 
 /** Where a target is and how the gateway signs on there. */
 export interface SshAddress {
@@ -20,13 +22,20 @@ export interface SshAddress {
 /** A connection to a target, signed on. */
 export interface SshUpstream {
   /** Opens a channel of this type. Rejects with a fault. */
-  open(request: (protocol: Protocol, id: number, window: number, packet: number) => void): Promise<SshChannel>;
+  open(request: SendOpen): Promise<SshChannel>;
+  /** Sends a global request that wants a reply: `GlobalRequests.ask`. */
+  ask<T>(send: (protocol: Protocol) => void, read: (answer: Uint8Array | undefined) => T): Promise<T>;
   readonly isOver: boolean;
   close(fault: GatewayFault): void;
 }
 
+/** How a channel that the target opens is answered. */
+export type TargetDoor = Pick<SshConnection, 'accept' | 'refuse'>;
+
 export interface ConnectOptions {
   readonly address: SshAddress;
+  /** The target, signed on to, asks for a channel. It is to be accepted or refused. */
+  readonly opened: (request: OpenRequest, target: TargetDoor) => void;
   /** It was lost after it had been signed on. */
   readonly lost: (fault: GatewayFault) => void;
 }
@@ -35,9 +44,10 @@ export interface ConnectOptions {
  * Dials a target, verifies its host key against the pinned ones before anything is said of a credential, and signs on. Rejects with `upstream-unavailable` or
  * `upstream-refused`.
  */
-export async function connectUpstream({ address, lost }: ConnectOptions): Promise<SshUpstream> {
-  const socket = await dial({ host: address.host, port: address.port, tls: undefined });
-  return new Promise((resolve, reject) => void new SignOn(socket, address, lost, resolve, reject));
+export async function connectUpstream(options: ConnectOptions): Promise<SshUpstream> {
+  const { host, port } = options.address;
+  const socket = await dial({ host, port, tls: undefined });
+  return new Promise((resolve, reject) => void new SignOn(socket, options, resolve, reject));
 }
 
 class SignOn implements ConnectionRole {
@@ -51,7 +61,7 @@ class SignOn implements ConnectionRole {
     USERAUTH_INFO_REQUEST: (_name: string, _instruction: string, prompts: readonly unknown[]) => this.#answerPrompts(prompts.length),
   };
   readonly #address: SshAddress;
-  readonly #lost: (fault: GatewayFault) => void;
+  readonly #options: ConnectOptions;
   readonly #resolve: (upstream: SshUpstream) => void;
   readonly #reject: (fault: GatewayFault) => void;
   readonly #connection: SshConnection;
@@ -60,15 +70,10 @@ class SignOn implements ConnectionRole {
   #tried = 0;
   #isSignedOn = false;
 
-  constructor(
-    socket: Socket,
-    address: SshAddress,
-    lost: (fault: GatewayFault) => void,
-    resolve: (upstream: SshUpstream) => void,
-    reject: (fault: GatewayFault) => void,
-  ) {
+  constructor(socket: Socket, options: ConnectOptions, resolve: (upstream: SshUpstream) => void, reject: (fault: GatewayFault) => void) {
+    const { address } = options;
     this.#address = address;
-    this.#lost = lost;
+    this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#timer = setTimeout(() => this.#connection.disconnect(tooSlow()), signOnTimeoutMs);
@@ -86,19 +91,20 @@ class SignOn implements ConnectionRole {
     if (isFirst) this.#connection.protocol.service('ssh-userauth');
   }
 
-  /** A target opens nothing at the gateway that was not asked for, and no forwarded port is. */
   open(request: OpenRequest): void {
-    this.#connection.refuse(request, new GatewayFault('unsupported', { publicMessage: 'the gateway takes no channels from targets' }));
+    if (!this.#isSignedOn) throw violation('a channel before sign-on');
+    this.#options.opened(request, this.#connection);
   }
 
-  globalRequest(_name: string, wantReply: boolean): void {
-    if (wantReply) this.#connection.protocol.requestFailure();
+  /** A target asks nothing of the gateway. */
+  globalRequest(): false {
+    return false;
   }
 
   closed(fault: GatewayFault | undefined): void {
     clearTimeout(this.#timer);
     const reason = this.#mismatch ?? fault ?? unreachable('closed');
-    if (this.#isSignedOn) this.#lost(reason);
+    if (this.#isSignedOn) this.#options.lost(reason);
     else this.#reject(reason.code === 'protocol-violation' ? unreachable(reason.detail, reason) : reason);
   }
 
@@ -165,6 +171,7 @@ class SignOn implements ConnectionRole {
     const connection = this.#connection;
     this.#resolve({
       open: (request) => connection.open(request),
+      ask: (send, read) => connection.ask(send, read),
       get isOver() {
         return connection.isOver;
       },

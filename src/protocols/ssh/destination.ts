@@ -41,6 +41,11 @@ export function isReserved(host: string): boolean {
   return isLow || (first & 0xffc0) === 0xfe80 || (first & 0xffc0) === 0xfec0 || first >= 0xff00;
 }
 
+/** This machine's own addresses, and the name of all of them. `host`: as `destinationOf` gives it. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || ipv4Bytes(host)?.[0] === 127;
+}
+
 function ipv4Bytes(text: string): readonly number[] | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9][0-9]{0,2})$/.test(part))) return undefined;

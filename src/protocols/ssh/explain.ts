@@ -14,8 +14,8 @@ export interface SshMeaning {
 }
 
 /**
- * What something that an SSH client may ask for would mean, told from one line alone: `exec <command line>`, `shell`, `sftp`, `subsystem <name>`, `forward <host>:<port>`,
- * `listen <host>:<port>`; in front of it `-t` for a terminal and `-l <user>` for another remote user. Without a line, what connecting means. Sends nothing.
+ * What something that an SSH client may ask for would mean, told from one line alone: `exec <command line>`, `shell`, `sftp`, `subsystem <name>`, `forward <place>`,
+ * `listen <place>`, `accept <place>` (a connection that comes to it), where a place is `<host>:<port>` or the path of a socket; in front of it `-t` for a terminal and `-l <user>` for another remote user. Without a line, what connecting means. Sends nothing.
  */
 export function explainSsh(options: {
   readonly line: string | undefined;
@@ -52,7 +52,7 @@ export function explainSsh(options: {
     return { acts, facts, refusal: undefined };
   }
   if (words.asked instanceof GatewayFault) return { acts: [], facts: {}, refusal: words.asked };
-  if (words.asked.kind === 'connect' || words.asked.kind === 'listen') {
+  if (isForward(words.asked)) {
     const { operation, refusal } = forwardOperation(context, words.asked, forwards);
     return { acts: operation.acts, facts: operation.facts, refusal };
   }
@@ -65,7 +65,7 @@ export function explainSsh(options: {
 interface Line {
   readonly hasTerminal: boolean;
   readonly user: string | undefined;
-  readonly asked: Program | Extract<ForwardRequest, { readonly host: string }> | GatewayFault;
+  readonly asked: Program | ForwardRequest | GatewayFault;
 }
 
 function readLine(line: string): Line {
@@ -79,13 +79,25 @@ function askedBy(kind: string, rest: string): Line['asked'] {
   if (kind === 'shell' && rest.trim() === '') return { kind: 'shell' };
   if (kind === 'sftp' && rest.trim() === '') return { kind: 'subsystem', name: 'sftp' };
   if (kind === 'subsystem' && rest.trim() !== '') return { kind: 'subsystem', name: rest.trim() };
-  const [, host = '', port] = /^(.*):([0-9]{1,5})$/.exec(rest.trim()) ?? [];
-  if (port !== undefined && (kind === 'forward' || kind === 'listen'))
-    return { kind: kind === 'forward' ? 'connect' : 'listen', host, port: Number(port) };
+  const forward = kind === 'forward' || kind === 'listen' || kind === 'accept' ? forwardBy(kind, rest.trim()) : undefined;
+  if (forward !== undefined) return forward;
   return new GatewayFault('unclassified', {
     publicMessage:
-      'expected exec and a command line, shell, sftp, subsystem and a name, or forward or listen and host:port, behind -t or -l <user>',
+      'expected exec and a command line, shell, sftp, subsystem and a name, or forward, listen or accept and host:port or a path, behind -t or -l <user>',
   });
+}
+
+function forwardBy(kind: 'forward' | 'listen' | 'accept', place: string): ForwardRequest | undefined {
+  const [, host = '', digits] = /^(.*):([0-9]{1,5})$/.exec(place) ?? [];
+  const port = Number(digits);
+  if (digits === undefined && !place.startsWith('/')) return undefined;
+  if (kind === 'forward') return digits === undefined ? { kind: 'connect-socket', path: place } : { kind: 'connect', host, port };
+  const listening = digits === undefined ? ({ kind: 'listen-socket', path: place } as const) : ({ kind: 'listen', host, port } as const);
+  return kind === 'listen' ? listening : { kind, listening, port: digits === undefined ? undefined : port, from: undefined };
+}
+
+function isForward(asked: Program | ForwardRequest): asked is ForwardRequest {
+  return asked.kind !== 'exec' && asked.kind !== 'shell' && asked.kind !== 'subsystem';
 }
 
 const anyTerminal: Terminal = { name: 'xterm', columns: 80, rows: 24, widthPixels: 0, heightPixels: 0, modes: new Uint8Array(0) };

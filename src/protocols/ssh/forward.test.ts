@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { GatewayFault } from '../../core/fault.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { destinationOf, isReserved } from './destination.ts';
-import { forwardOperation, type ForwardRequest, type ForwardRule } from './forward.ts';
+import { forwardOperation, forwardRule, isTaken, listeningPlace, type ForwardRequest, type ForwardRule } from './forward.ts';
 import { testContext } from './testing.ts';
 
 const context = testContext(nodeCrypto);
@@ -99,11 +99,6 @@ describe('a forward', () => {
     assert.equal(object({ kind: 'connect', host: 'DB.internal', port: 5432 }), 'ssh:forward-local web-1/db.internal:5432');
     assert.equal(object({ kind: 'connect', host: '2001:db8::1', port: 22 }), 'ssh:forward-local web-1/[2001:db8::1]:22');
     assert.equal(object({ kind: 'connect-socket', path: '/run/app.sock' }), 'ssh:forward-local web-1//run/app.sock');
-    for (const host of ['', '*', '0.0.0.0', '::'])
-      assert.equal(object({ kind: 'listen', host, port: 8080 }), 'ssh:forward-remote web-1/listen:*:8080');
-    assert.equal(object({ kind: 'listen', host: 'localhost', port: 0 }), 'ssh:forward-remote web-1/listen:localhost:0');
-    assert.equal(object({ kind: 'listen-socket', path: '/run/x' }), 'ssh:forward-remote web-1/listen:/run/x');
-    assert.equal(object({ kind: 'accepted', listening: 'localhost:8080' }), 'ssh:forward-remote web-1/listen:localhost:8080');
     const { operation } = asked({ kind: 'connect', host: 'db.internal', port: 5432 });
     assert.deepEqual(operation.facts, { destination_host: 'db.internal', destination_port: 5432, opaque: true, remote_user: 'deploy' });
     assert.equal(operation.text, 'connect to db.internal:5432');
@@ -122,6 +117,13 @@ describe('a forward', () => {
     assert.equal(forward.operation.text, 'connect to 127.0.0.1:5432, as a session of target orders');
     assert.equal(asked({ kind: 'connect', host: 'LOCALHOST', port: 8080 }, rules).refusal, undefined);
     assert.ok(asked({ kind: 'connect', host: '127.0.0.1', port: 5433 }, rules).refusal !== undefined);
+  });
+
+  it('to what the configuration names is known by it however the configuration spells it', () => {
+    // It was not: what is written in capitals there was let through as bytes, where it should have been a session of that target.
+    const forward = asked({ kind: 'connect', host: 'db.internal', port: 5432 }, [forwardRule('DB.Internal', 5432, 'orders')]);
+    assert.equal(forward.through, 'orders');
+    assert.equal(forwardRule('2001:DB8::0:1', 22, undefined).to, '[2001:db8::1]:22');
   });
 
   it('to what cannot be read is refused, and still an act', () => {
@@ -148,7 +150,15 @@ describe('a forward', () => {
       { kind: 'connect', host: 'a', port: 2 },
       { kind: 'connect', host: 'b', port: 1 },
       { kind: 'listen', host: 'a', port: 1 },
-      { kind: 'accepted', listening: 'a:1' },
+      { kind: 'listen', host: '', port: 1 },
+      { kind: 'listen', host: '0.0.0.0', port: 1 },
+      { kind: 'listen', host: '::', port: 1 },
+      { kind: 'listen', host: 'localhost', port: 1 },
+      { kind: 'listen', host: '127.0.0.1', port: 1 },
+      { kind: 'accept', listening: { kind: 'listen', host: 'a', port: 1 }, port: 1, from: { host: '10.0.0.1', port: 1 } },
+      { kind: 'accept', listening: { kind: 'listen', host: 'a', port: 1 }, port: 1, from: { host: '10.0.0.1', port: 2 } },
+      { kind: 'accept', listening: { kind: 'listen', host: 'a', port: 0 }, port: 1, from: { host: '10.0.0.1', port: 1 } },
+      { kind: 'accept', listening: { kind: 'listen', host: 'a', port: 0 }, port: 2, from: { host: '10.0.0.1', port: 1 } },
       { kind: 'connect-socket', path: '/a' },
       { kind: 'listen-socket', path: '/a' },
     ];
@@ -157,5 +167,96 @@ describe('a forward', () => {
       Buffer.from(asked({ kind: 'connect', host: 'a', port: 1 }, [{ to: 'a:1', through: 'x' }]).operation.exact()).toString('hex'),
     );
     assert.equal(new Set(exact).size, exact.length);
+  });
+});
+
+describe('a place where the target is to listen', () => {
+  const told = (host: string): string | undefined => listeningPlace({ kind: 'listen', host, port: 8080 })?.told;
+
+  it('is one act however all addresses are spelled, and however the machine’s own; the target is told no more than was asked for', () => {
+    const spelled: readonly (readonly [host: string, named: string, told: string])[] = [
+      ['', '*', ''],
+      ['*', '*', ''],
+      ['0.0.0.0', '*', '0.0.0.0'],
+      ['0.0.0.0.', '*', '0.0.0.0'],
+      ['::', '*', '::'],
+      ['[::]', '*', '::'],
+      ['0:0:0:0:0:0:0:0', '*', '::'],
+      ['::ffff:0.0.0.0', '*', '0.0.0.0'],
+      ['::ffff:0:0', '*', '0.0.0.0'],
+      ['localhost', 'localhost', 'localhost'],
+      ['LocalHost.', 'localhost', 'localhost'],
+      ['127.0.0.1', 'localhost', '127.0.0.1'],
+      ['127.9.9.9', 'localhost', '127.9.9.9'],
+      ['::1', 'localhost', '::1'],
+      ['::ffff:127.0.0.1', 'localhost', '127.0.0.1'],
+      ['10.0.0.7', '10.0.0.7', '10.0.0.7'],
+      ['2001:DB8::1', '[2001:db8::1]', '2001:db8::1'],
+      ['Web-1.internal', 'web-1.internal', 'web-1.internal'],
+    ];
+    for (const [host, named, toTarget] of spelled) {
+      assert.equal(object({ kind: 'listen', host, port: 8080 }), `ssh:forward-remote web-1/listen:${named}:8080`, host);
+      assert.equal(told(host), toTarget, host);
+      assert.equal(asked({ kind: 'listen', host, port: 8080 }).host, toTarget, host);
+    }
+    for (const host of ['0', '127.1', '0x7f.1', 'fe80::1%eth0', 'a b', '*.example']) {
+      assert.ok(asked({ kind: 'listen', host, port: 8080 }).refusal !== undefined, host);
+      assert.equal(told(host), undefined, host);
+    }
+    assert.ok(asked({ kind: 'listen', host: '', port: 65_536 }).refusal !== undefined);
+    assert.equal(object({ kind: 'listen-socket', path: '/run/x' }), 'ssh:forward-remote web-1/listen:/run/x');
+  });
+
+  it('has facts, and those of who connects to it', () => {
+    const listening = { kind: 'listen', host: '', port: 0 } as const;
+    const { operation } = asked(listening);
+    assert.deepEqual(operation.facts, { destination_host: '*', destination_port: 0, opaque: true, remote_user: 'deploy' });
+    assert.equal(operation.text, 'listen on *:0');
+    const accept = asked({ kind: 'accept', listening, port: 43_210, from: { host: '::ffff:10.0.0.5', port: 4711 } });
+    assert.deepEqual(accept.operation.facts, {
+      destination_host: '*',
+      destination_port: 43_210,
+      originator_host: '10.0.0.5',
+      originator_port: 4711,
+      opaque: true,
+      remote_user: 'deploy',
+    });
+    assert.equal(accept.operation.text, 'accept a connection from 10.0.0.5:4711 on *:43210');
+    assert.equal(accept.operation.acts[0]?.object.id, 'web-1/listen:*:0');
+    const socket = asked({ kind: 'accept', listening: { kind: 'listen-socket', path: '/run/x' }, port: undefined, from: undefined });
+    assert.equal(socket.operation.text, 'accept a connection on /run/x');
+    assert.equal(socket.operation.acts[0]?.object.id, 'web-1/listen:/run/x');
+  });
+
+  it('is told of who connects in one spelling, or of nobody', () => {
+    const from = (host: string, port = 1) =>
+      asked({ kind: 'accept', listening: { kind: 'listen', host: 'localhost', port: 1 }, port: 1, from: { host, port } });
+    assert.equal(from('fe80::1%eth0').operation.facts['originator_host'], 'fe80::1');
+    assert.equal(from('UNKNOWN', 0).refusal, undefined);
+    for (const host of ['a b', '10.0.0.5\n', '', '\u001b[2J', '%eth0']) {
+      assert.ok(from(host).refusal !== undefined, host);
+      assert.ok(!from(host).operation.text.includes(host) || host === '', host);
+    }
+    assert.ok(from('10.0.0.5', 70_000).refusal !== undefined);
+  });
+
+  it('is none that the configuration gives to a target of the gateway, at whatever address', () => {
+    const rules = [forwardRule('127.0.0.1', 5432, 'orders'), forwardRule('cache.internal', 6379, undefined)];
+    for (const host of ['', 'localhost', '127.0.0.1', '10.0.0.7']) {
+      assert.match(String(asked({ kind: 'listen', host, port: 5432 }, rules).refusal?.publicMessage), /gives to target orders/);
+    }
+    assert.equal(asked({ kind: 'listen', host: '', port: 6379 }, rules).refusal, undefined);
+    assert.equal(asked({ kind: 'listen', host: '', port: 15_432 }, rules).refusal, undefined);
+    assert.ok(isTaken(5432, rules) !== undefined, 'as the target chose it');
+  });
+
+  it('is none of a target for reading only', () => {
+    const readOnly = testContext(nodeCrypto, { readOnly: true });
+    for (const request of [
+      { kind: 'listen', host: '', port: 1 },
+      { kind: 'listen-socket', path: '/x' },
+    ] as const) {
+      assert.equal(forwardOperation(readOnly, request, []).refusal?.code, 'read-only');
+    }
   });
 });

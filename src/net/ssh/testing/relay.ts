@@ -105,7 +105,7 @@ export class Relay implements ChannelSession {
   }
 }
 
-export function relayOperation(session: Session): Operation {
+function relayOperation(session: Session): Operation {
   return {
     id: session.nextOperationId(),
     sessionId: session.id,

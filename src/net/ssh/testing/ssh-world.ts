@@ -7,18 +7,24 @@ import { newSshKeyPair } from '../../../identity/ssh-key-format.ts';
 import type { GatewayFault } from '../../../core/fault.ts';
 import { Pipeline } from '../../../core/pipeline.ts';
 import { TestPorts } from '../../../core/testing/ports.ts';
+import { forwardOperation, isTaken, type ForwardRule } from '../../../protocols/ssh/forward.ts';
+import { testContext } from '../../../protocols/ssh/testing.ts';
+import { nodeCrypto } from '../../crypto.ts';
 import { listen, type Listener } from '../../listener.ts';
 import { SessionRegistry } from '../../sessions.ts';
 import { SshConnections } from '../listener.ts';
 import type { SshKeys } from '../sign-in.ts';
 import type { SshAddress } from '../upstream.ts';
-import { Relay, relayOperation } from './relay.ts';
+import { Relay } from './relay.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 after(() => Promise.all(closers.map((close) => close())));
 
 /** What a program at the target does. */
 export type RunProgram = (channel: ServerChannel, command: string) => void;
+
+/** Answers a request to listen; with the port that was chosen where it was 0. */
+export type AnswerListen = (accept: (port?: number) => void, reject: () => void, port: number) => void;
 
 /** A gateway whose ports are in memory, a target of ssh2's own server, and clients of ssh2's own client. */
 export class SshWorld {
@@ -36,9 +42,17 @@ export class SshWorld {
   };
   keys: SshKeys = { offered: async () => false, credentialFor: async () => undefined };
   addressOf: () => SshAddress;
+  /** Connections to the target, signed on. */
+  readonly targets: ssh2.Connection[] = [];
+  /** And what they go over. */
+  readonly targetSockets: Socket[] = [];
+  /** How the target answers who wants it to listen. */
+  listens: AnswerListen = (accept, _reject, port) => accept(port === 0 ? chosenPort : port);
+  forwardRules: readonly ForwardRule[] = [];
   /** Of forwards. */
   through: string | undefined;
   isNamed = false;
+  refusal: GatewayFault | undefined;
   moderators: string | undefined;
   signInTimeoutMs = 60_000;
   rekeyBytes = 1024 ** 3;
@@ -62,6 +76,7 @@ export class SshWorld {
       server ??= new ssh2.Server({ hostKeys: [this.targetKey.privateKey], algorithms: this.targetAlgorithms }, (client) =>
         this.#serve(client),
       );
+      this.targetSockets.push(socket);
       server.injectSocket(socket);
     });
     this.addressOf = () => ({
@@ -109,6 +124,7 @@ export class SshWorld {
       this.#target.listen(0, '127.0.0.1', resolve);
     });
     const { identity, policy, approvals, audit, recordings, clock, newSessionId, maxSessionMs, findTarget } = this.ports;
+    const context = testContext(nodeCrypto);
     const pipeline = new Pipeline({ identity, policy, approvals, audit, recordings, clock, newSessionId, maxSessionMs, findTarget });
     const connections = new SshConnections({
       hostKey: this.gatewayKey.privateKey,
@@ -126,13 +142,12 @@ export class SshWorld {
           this.onRelay(relay);
           return relay;
         },
-        newForward: (request) => ({
-          operation: relayOperation(session),
-          refusal: undefined,
-          host: 'host' in request ? request.host : '',
-          through: this.through,
-          isNamed: this.isNamed,
-        }),
+        newForward: (request) => {
+          const asked = forwardOperation({ ...context, session }, request, this.forwardRules);
+          if (request.kind !== 'connect') return asked;
+          return { ...asked, refusal: this.refusal, through: this.through, isNamed: this.isNamed };
+        },
+        isTaken: (port) => isTaken(port, this.forwardRules),
         address: () => this.addressOf(),
         moderators: this.moderators,
       }),
@@ -160,8 +175,15 @@ export class SshWorld {
       if (attempt.method !== 'password' || attempt.password !== 'target-password') attempt.reject(['password']);
       else {
         this.seen.push(`user ${attempt.username}`);
+        this.targets.push(client);
         attempt.accept();
       }
+    });
+    client.on('request', (accept, reject, name, info) => {
+      const place = 'socketPath' in info ? String(info.socketPath) : `${info.bindAddr}:${info.bindPort}`;
+      this.seen.push(`${name} ${place}`);
+      if (name.startsWith('cancel-')) accept?.();
+      else if (accept !== undefined && reject !== undefined) this.listens(accept, reject, 'socketPath' in info ? 1 : info.bindPort);
     });
     client.on('tcpip', (accept, reject, { destIP, destPort }) => {
       this.seen.push(`connect ${destIP}:${destPort}`);
@@ -227,3 +249,5 @@ export async function until(what: () => boolean): Promise<void> {
     });
   }
 }
+
+export const chosenPort = 43_210;
