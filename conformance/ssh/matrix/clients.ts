@@ -87,7 +87,7 @@ export const clientCases: readonly SshCase[] = [
   },
 ];
 
-async function dropbearKey({ raw, door, folder }: SshWorkplace): Promise<void> {
+export async function dropbearKey({ raw, door, folder }: SshWorkplace): Promise<void> {
   const { code, stderr } = await raw('/usr/lib/dropbear/dropbearconvert', ['openssh', 'dropbear', door.identity, `${folder}/dropbear.key`]);
   if (code !== 0) throw new Error(`the key cannot be converted: ${stderr.toString()}`);
 }
@@ -113,17 +113,15 @@ async function dbclient(
 }
 
 async function plink(at: SshWorkplace, options: readonly string[], command: string, input: string): Promise<string> {
+  const told = await at.program('plink', await plinkWords(at, options, [command]), { input, env: { HOME: at.folder } });
+  // It says when the gateway's prompts begin and end.
+  return told.replace(/\nstderr "Keyboard-interactive [^"]*"$/, '');
+}
+
+/** Of a command without shell: the words behind the host. */
+export async function plinkWords(at: SshWorkplace, options: readonly string[], command: readonly string[]): Promise<readonly string[]> {
   const { host, port, user } = at.door;
   const key = (await at.raw('ssh-keygen', ['-l', '-F', `[${host}]:${port}`, '-f', at.door.knownHosts])).stdout.toString();
   const fingerprint = /SHA256:\S+/.exec(key)?.[0] ?? '';
-  const told = await at.program(
-    'plink',
-    ['-ssh', '-batch', '-hostkey', fingerprint, '-P', String(port), '-l', user, ...options, host, command],
-    {
-      input,
-      env: { HOME: at.folder },
-    },
-  );
-  // It says when the gateway's prompts begin and end.
-  return told.replace(/\nstderr "Keyboard-interactive [^"]*"$/, '');
+  return ['-ssh', '-batch', '-hostkey', fingerprint, '-P', String(port), '-l', user, ...options, host, ...command];
 }

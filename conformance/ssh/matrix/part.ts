@@ -8,9 +8,11 @@ import { normalAccount, type Account } from '../../parts/sshd.ts';
 import type { Door } from '../door.ts';
 import { startSshWorld, type SshWorld } from '../world.ts';
 import { runSshCase, type Secrets, type SshCase } from './case.ts';
-import { beyond, channelCases, reserved } from './channels.ts';
+import { beyond, channelCases } from './channels.ts';
 import { clientCases } from './clients.ts';
 import { commandCases } from './commands.ts';
+import { forwardCases, reserved } from './forwards.ts';
+import { listeningCases } from './listening.ts';
 import { signInCases } from './sign-in.ts';
 import { terminalCases } from './terminals.ts';
 import { toolCases } from './tools.ts';
@@ -20,6 +22,8 @@ export const sshCases: readonly SshCase[] = [
   ...commandCases,
   ...terminalCases,
   ...channelCases,
+  ...forwardCases,
+  ...listeningCases,
   ...clientCases,
   ...toolCases,
 ];
@@ -62,13 +66,13 @@ async function run(name: string, account: Account | undefined, options: PartOpti
 
 /** Forwards to this machine's own ports have to be named, or loopback is refused. */
 export async function startMatrixWorld(account: Account | undefined): Promise<SshWorld> {
-  Object.assign(reserved, { echo: await freePort(), remote: await freePort(), silent: await freePort() });
+  Object.assign(reserved, { echo: await freePort(), silent: await freePort() });
   const world = await startSshWorld({
     account,
     adjust(config, sshd) {
       // The disk of a busy machine may not answer for seconds: then operations are denied, which is right, and not what is compared here.
       config['audit'] = { durability: 'process' };
-      const forwards = [reserved.echo, reserved.remote, reserved.silent, sshd.port].map((port) => ({ to: `127.0.0.1:${port}` }));
+      const forwards = [reserved.echo, reserved.silent, sshd.port].map((port) => ({ to: `127.0.0.1:${port}` }));
       Object.assign(config['targets']!['box'] as object, { forwards });
     },
   });
