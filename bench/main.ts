@@ -6,7 +6,7 @@ import { benchKubernetes } from './kubernetes/index.ts';
 import { keepAwake } from './parts/awake.ts';
 import { line, progressDone } from './parts/report.ts';
 import { benchGrpc } from './grpc/index.ts';
-import { benchSsh } from './ssh/index.ts';
+import { benchSsh, sections as sshSections, type Section as SshSection } from './ssh/index.ts';
 import { benchPostgres, sections, type Section } from './postgres/index.ts';
 
 /**
@@ -16,14 +16,15 @@ const usage = `usage: npm run bench -- postgres [section …] [options]
        npm run bench -- http [options]
        npm run bench -- grpc [options]
        npm run bench -- kubernetes [options]
-       npm run bench -- ssh [options]
+       npm run bench -- ssh [section …] [options]
 
   sections        ${sections.join(', ')} (default: all)
+                  of ssh: ${sshSections.join(', ')}
   --quick         about a minute: fewer rounds and cases, smaller results
   --rounds N      how often every case is measured (default 3; medians are shown)
   --seconds N     how long each case runs each time (default 4)
   --json FILE     everything that was measured
-  --gateway DIR   measure the gateway of another checkout
+  --gateway DIR   measure the gateway of another checkout; with ssh, beside this one's
   --awake         keep the cores from going to sleep: waking one takes longer than a statement
   --profile DIR   CPU profiles of the gateway go there (open them in Chrome's developer tools)
 `;
@@ -49,7 +50,8 @@ async function main(): Promise<number> {
     },
   });
   const [protocol, ...asked] = positionals;
-  const wrong = protocol === 'postgres' ? asked.filter((name) => !sections.includes(name as Section)) : asked;
+  const known: readonly string[] = protocol === 'postgres' ? sections : protocol === 'ssh' ? sshSections : [];
+  const wrong = asked.filter((name) => !known.includes(name));
   if (values.help || !['postgres', 'http', 'grpc', 'kubernetes', 'ssh'].includes(protocol ?? '') || wrong.length > 0) {
     (values.help ? process.stdout : process.stderr).write(usage);
     return values.help ? 0 : 2;
@@ -73,7 +75,7 @@ async function main(): Promise<number> {
         : protocol === 'kubernetes'
           ? await benchKubernetes(common)
           : protocol === 'ssh'
-            ? await benchSsh(common)
+            ? await benchSsh({ ...common, sections: asked.length === 0 ? sshSections : (asked as SshSection[]) })
             : await benchPostgres({
                 ...common,
                 seconds,

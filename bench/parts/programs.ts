@@ -60,10 +60,20 @@ export async function launch(options: Launch): Promise<Program> {
   return {
     name,
     pid,
-    cpuSeconds: () => sum(family(pid), cpuSeconds),
+    cpuSeconds: () => familyCpuSeconds(pid),
     residentBytes: () => sum(family(pid), residentBytes),
     stop: () => ended(child),
   };
+}
+
+/** Seconds of CPU of a process, of those that it started, and of those of them that have ended. */
+export function familyCpuSeconds(pid: number): number {
+  return sum(family(pid), (one) => cpuTime(one, 'own') + cpuTime(one, 'ended'));
+}
+
+/** Seconds of CPU of the processes that this one started and that have ended. */
+export function endedCpuSeconds(): number {
+  return cpuTime(process.pid, 'ended');
 }
 
 /** A process and those that it started. */
@@ -76,11 +86,12 @@ function sum(pids: readonly number[], of: (pid: number) => number): number {
   return pids.reduce((total, pid) => total + of(pid), 0);
 }
 
-/** See proc(5): `utime` and `stime` are the 14th and 15th field of `stat`, and the second one, in brackets, may hold anything. */
-function cpuSeconds(pid: number): number {
+/** See proc(5): `utime`, `stime`, `cutime` and `cstime` are the 14th to 17th field of `stat`, and the second one, in brackets, may hold anything. */
+function cpuTime(pid: number, whose: 'own' | 'ended'): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / clockTicks;
+  const first = whose === 'own' ? 11 : 13;
+  return (Number(fields[first]) + Number(fields[first + 1])) / clockTicks;
 }
 
 function residentBytes(pid: number): number {

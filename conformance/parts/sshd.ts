@@ -41,6 +41,7 @@ export interface Sshd {
   readonly folder: string;
   /** The processes that serve its connections now, without the programs that they run. */
   connections(): readonly number[];
+  readonly pid: number;
   /** What it wrote so far. */
   log(): string;
   stop(): Promise<void>;
@@ -112,6 +113,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     authorizedKeys: at('authorized_keys'),
     folder,
     connections: () => servers(child.pid!),
+    pid: child.pid!,
     log: () => log,
     stop,
   };

@@ -23,7 +23,6 @@ test('a batch lays out frames that scan back to its leaves, and hashes each leaf
   const leaves = ['{}', '{"a":"é€😀"}', `{"b":"${'x'.repeat(60_000)}"}`];
   const batch = new Batch(5, undefined);
   for (const leaf of leaves) batch.add(leaf);
-  batch.seal();
   const before = Buffer.from(batch.bytes.subarray(0, batch.length));
   batch.hash();
   batch.hash();
@@ -38,7 +37,6 @@ test('a batch lays out frames that scan back to its leaves, and hashes each leaf
 test('a segment cut anywhere ends at its last whole frame; any changed byte is damage', () => {
   const batch = new Batch(0, undefined);
   for (let i = 0; i < 3; i++) batch.add(`{"event":"e${i}"}`);
-  batch.seal();
   const segment = Buffer.concat([batch.bytes.subarray(0, batch.length), BARRIER]);
   for (let length = 0; length <= segment.byteLength; length++) {
     const scanned = scanSegment(segment.subarray(0, length), () => {});

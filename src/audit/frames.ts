@@ -52,8 +52,8 @@ export function scanSegment(bytes: Buffer, visit: (leaf: Uint8Array) => void): S
 }
 
 /**
- * Records that go to the disk together: their frames, laid out behind room for one barrier, so that one write takes all. Sealing fills
- * in what costs time (CRCs, leaf hashes) once.
+ * Records that go to the disk together: their frames, laid out behind room for one barrier, so that one write takes all. The leaf hashes are
+ * computed later, once.
  */
 export class Batch {
   /** Sequence of the first record. */
@@ -65,7 +65,6 @@ export class Batch {
   bodyBytes = 0;
   /** The leaf hashes, joined, once `hash` was called. */
   hashes: Buffer = NONE;
-  #sealed = 0;
   #waiting: PromiseWithResolvers<void> | undefined;
 
   constructor(first: number, bytes: Buffer | undefined) {
@@ -80,6 +79,8 @@ export class Batch {
     this.#reserve(begin + leaf.length * 3);
     const length = this.bytes.write(leaf, begin, 'utf8');
     this.bytes.writeUInt32BE(length, this.length);
+    // Here and not when it is written: what follows an effect is added while nobody waits.
+    this.bytes.writeUInt32BE(crc32c(this.bytes, begin, begin + length), begin - 4);
     this.length = begin + length;
     this.count++;
   }
@@ -87,15 +88,6 @@ export class Batch {
   addBody(body: Body): void {
     this.bodies.push(body);
     this.bodyBytes += body.content.byteLength;
-  }
-
-  /** Fills in the CRCs; afterwards the bytes may be written. */
-  seal(): void {
-    if (this.#sealed === this.length) return;
-    this.#eachLeaf((begin, end) => {
-      this.bytes.writeUInt32BE(crc32c(this.bytes, begin, end), begin - 4);
-    });
-    this.#sealed = this.length;
   }
 
   /**

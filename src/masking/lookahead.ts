@@ -1,3 +1,5 @@
+import { Printable } from './printable.ts';
+
 /**
  * Looks for one kind of value in plain ASCII without reading it character by character: the cheap question in front of a detector. To see something where nothing is costs time; nothing that
  * the detector finds may be passed over.
@@ -16,7 +18,10 @@ export class Lookahead {
   /** By byte: 1 for those that a lookout understands. */
   readonly #plain: Uint8Array;
   readonly #isAnew: boolean;
+  /** All printable ASCII is plain. */
+  readonly #isPrintablePlain: boolean;
   #bytes: Uint8Array = new Uint8Array(0);
+  #printable: Printable | undefined;
   #plainFrom = 0;
   #plainTo = 0;
   /** Of each lookout: where it saw something, or how far it has looked. */
@@ -27,12 +32,14 @@ export class Lookahead {
     this.#lookouts = lookouts;
     this.#plain = plain;
     this.#isAnew = isAnew;
+    this.#isPrintablePlain = !plain.subarray(0x20, 0x7f).includes(0);
     this.#seen = new Int32Array(lookouts.length);
   }
 
   /** Whatever is asked from now on is about these bytes. */
   over(bytes: Uint8Array): void {
     this.#bytes = bytes;
+    this.#printable = this.#isPrintablePlain && bytes.length >= leastWords ? new Printable(bytes) : undefined;
     this.#plainTo = 0;
   }
 
@@ -55,8 +62,12 @@ export class Lookahead {
   #endOfPlain(from: number): number {
     const bytes = this.#bytes;
     const plain = this.#plain;
+    const printable = this.#printable;
     let at = from;
-    while (at < bytes.length && plain[bytes[at]!] === 1) at += 1;
+    while (at < bytes.length && plain[bytes[at]!] === 1) at = printable?.end(at + 1) ?? at + 1;
     return at;
   }
 }
+
+/** In fewer bytes words are not worth their making. */
+const leastWords = 256;

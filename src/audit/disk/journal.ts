@@ -225,7 +225,6 @@ export class Journal {
 
   /** With a barrier in front where everything before was flushed. */
   #framesOf(batch: Batch): Uint8Array {
-    batch.seal();
     const begin = this.#end > 0 && this.#flushed === this.#end ? 0 : BARRIER.byteLength;
     return batch.bytes.subarray(begin, batch.length);
   }

@@ -8,6 +8,7 @@ import type { UsageBook } from '../../core/limits.ts';
 import { Pipeline } from '../../core/pipeline.ts';
 import type { ApprovalPort, ClockPort } from '../../core/ports.ts';
 import type { Identity } from '../../identity/index.ts';
+import { countBuffersWithHeap } from '../../net/buffer-memory.ts';
 import type { CancelRegistry } from '../../net/cancel.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { NotedApprovals } from '../../net/http-approvals.ts';
@@ -53,6 +54,7 @@ export class DataPath implements Plane {
   constructor(parts: DataPathParts) {
     const { inForce, identity, audit, recordings, clock } = parts;
     const approvals = new NotedApprovals(parts.approvals);
+    countBuffersWithHeap();
     this.#parts = parts;
     this.#pipeline = new Pipeline({
       identity,

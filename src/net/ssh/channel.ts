@@ -2,6 +2,7 @@ import type Protocol from 'ssh2/lib/protocol/Protocol.js';
 import type { GatewayFault } from '../../core/fault.ts';
 import type { RawChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import { violation } from '../../protocols/ssh/fault.ts';
+import { PacketFiller } from './packet-filler.ts';
 
 /** Told of what a channel's peer does. */
 export interface ChannelListener {
@@ -45,7 +46,7 @@ export class SshChannel {
   #receiveWindow = windowBytes;
   /** Read, and not given back to the peer's window yet. */
   #consumed = 0;
-  readonly #maxPacket: number;
+  readonly #filler: PacketFiller;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #wasFull = false;
@@ -59,7 +60,7 @@ export class SshChannel {
   constructor(ends: ChannelEnds) {
     this.#ends = ends;
     this.#sendWindow = ends.peerWindow;
-    this.#maxPacket = Math.min(ends.peerPacket, packetBytes);
+    this.#filler = new PacketFiller(ends.protocol, ends.peer, Math.min(ends.peerPacket, packetBytes));
   }
 
   listen(listener: ChannelListener): void {
@@ -90,8 +91,13 @@ export class SshChannel {
   /** Behind all data before it: an ending, a reply. */
   behind(act: (protocol: Protocol, peer: number) => void): void {
     if (this.#closed) return;
-    if (this.#waiting.length === 0) act(this.#ends.protocol, this.#ends.peer);
+    if (this.#waiting.length === 0) this.#act(act);
     else this.#waiting.push({ act });
+  }
+
+  #act(act: (protocol: Protocol, peer: number) => void): void {
+    this.#filler.flush();
+    act(this.#ends.protocol, this.#ends.peer);
   }
 
   /** Nothing more goes to the peer. */
@@ -120,7 +126,7 @@ export class SshChannel {
     for (let head = this.#waiting[0]; head !== undefined; head = this.#waiting[0]) {
       if ('act' in head) {
         this.#waiting.shift();
-        head.act(this.#ends.protocol, this.#ends.peer);
+        this.#act(head.act);
         continue;
       }
       const at = this.#send(head.stream, head.bytes, head.at);
@@ -136,17 +142,19 @@ export class SshChannel {
   }
 
   #send(stream: 'data' | 'extended', bytes: Uint8Array, from: number): number {
-    const { protocol, peer, isFull } = this.#ends;
     let at = from;
-    while (at < bytes.length && this.#sendWindow > 0 && !isFull()) {
-      const length = Math.min(bytes.length - at, this.#sendWindow, this.#maxPacket);
-      const piece = Buffer.from(bytes.buffer, bytes.byteOffset + at, length);
-      if (stream === 'data') protocol.channelData(peer, piece);
-      else protocol.channelExtData(peer, piece, STDERR);
+    while (at < bytes.length && this.#sendWindow > 0 && !this.#ends.isFull()) {
+      const length = Math.min(bytes.length - at, this.#sendWindow, packetBytes);
+      this.#filler.put(stream, bytes.subarray(at, at + length));
       this.#sendWindow -= length;
       at += length;
     }
     return at;
+  }
+
+  /** What was written goes out before whatever else the connection says. */
+  flush(): void {
+    this.#filler.flush();
   }
 
   // ---- from the peer
@@ -219,6 +227,7 @@ export class SshChannel {
     this.#unread.length = 0;
     this.#closed = true;
     this.#waiting = [];
+    this.#filler.drop();
     this.#listener?.closed(fault);
     this.#listener = undefined;
   }
@@ -257,5 +266,3 @@ export const packetBytes = 32 * 1024;
 const giveBytes = windowBytes / 8;
 const mostWaitingBytes = 256 * 1024;
 const mostWindow = 2 ** 32 - 1;
-/** SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2). */
-const STDERR = 1;

@@ -66,6 +66,11 @@ export class ConnectionChannels {
     this.#channels.clear();
   }
 
+  /** What waits to fill a packet goes out as it is. */
+  flush(): void {
+    for (const channel of this.#channels.values()) if (channel instanceof SshChannel) channel.flush();
+  }
+
   /** The socket takes more. */
   pump(): void {
     for (const channel of this.#channels.values()) if (channel instanceof SshChannel) channel.pump();

@@ -7,6 +7,8 @@ import { decodeChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import { violation, wordFault } from '../../protocols/ssh/fault.ts';
 import { Allowance } from './allowance.ts';
 import type { SshChannel } from './channel.ts';
+import { CheaperCipher } from './cheaper-cipher.ts';
+import { keepKeys } from './cipher-keys.ts';
 import { ConnectionChannels, type OpenRequest, type SendOpen } from './connection-channels.ts';
 import { broken, unreadable } from './connection-faults.ts';
 import { GlobalRequests, type GlobalReply } from './global-requests.ts';
@@ -87,6 +89,7 @@ export class SshConnection {
     if (this.#over) return;
     const { disconnect, text } = wordFault(fault);
     try {
+      this.#channels.flush();
       sendDisconnect(this.protocol, disconnect, text);
     } catch {
       // Before the first keys, or with a peer that is gone: it sees the end of the connection.
@@ -137,14 +140,17 @@ export class SshConnection {
       offer: { kex: options.side === 'server' ? ownKeyExchanges : keyExchanges, serverHostKey: types, cs: directions, sc: directions },
       onWrite: (data) => this.#write(data),
       onError: (error) => this.#lost(error instanceof GatewayFault ? error : violation(error.message)),
-      onHeader: () => {},
+      onHeader: ({ versions }) => cheaper?.greeted(versions.software),
       onPacket: () => (this.#unanswered = 0),
       onHandshakeComplete: (negotiated) => {
+        keepKeys(protocol);
         this.#exchanges += 1;
+        if (this.#exchanges === 1 && cheaper?.prepare(negotiated) === true) this.#rekeyAfter = Math.min(this.#rekeyBytes, muchBytes);
         options.role.exchanged(negotiated, this.#exchanges === 1);
       },
       messageHandlers: this.#handlers(options.role),
     });
+    const cheaper = options.side === 'server' ? new CheaperCipher(protocol) : undefined;
     const onPayload = protocol._onPayload;
     protocol._onPayload = (payload) => (payload[0] === CHANNEL_REQUEST ? this.#channelRequest(payload) : onPayload(payload));
     return protocol;
@@ -283,4 +289,6 @@ const keepAliveMs = 15_000;
 const mostUnanswered = 4;
 /** RFC 4253 section 9: new keys after each gigabyte. */
 const defaultRekeyBytes = 1024 ** 3;
+/** For so much an exchange of keys, some milliseconds, pays where a cheaper cipher follows. */
+const muchBytes = 4 * 1024 * 1024;
 const closeGraceMs = 2_000;

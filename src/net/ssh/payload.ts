@@ -28,6 +28,31 @@ export function sendChannelRequest(protocol: Protocol, channel: number, name: st
   send(protocol, encode(98, [{ uint32: channel }, { string: name }, { bool: false }, ...fields]));
 }
 
+/** SSH_MSG_CHANNEL_DATA or SSH_MSG_CHANNEL_EXTENDED_DATA (RFC 4254 section 5.2) of pieces that have this length together. */
+export function sendChannelData(
+  protocol: Protocol,
+  channel: number,
+  stream: 'data' | 'extended',
+  pieces: readonly Uint8Array[],
+  length: number,
+): void {
+  const { write } = protocol._packetRW;
+  const isData = stream === 'data';
+  let at = write.allocStart;
+  const packet = write.alloc((isData ? 9 : 13) + length);
+  packet[at] = isData ? 94 : 95;
+  packet.writeUInt32BE(channel, at + 1);
+  if (!isData) packet.writeUInt32BE(STDERR, at + 5);
+  at += isData ? 5 : 9;
+  packet.writeUInt32BE(length, at);
+  at += 4;
+  for (const piece of pieces) {
+    packet.set(piece, at);
+    at += piece.length;
+  }
+  utils.sendPacket(protocol, write.finalize(packet));
+}
+
 function send(protocol: Protocol, payload: Buffer): void {
   const { write } = protocol._packetRW;
   const at = write.allocStart;
@@ -51,3 +76,6 @@ function encodeField(field: Field): Buffer[] {
   number.writeUInt32BE(bytes.length);
   return [number, bytes];
 }
+
+/** SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2). */
+const STDERR = 1;

@@ -1,5 +1,7 @@
 /** What is used of ssh2 below its documented interface; `library.ts` says why. Versions are pinned, and `library.test.ts` fails where one of these is not there. */
 declare module 'ssh2/lib/protocol/Protocol.js' {
+  import type { KeyObject } from 'node:crypto';
+  import type kex from 'ssh2/lib/protocol/kex.js';
   import type { ParsedKey } from 'ssh2';
 
   export interface Negotiated {
@@ -46,8 +48,28 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     finalize(packet: Buffer, force?: boolean): Buffer;
   }
 
+  /** For what goes out, from the first key exchange on. */
+  interface PacketCipher {
+    /** Of AES-GCM. */
+    _encKey?: Uint8Array | KeyObject;
+    /** Of AES in counter mode. */
+    _macKey?: Uint8Array | KeyObject;
+  }
+
+  /** For what comes in. */
+  interface PacketDecipher {
+    _decipherKey?: Uint8Array | KeyObject;
+    _macKey?: Uint8Array | KeyObject;
+    /** Before the first key exchange takes its messages, from then on all. */
+    _onPayload: (payload: Uint8Array) => unknown;
+  }
+
   export default class Protocol {
     constructor(config: ProtocolConfig);
+    readonly _cipher: PacketCipher;
+    readonly _decipher: PacketDecipher;
+    /** What is offered at each key exchange. */
+    _offer: kex.KexInit;
     readonly _packetRW: { readonly write: PacketWriter };
     /** Takes every decrypted payload outside of a key exchange. */
     _onPayload: (payload: Buffer) => unknown;
@@ -64,8 +86,6 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     channelEOF(channel: number): void;
     channelClose(channel: number): void;
     channelWindowAdjust(channel: number, bytes: number): void;
-    channelData(channel: number, data: Buffer): void;
-    channelExtData(channel: number, data: Buffer, type: number): void;
     channelOpenConfirm(remote: number, local: number, window: number, maxPacket: number): void;
     channelOpenFail(remote: number, reason: number, description: string): void;
     // As a client.
@@ -121,6 +141,26 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     ): void;
     openssh_forwardedStreamLocal(channel: number, window: number, maxPacket: number, from: { readonly socketPath: string }): void;
   }
+}
+
+declare module 'ssh2/lib/protocol/kex.js' {
+  import type { ProtocolConfig } from 'ssh2/lib/protocol/Protocol.js';
+  interface List {
+    readonly array: readonly string[];
+  }
+  namespace kex {
+    interface DirectionLists {
+      readonly cipher: List;
+      readonly mac: List;
+      readonly compress: List;
+      readonly lang: List;
+    }
+    class KexInit {
+      constructor(offer: ProtocolConfig['offer']);
+      readonly lists: { readonly kex: List; readonly serverHostKey: List; readonly cs: DirectionLists; readonly sc: DirectionLists };
+    }
+  }
+  export default kex;
 }
 
 declare module 'ssh2/lib/protocol/utils.js' {

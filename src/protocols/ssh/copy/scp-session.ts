@@ -220,12 +220,13 @@ export class ScpSession extends ProgramSession {
       return;
     }
     const { detectors, settings } = this.parts.context;
-    if (!detectors.isEmpty && !isText(bytes) && settings.opaqueTransfers !== true) throw notText();
+    const isReadable = detectors.isEmpty || isText(bytes);
+    if (!isReadable && settings.opaqueTransfers !== true) throw notText();
     // One piece to the client for one from the target.
     const pieces: Uint8Array[] = [];
     const masker = detectors.isEmpty ? undefined : file.masker;
     if (masker === undefined) pieces.push(bytes);
-    else if (isText(bytes)) for (const piece of masker.push(bytes)) pieces.push(piece.slice());
+    else if (isReadable) for (const piece of masker.push(bytes)) pieces.push(piece.slice());
     else pieces.push(...masker.end().map((piece) => piece.slice()), bytes);
     if (isLast && masker !== undefined) for (const piece of masker.end()) pieces.push(piece.slice());
     const shown = pieces.length === 1 ? pieces[0]! : joined(pieces);

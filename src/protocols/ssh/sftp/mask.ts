@@ -2,6 +2,7 @@ import { GatewayFault } from '../../../core/fault.ts';
 import type { DataClasses } from '../../../masking/classes.ts';
 import type { DetectorSet } from '../../../masking/detect.ts';
 import { streamMasker } from '../../../masking/stream.ts';
+import { isAscii, Printable } from '../../../masking/printable.ts';
 import { maskProse, maskText } from '../../../masking/text.ts';
 import { textOf } from './decode.ts';
 import type { Name } from './messages.ts';
@@ -28,14 +29,17 @@ export function maskStretch(
   all.set(bytes, before.length);
   all.set(after, before.length + bytes.length);
   const end = before.length + bytes.length;
-  if (!detectors.mayContain(all, 0, all.length)) return { bytes, masked: noCounts };
+  // A masker reads plain ASCII faster than that question is answered, and everything else slower.
+  if (!isAscii(all) && !detectors.mayContain(all, 0, all.length)) return { bytes, masked: noCounts };
   const masker = streamMasker(classes, detectors, { keepsLength: true });
-  const shown = new Uint8Array(all.length);
+  // As long as nothing was found, what is shown is what came.
+  let shown = all;
   let at = 0;
   const put = (pieces: readonly Uint8Array[]): void => {
+    if (shown === all && masker.masked.size > 0) shown = all.slice();
     for (const piece of pieces) {
       // Longer than it was: `set` throws, and nothing of it is shown.
-      shown.set(piece, at);
+      if (shown !== all) shown.set(piece, at);
       at += piece.length;
     }
   };
@@ -47,6 +51,7 @@ export function maskStretch(
   put(masker.push(all.subarray(end)));
   put(masker.end());
   if (at !== all.length) throw new RangeError('a mask has changed the length of a file');
+  if (shown === all) return { bytes, masked };
   return { bytes: shown.subarray(before.length, end), masked };
 }
 
@@ -58,10 +63,11 @@ export function isText(bytes: Uint8Array): boolean {
   if (bytes.includes(0)) return false;
   let odd = 0;
   let following = 0;
+  const printable = new Printable(bytes);
   for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at]!;
-    const kind = KINDS[byte]!;
-    // Nearly every byte, of every file that goes out: 1.5 ns each.
+    if (following === 0) at = printable.end(at);
+    if (at === bytes.length) break;
+    const kind = KINDS[bytes[at]!]!;
     if (kind === PLAIN && following === 0) continue;
     if (kind === CONTINUES) {
       if (following > 0) following -= 1;
