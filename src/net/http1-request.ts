@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { GatewayFault } from '../core/fault.ts';
-import { isFieldContent, isToken } from '../protocols/http/index.ts';
+import { fieldName, isFieldContent, isToken } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
 import { unavailable } from './http-faults.ts';
 import type { Forwarded } from './http-upstream.ts';
@@ -72,7 +72,7 @@ function headOf({ method, target, host, fields, body }: Http1Request, isChunked:
 function fieldLines(fields: readonly HeaderField[]): string {
   let lines = '';
   for (const { name, value } of fields) {
-    if (!isToken(name) || !isFieldContent(value)) throw notToBeSent(`field ${JSON.stringify(name)}`);
+    if (fieldName(name) === undefined || !isFieldContent(value)) throw notToBeSent(`field ${JSON.stringify(name)}`);
     lines += `${name}: ${value}\r\n`;
   }
   return lines;

@@ -70,10 +70,15 @@ class Engine implements PolicyEngine {
 
   reveals(principal: Principal, target: Target, classes: readonly string[]): ReadonlySet<string> {
     if (classes.length === 0) return none;
-    const { reveals } = this.#caches;
+    const { reveals, lastReveals } = this.#caches;
+    const last = lastReveals.get(principal, target, classes);
+    if (last !== undefined) return last;
     const key = reveals.keyOf(principal, target, JSON.stringify(classes));
     const known = reveals.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      lastReveals.set(principal, target, classes, known);
+      return known;
+    }
     const setting = { principal, target, facts: {} };
     const rulings = classes.map((id) => this.#ruleOnce({ action: 'reveal', object: { type: 'DataClass', id } }, setting, this.#now()));
     const revealed = new Set(classes.filter((_, index) => rulings[index]?.decision.kind === 'allow'));
@@ -183,10 +188,12 @@ interface Caches {
   readonly questions: LastAnswers<Decision>;
   readonly acts: AnswerCache<Ruling>;
   readonly reveals: AnswerCache<ReadonlySet<string>>;
+  /** Of them, those found last, by the identity of the list of classes. */
+  readonly lastReveals: LastAnswers<ReadonlySet<string>>;
 }
 
 function emptyCaches(limit: number): Caches {
-  return { questions: new LastAnswers(), acts: new AnswerCache(limit), reveals: new AnswerCache(limit) };
+  return { questions: new LastAnswers(), acts: new AnswerCache(limit), reveals: new AnswerCache(limit), lastReveals: new LastAnswers() };
 }
 
 /** In the order of the policies' texts; Cedar gives none. */

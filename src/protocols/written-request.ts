@@ -1,6 +1,6 @@
 import { GatewayFault, toFault } from '../core/fault.ts';
 import type { Protocol } from '../core/target.ts';
-import { isToken } from './http/head-fields.ts';
+import { isToken } from './http/head-names.ts';
 import { checkedHead } from './http/head.ts';
 import type { CanonicalTarget, HeaderField, ReceivedRequest, RequestDialect } from './request.ts';
 

@@ -1,4 +1,5 @@
-import { isToken, listOf } from '../http/head-fields.ts';
+import { listOf } from '../http/head-fields.ts';
+import { isToken } from '../http/head-names.ts';
 import type { CheckedHead } from '../http/head.ts';
 import type { CrossOrigin, HeaderField } from '../request.ts';
 import { valueOf } from './head.ts';

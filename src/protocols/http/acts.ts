@@ -34,18 +34,10 @@ export function askedQuestion(session: object, parts: AskedParts): Question {
   if (known === undefined) asked.set(session, (known = new RecentMap(mostRemembered)));
   const { target, method, isWebSocket, host, decodedPath, parameterNames, reason, body, operationId } = parts;
   const media = mediaTypeOf(parts.fields).name;
-  const key = JSON.stringify([
-    target,
-    method,
-    isWebSocket,
-    host,
-    decodedPath,
-    parameterNames,
-    media,
-    reason ?? null,
-    body ?? null,
-    operationId ?? null,
-  ]);
+  const isPlain = parameterNames.length === 0 && reason === undefined && body === undefined && operationId === undefined;
+  const rest = isPlain ? '' : JSON.stringify([parameterNames, reason ?? null, body ?? null, operationId ?? null]);
+  // None of those in front can have a line break in it.
+  const key = `${target}\n${method}\n${isWebSocket}\n${host}\n${media}\n${decodedPath}\n${rest}`;
   let question = known.get(key);
   if (question === undefined) known.set(key, (question = questionOf(parts)));
   return question;

@@ -1,22 +1,22 @@
 import type { AnswerHead, HeaderField } from '../request.ts';
 import type { HttpEnvironment } from './environment.ts';
+import { listOf } from './head-fields.ts';
 import { maskedText, type MaskedCounts } from './mask-text.ts';
 import type { HttpMasks } from './masks.ts';
 
 /** The fields of an answer that are the client's business, with what the detectors find in them masked. */
 export function shownFields(head: AnswerHead, { target }: HttpEnvironment, masks: HttpMasks, counts: MaskedCounts): readonly HeaderField[] {
   // A Connection-listed field belongs to the connection (RFC 9110 section 7.6.1).
-  const listed = new Set(
-    head.fields.filter(({ name }) => name === 'connection').flatMap(({ value }) => value.split(',').map((one) => one.trim().toLowerCase())),
-  );
-  return head.fields
-    .filter(({ name }) => !NOT_SHOWN.has(name) && !listed.has(name) && !name.startsWith('sallyport-') && !name.startsWith('proxy-'))
-    .filter(({ name }) => target.cookies || (name !== 'set-cookie' && name !== 'set-cookie2'))
-    .map((field) => {
-      if (!masks.hides || PLAIN.has(field.name)) return field;
-      const value = maskedText(masks, field.value, counts);
-      return value === field.value ? field : { name: field.name, value };
-    });
+  const listed = listOf(head.fields, 'connection');
+  const shown: HeaderField[] = [];
+  for (const field of head.fields) {
+    const { name } = field;
+    if (NOT_SHOWN.has(name) || listed.includes(name) || name.startsWith('sallyport-') || name.startsWith('proxy-')) continue;
+    if (!target.cookies && (name === 'set-cookie' || name === 'set-cookie2')) continue;
+    const value = masks.hides && !PLAIN.has(name) ? maskedText(masks, field.value, counts) : field.value;
+    shown.push(value === field.value ? field : { name, value });
+  }
+  return shown;
 }
 
 /** Without what speaks of the bytes of the body as they came: its length, its coding, its digests, its parts. */

@@ -1,5 +1,6 @@
 import { readFieldLines } from './field-lines.ts';
 import type { HeaderField } from './head-fields.ts';
+import { fieldName } from './head-names.ts';
 import type { MessageBody } from './message-body.ts';
 
 /** The head of an HTTP/1.1 answer, as it stood on the connection. */
@@ -32,7 +33,8 @@ export function readAnswerMessage(text: string, method: string): AnswerMessage |
 /** Names and values in turn. */
 export function fieldsOf(raw: readonly string[]): readonly HeaderField[] {
   const fields: HeaderField[] = [];
-  for (let at = 0; at < raw.length; at += 2) fields.push({ name: raw[at]!.toLowerCase(), value: raw[at + 1]! });
+  for (let at = 0; at < raw.length; at += 2)
+    fields.push({ name: fieldName(raw[at]!)?.name ?? raw[at]!.toLowerCase(), value: raw[at + 1]! });
   return fields;
 }
 
@@ -57,7 +59,7 @@ function bodyOf(fields: readonly HeaderField[], status: number, method: string, 
 }
 
 function closes({ name, value }: HeaderField): boolean {
-  return name === 'connection' && value.split(',').some((option) => option.trim().toLowerCase() === 'close');
+  return name === 'connection' && value !== 'keep-alive' && value.split(',').some((option) => option.trim().toLowerCase() === 'close');
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;

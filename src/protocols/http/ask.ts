@@ -6,8 +6,8 @@ import { askedQuestion, isPureRead, namesOf, questionOf, segmentsOf } from './ac
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
 import { bodyFacts } from './body-facts.ts';
-import { isToken, listOf } from './head-fields.ts';
-import { spelledOut } from './head-names.ts';
+import { listOf } from './head-fields.ts';
+import { fieldName, isToken, spelledOut } from './head-names.ts';
 import { relocated } from './location.ts';
 import { answerPlan, textOf } from './mask.ts';
 import { masksOf, recordMasksOf, type HttpMasks } from './masks.ts';
@@ -133,7 +133,9 @@ function upstreamFields(request: ReceivedRequest, { target }: HttpEnvironment, m
 
 /** One that the gateway itself puts there. */
 function isCredential(name: string, { credentialNames }: HttpEnvironment['target']): boolean {
-  return credentialNames.some((own) => spelledOut(own) === spelledOut(name));
+  if (credentialNames.length === 0) return false;
+  const spelled = fieldName(name)?.spelled ?? spelledOut(name);
+  return credentialNames.some((own) => spelledOut(own) === spelled);
 }
 
 /** Some servers show only trailers that were announced. */

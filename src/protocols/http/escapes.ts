@@ -26,6 +26,7 @@ export interface Spelled {
  * the grammar and malformed escapes, `unclassified` where the octets are not UTF-8 (RFC 3629: no overlong forms, no surrogates).
  */
 export function respell(text: string, spelling: Spelling): Spelled {
+  if (UNRESERVED.test(text)) return { canonical: text, decoded: text };
   let canonical = '';
   const octets = new Uint8Array(text.length);
   let length = 0;
@@ -90,5 +91,7 @@ function outsideGrammar({ part }: Spelling, problem: string): GatewayFault {
   });
 }
 
+/** RFC 3986 section 2.3: what stands for itself in every part. */
+const UNRESERVED = /^[A-Za-z0-9._~-]*$/;
 const hexDigits = '0123456789ABCDEF';
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,4 +1,4 @@
-import { isToken } from './head-fields.ts';
+import { fieldName } from './head-names.ts';
 
 /**
  * The field lines of a head or of trailers (RFC 9112 section 5) without the line break behind the last one, as names and values in turn, a character for each
@@ -14,7 +14,7 @@ export function readFieldLines(text: string, from = 0): string[] | undefined {
     if (colon < 0 || colon >= end) return undefined;
     const name = text.slice(at, colon);
     const value = trimmed(text, colon + 1, end);
-    if (!isToken(name) || !isFieldContent(value)) return undefined;
+    if (fieldName(name) === undefined || !isFieldContent(value)) return undefined;
     raw.push(name, value);
     // A line break at the very end would begin one more line.
     if (found >= 0 && found + 2 === text.length) return undefined;

@@ -1,5 +1,5 @@
 import { GatewayFault } from '../../core/fault.ts';
-import { isSingleton, spelledOut } from './head-names.ts';
+import { fieldName, type FieldName } from './head-names.ts';
 
 export interface HeaderField {
   /** Lower case. */
@@ -27,27 +27,26 @@ export function readFields(rawHeaders: readonly string[]): readonly HeaderField[
   if (rawHeaders.length % 2 !== 0) throw violation('a field has no value');
   if (rawHeaders.length / 2 > headBounds.fields) throw overBound(headBounds.fields, 'fields');
   const fields: HeaderField[] = [];
+  const names: FieldName[] = [];
   let octets = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const sent = rawHeaders[at]!;
     const value = rawHeaders[at + 1]!;
     octets += sent.length + value.length;
     if (octets > headBounds.octets) throw overBound(headBounds.octets, 'octets');
-    if (!isToken(sent)) throw violation('the name of a field is not a token');
+    const known = fieldName(sent);
+    if (known === undefined) throw violation('the name of a field is not a token');
     if (!isFieldValue(value)) throw violation('the value of a field has a character that may not be there');
-    fields.push({ name: sent.toLowerCase(), value });
+    names.push(known);
+    fields.push({ name: known.name, value });
   }
-  refuseTwins(fields);
+  refuseTwins(names);
   return fields;
-}
-
-/** RFC 9110 section 5.6.2. */
-export function isToken(text: string): boolean {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
 }
 
 /** The members of a comma-separated list (RFC 9110 section 5.6.1), in lower case, over all fields of this name. Empty members are none. */
 export function listOf(fields: readonly HeaderField[], name: string): readonly string[] {
+  if (!fields.some((field) => field.name === name)) return none;
   return fields
     .filter((field) => field.name === name)
     .flatMap(({ value }) => value.split(','))
@@ -59,12 +58,11 @@ export function violation(problem: string): GatewayFault {
   return new GatewayFault('protocol-violation', { publicMessage: `the head of the request is not accepted: ${problem}` });
 }
 
-function refuseTwins(fields: readonly HeaderField[]): void {
+function refuseTwins(names: readonly FieldName[]): void {
   const spellings = new Map<string, string>();
-  for (const { name } of fields) {
-    const spelled = spelledOut(name);
+  for (const { name, spelled, isSingleton } of names) {
     const before = spellings.get(spelled);
-    if (isSingleton(spelled)) {
+    if (isSingleton) {
       if (name !== spelled) throw violation(`a field is spelled almost like ${spelled}`);
       if (before !== undefined) throw violation(`${spelled} is given twice`);
     } else if (before !== undefined && before !== name) {
@@ -78,9 +76,9 @@ function refuseTwins(fields: readonly HeaderField[]): void {
 function isFieldValue(value: string): boolean {
   for (let at = 0; at < value.length; at += 1) {
     const code = value.charCodeAt(at);
-    const visible = code > 0x20 && code < 0x7f;
+    if (code > 0x20 && code < 0x7f) continue;
     const inside = (code === 0x20 || code === 0x09) && at > 0 && at < value.length - 1;
-    if (!visible && !inside) return false;
+    if (!inside) return false;
   }
   return true;
 }
@@ -88,3 +86,5 @@ function isFieldValue(value: string): boolean {
 function overBound(bound: number, unit: string): GatewayFault {
   return new GatewayFault('limit-exceeded', { publicMessage: `the head of the request has more than ${bound} ${unit}` });
 }
+
+const none: readonly string[] = [];

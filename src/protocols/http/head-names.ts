@@ -1,7 +1,33 @@
+import { RecentMap } from '../../core/recent-map.ts';
+
 /**
  * Names of header fields by what they mean here. All in lower case with `-`; look them up by `spelledOut`, because CGI and its heirs (WSGI, PHP, Rack) make
  * one variable of `X-Auth-User`, `X_Auth_User` and `x-auth.user`, and whoever strips one spelling only has stripped nothing.
  */
+
+/** What is known of a name as it was sent. */
+export interface FieldName {
+  /** In lower case. */
+  readonly name: string;
+  readonly spelled: string;
+  readonly isSingleton: boolean;
+  readonly staysHere: boolean;
+}
+
+/** Undefined for what is no name. Clients send the same few names again and again: what they mean is told once. */
+export function fieldName(sent: string): FieldName | undefined {
+  let known = knownNames.get(sent);
+  if (known !== undefined || !isToken(sent)) return known;
+  const spelled = spelledOut(sent);
+  known = { name: sent.toLowerCase(), spelled, isSingleton: isSingleton(spelled), staysHere: staysHere(spelled) };
+  if (sent.length <= longestRemembered) knownNames.set(sent, known);
+  return known;
+}
+
+/** RFC 9110 section 5.6.2. */
+export function isToken(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
+}
 
 /** The name as every spelling of it is compared: lower case, and `-` for each character that is neither a letter nor a digit. */
 export function spelledOut(name: string): string {
@@ -20,6 +46,9 @@ export function isSingleton(spelled: string): boolean {
 export function staysHere(spelled: string): boolean {
   return here.has(spelled) || herePrefixes.some((prefix) => spelled.startsWith(prefix));
 }
+
+const knownNames = new RecentMap<string, FieldName>(500);
+const longestRemembered = 64;
 
 const singletons: ReadonlySet<string> = new Set([
   // Framing and routing.

@@ -3,8 +3,7 @@ import { it } from 'node:test';
 import * as fc from 'fast-check';
 import { GatewayFault } from '../../core/fault.ts';
 import { checkedHead, type RawHead } from './head.ts';
-import { isToken } from './head-fields.ts';
-import { spelledOut } from './head-names.ts';
+import { isToken, spelledOut } from './head-names.ts';
 
 const RUNS = 20_000;
 

@@ -1,7 +1,7 @@
 import { GatewayFault, toFault } from '../../core/fault.ts';
-import { isToken, listOf, readFields, violation, type HeaderField } from './head-fields.ts';
+import { listOf, readFields, violation, type HeaderField } from './head-fields.ts';
 import type { UpgradeName } from '../tunnel.ts';
-import { isSingleton, spelledOut, staysHere } from './head-names.ts';
+import { fieldName, isSingleton, isToken, spelledOut } from './head-names.ts';
 
 /** The head of a request as the transport got it: nothing joined, left out or reordered. */
 export interface RawHead {
@@ -105,8 +105,13 @@ function understand(head: RawHead, fields: readonly HeaderField[], host: string,
     expectsContinue: expectsContinue(head.version, fields),
     upgrade: upgradeOf(head, fields, connection, body),
     takesTrailers: te !== undefined,
-    upstream: fields.filter(({ name }) => !staysHere(spelledOut(name)) && !connection.has(spelledOut(name))),
+    upstream: fields.filter(({ name }) => mayGoOn(name, connection)),
   };
+}
+
+function mayGoOn(name: string, connection: ReadonlySet<string>): boolean {
+  const known = fieldName(name);
+  return known !== undefined && !known.staysHere && !connection.has(known.spelled);
 }
 
 function checkMethod(method: string): void {
@@ -155,8 +160,10 @@ function expectsContinue(version: string, fields: readonly HeaderField[]): boole
  * named there: a proxy that obeyed would let the client take it out of the request.
  */
 function connectionOptions(fields: readonly HeaderField[]): ReadonlySet<string> {
+  const listed = listOf(fields, 'connection');
+  if (listed.length === 0) return noOptions;
   const options = new Set<string>();
-  for (const option of listOf(fields, 'connection')) {
+  for (const option of listed) {
     const spelled = spelledOut(option);
     if (!isToken(option)) throw violation('a member of Connection is not a token');
     if (isSingleton(spelled) && !mayBeListed.has(option)) throw violation('Connection names a field that is not about the connection');
@@ -210,6 +217,7 @@ function unsupported(what: string, why: string): GatewayFault {
   return new GatewayFault('unsupported', { publicMessage: `${what} is not spoken here: ${why}` });
 }
 
+const noOptions: ReadonlySet<string> = new Set();
 /** 16 octets in base64 (RFC 6455 section 4.1). */
 const keyForm = /^[A-Za-z0-9+/]{22}==$/;
 const pseudoHeaders: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path']);

@@ -9,7 +9,7 @@ export type { HttpTarget } from './environment.ts';
 export { listedOperations } from './listed.ts';
 export { fieldsOf, readAnswerMessage, type AnswerMessage } from './answer-message.ts';
 export { isFieldContent } from './field-lines.ts';
-export { isToken } from './head-fields.ts';
+export { fieldName, isToken } from './head-names.ts';
 export { BodyReader } from './message-body.ts';
 export { checkedHead, type CheckedHead, type RawHead } from './head.ts';
 export { checkedTrailers } from './trailers.ts';

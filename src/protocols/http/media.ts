@@ -1,3 +1,4 @@
+import { RecentMap } from '../../core/recent-map.ts';
 import type { HeaderField } from '../request.ts';
 
 /** What a body is, as far as masking can deal with it. */
@@ -24,10 +25,22 @@ export interface MediaType {
 
 /** Of a message by its Content-Type (RFC 9110 section 8.3). */
 export function mediaTypeOf(fields: readonly HeaderField[]): MediaType {
-  const values = fields.filter(({ name }) => name === 'content-type').map(({ value }) => value);
-  const [whole = '', name = '', parameters = ''] =
-    (values.length === 1 && /^([\w!#$&^.+-]+\/[\w!#$&^.+-]+)\s*((?:;.*)?)$/.exec(values[0]!)) || [];
-  if (whole === '') return { name: '', kind: 'unknown', isUtf8: false };
+  let value: string | undefined;
+  for (const field of fields) {
+    if (field.name !== 'content-type') continue;
+    if (value !== undefined) return UNREADABLE;
+    ({ value } = field);
+  }
+  if (value === undefined) return UNREADABLE;
+  let known = KNOWN.get(value);
+  // It is asked about at every step of a request, and there are few of them.
+  if (known === undefined && value.length <= LONGEST_REMEMBERED) KNOWN.set(value, (known = read(value)));
+  return known ?? read(value);
+}
+
+function read(value: string): MediaType {
+  const [whole = '', name = '', parameters = ''] = /^([\w!#$&^.+-]+\/[\w!#$&^.+-]+)\s*((?:;.*)?)$/.exec(value) ?? [];
+  if (whole === '') return UNREADABLE;
   const lower = name.toLowerCase();
   return { name: lower, kind: kindOf(lower), isUtf8: charsets(parameters).every((charset) => UTF8.has(charset)) };
 }
@@ -50,6 +63,9 @@ function charsets(parameters: string): string[] {
   return [...parameters.matchAll(/;\s*charset\s*=\s*("?)([^";\s]*)\1/gi)].map(([, , charset = '']) => charset.toLowerCase());
 }
 
+const UNREADABLE: MediaType = { name: '', kind: 'unknown', isUtf8: false };
+const KNOWN = new RecentMap<string, MediaType>(200);
+const LONGEST_REMEMBERED = 100;
 const UTF8: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
 const LINES: ReadonlySet<string> = new Set([
   'application/x-ndjson',

@@ -51,7 +51,7 @@ function mayCarryToken(name: string): boolean {
 
 /** What an approval binds of the fields: all that go upstream, save those by which one request is told from its repetition. */
 export function boundFields(fields: readonly HeaderField[]): readonly HeaderField[] {
-  return fields.filter(({ name }) => !OF_ONE_TRY.has(name));
+  return fields.some(({ name }) => OF_ONE_TRY.has(name)) ? fields.filter(({ name }) => !OF_ONE_TRY.has(name)) : fields;
 }
 
 function shownFields(fields: readonly HeaderField[]): readonly HeaderField[] {
