@@ -28,6 +28,7 @@ export const testPackages: readonly string[] = [
   'rsync',
   'git',
   'python3-paramiko',
+  'python3-asyncssh',
   'dash',
   'busybox',
   'zsh',
