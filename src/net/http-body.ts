@@ -1,3 +1,4 @@
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
 import { GatewayFault } from '../core/fault.ts';
@@ -29,15 +30,15 @@ export async function gather(body: Readable, maxBytes: number): Promise<Gathered
       body.pause();
       settle(() => resolve(false));
     };
-    const onEnd = (): void => settle(() => resolve(true));
+    const onEnd = (): void => (isCutOff(body) ? onClose() : settle(() => resolve(true)));
     const onError = (error: Error): void => settle(() => reject(error));
     const onClose = (): void => settle(() => reject(new Error('the body ended before its end')));
-    if (body.readableEnded) {
+    if (body.readableEnded && !isCutOff(body)) {
       clearTimeout(idle);
       resolve(true);
       return;
     }
-    if (body.destroyed) {
+    if (body.destroyed || body.readableEnded) {
       onClose();
       return;
     }
@@ -54,7 +55,7 @@ export async function* rest(body: Readable, begun: Uint8Array, idleMs: number | 
   if (begun.length > 0) yield begun;
   let idle: NodeJS.Timeout | undefined;
   const wait = (): void => {
-    if (idleMs !== undefined) idle = setTimeout(() => body.destroy(new Error('nothing of the body came for a minute')), idleMs);
+    if (idleMs !== undefined) idle = setTimeout(() => endReading(body, new Error('nothing of the body came for a minute')), idleMs);
   };
   try {
     wait();
@@ -63,9 +64,21 @@ export async function* rest(body: Readable, begun: Uint8Array, idleMs: number | 
       yield chunk;
       wait();
     }
+    if (isCutOff(body)) throw new Error('the body ended before its end');
   } finally {
     clearTimeout(idle);
   }
+}
+
+/** A stream of HTTP/2 that is reset, or whose connection is gone, ends like one that is over. */
+function isCutOff(body: Readable): boolean {
+  return 'session' in body && (body as ServerHttp2Stream).aborted;
+}
+
+/** A stream of HTTP/2 is the way of the answer as well, and only whoever reads from it is told. */
+function endReading(body: Readable, error: Error): void {
+  if ('session' in body) body.emit('error', error);
+  else body.destroy(error);
 }
 
 /** A body without its content coding. What is wrong with the coding is a `masking-refused` for whoever reads it. */

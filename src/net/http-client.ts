@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { RawHead } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
 import type { TunnelEnd } from './http-tunnel.ts';
 import type { UpgradingSocket } from './http-upgrading.ts';
+import { byName, Http2Call, type Framing } from './http2-call.ts';
 
 /** One request of a client and the way to answer it, the same for HTTP/1.1 and HTTP/2. */
 export class ClientExchange {
   readonly head: RawHead;
   readonly peer: string;
-  readonly request: IncomingMessage | Http2ServerRequest;
-  readonly #response: ServerResponse | Http2ServerResponse;
+  /** The body of the request. */
+  readonly request: IncomingMessage | ServerHttp2Stream;
+  readonly #response: ServerResponse | Http2Call;
   readonly #upgrade: UpgradingSocket | undefined;
   #closes: boolean;
   /** Called once the answer is out, or its client gone. */
@@ -20,21 +22,28 @@ export class ClientExchange {
   #hasSwitched = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradingSocket);
-  constructor(request: Http2ServerRequest, response: Http2ServerResponse);
-  constructor(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse, upgrade?: UpgradingSocket) {
+  constructor(call: Http2Call);
+  constructor(request: IncomingMessage | Http2Call, response?: ServerResponse, upgrade?: UpgradingSocket) {
     this.#upgrade = upgrade;
     // Nothing reads requests from it any more.
     this.#closes = upgrade !== undefined;
-    this.request = request;
-    this.#response = response;
-    const { remoteAddress = 'unknown', remotePort = 0 } = request.socket;
-    this.peer = `${remoteAddress}:${remotePort}`;
-    this.head = { version: request.httpVersion, method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders };
+    if (request instanceof Http2Call) {
+      this.request = request.stream;
+      this.#response = request;
+      this.peer = request.peer;
+      const { ':method': method = '', ':path': target = '' } = request.headers;
+      this.head = { version: '2.0', method, target, rawHeaders: request.rawHeaders };
+    } else {
+      this.request = request;
+      this.#response = response!;
+      const { remoteAddress = 'unknown', remotePort = 0 } = request.socket;
+      this.peer = `${remoteAddress}:${remotePort}`;
+      this.head = { version: request.httpVersion, method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders };
+      response!.on('error', ignored);
+    }
     // Whoever waits for something hears of it by `onGone`; an error nobody listens to would end the process.
-    request.on('error', ignored);
-    response.on('error', ignored);
-    // A response of HTTP/2 does not say that its stream is over.
-    response.on('close', () => {
+    this.request.on('error', ignored);
+    this.#events.on('close', () => {
       if (this.#isClosed) return;
       this.#isClosed = true;
       for (const closed of this.#onClosed) closed();
@@ -42,11 +51,11 @@ export class ClientExchange {
   }
 
   get scheme(): 'https' | 'http' {
-    return 'encrypted' in this.request.socket ? 'https' : 'http';
+    return 'socket' in this.request && !('encrypted' in this.request.socket) ? 'http' : 'https';
   }
 
   get isHttp2(): boolean {
-    return 'stream' in this.#response;
+    return this.#response instanceof Http2Call;
   }
 
   get headSent(): boolean {
@@ -55,12 +64,18 @@ export class ClientExchange {
 
   /** All of its request has come. */
   get isWhole(): boolean {
-    return this.#upgrade !== undefined || this.request.readableEnded || this.request.complete;
+    if (this.#upgrade !== undefined || this.request.readableEnded) return true;
+    return 'complete' in this.request ? this.request.complete : this.request.destroyed;
   }
 
   /** What stands behind the body of its request, names and values in turn; known when all of it has been read. */
   get trailers(): readonly string[] {
-    return this.request.rawTrailers;
+    return (this.#response instanceof Http2Call ? this.#response : (this.request as IncomingMessage)).rawTrailers;
+  }
+
+  /** As it was sent; undefined where it was not. */
+  get contentType(): string | undefined {
+    return (this.#response instanceof Http2Call ? this.#response : (this.request as IncomingMessage)).headers['content-type'];
   }
 
   /** This was the last request on its connection. */
@@ -91,7 +106,8 @@ export class ClientExchange {
 
   /** 100 (Continue): the body may come. */
   continue(): void {
-    this.#response.writeContinue();
+    if (this.#response instanceof Http2Call) this.#response.inform(constants.HTTP_STATUS_CONTINUE);
+    else this.#response.writeContinue();
   }
 
   /**
@@ -99,14 +115,13 @@ export class ClientExchange {
    * http.client takes all but 100 for the answer, and Node's fetch (undici) breaks the connection at a 100 that it did not ask for.
    */
   waiting(): void {
-    if (this.headSent || this.isGone || !('stream' in this.#response)) return;
-    this.#response.stream.additionalHeaders({ ':status': constants.HTTP_STATUS_PROCESSING });
+    if (this.#response instanceof Http2Call) this.#response.inform(constants.HTTP_STATUS_PROCESSING);
   }
 
   sendHead(status: number, fields: readonly HeaderField[]): void {
-    this.#writeHead(status, fields);
+    this.#writeHead(status, fields, mayHaveTrailers);
     // A short body goes out with its head; one that may take its time must not keep the head back.
-    if (!('stream' in this.#response) && !(Number(lengthIn(fields)) <= shortBodyBytes)) this.#response.flushHeaders();
+    if (!(this.#response instanceof Http2Call) && !(Number(lengthIn(fields)) <= shortBodyBytes)) this.#response.flushHeaders();
   }
 
   /**
@@ -117,12 +132,15 @@ export class ClientExchange {
     if (this.isGone) return undefined;
     const isBodiless = this.head.method === 'HEAD' || status === 204 || status === 304;
     const isFramed = isBodiless || lengthIn(fields) !== undefined;
-    this.#writeHead(status, isFramed ? fields : [...fields, { name: 'content-length', value: String(body.length) }]);
-    const response = this.#response as ServerResponse;
-    if (isBodiless || body.length === 0) response.end();
+    const isEmpty = isBodiless || body.length === 0;
+    const framed = isFramed ? fields : [...fields, { name: 'content-length', value: String(body.length) }];
+    this.#writeHead(status, framed, { isAll: isEmpty, mayHaveTrailers: false });
+    const response = this.#response;
+    if (isEmpty) response.end();
     else if (body.length > shortBodyBytes) return this.write(body).then(() => void response.end());
     // Node joins a text with the head, which is one too: one write of one piece. Bytes would be a second piece.
-    else if (body.length <= mostJoinedBytes && !this.isHttp2) response.end(octets(body), 'latin1');
+    else if (response instanceof Http2Call) response.end([body]);
+    else if (body.length <= mostJoinedBytes) response.end(octets(body), 'latin1');
     else response.end(body);
     return undefined;
   }
@@ -134,15 +152,20 @@ export class ClientExchange {
     pieces: readonly Uint8Array[],
     trailers: readonly HeaderField[],
   ): void {
+    const response = this.#response;
+    if (response instanceof Http2Call) {
+      this.#writeHead(status, fields, { isAll: false, mayHaveTrailers: trailers.length > 0 });
+      response.end(pieces, trailers);
+      return;
+    }
     this.sendHead(status, fields);
-    for (const piece of pieces) (this.#response as ServerResponse).write(piece);
+    for (const piece of pieces) response.write(piece);
     this.end(trailers);
   }
 
-  #writeHead(status: number, fields: readonly HeaderField[]): void {
-    if ('stream' in this.#response) {
-      this.#setHead(status, fields);
-      this.#response.writeHead(status);
+  #writeHead(status: number, fields: readonly HeaderField[], framing: Framing): void {
+    if (this.#response instanceof Http2Call) {
+      this.#response.writeHead(status, [...this.#onEveryAnswer, ...fields], framing);
       return;
     }
     const raw: string[] = [];
@@ -150,36 +173,19 @@ export class ClientExchange {
     this.#response.writeHead(status, raw);
   }
 
-  #setHead(status: number, fields: readonly HeaderField[]): void {
-    for (const [name, values] of Object.entries(this.#byName([...this.#onEveryAnswer, ...fields]))) this.#response.setHeader(name, values);
-    this.#response.statusCode = status;
-  }
-
-  /** Fields of one name stay in their order. */
-  #byName(fields: readonly HeaderField[]): Readonly<Record<string, string | string[]>> {
-    const byName: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
-    for (const { name, value } of fields) {
-      const before = byName[name];
-      if (before === undefined) byName[name] = value;
-      else if (typeof before === 'string') byName[name] = [before, value];
-      else before.push(value);
-    }
-    return byName;
-  }
-
   /** Resolves when more may be written, or the client is gone. One that reads nothing for two minutes is cut off. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.isGone || (this.#response as ServerResponse).write(bytes)) return;
+    if (this.isGone || this.#response.write(bytes)) return;
     await new Promise<void>((resolve) => {
       const idle = setTimeout(() => this.destroy(), readIdleMs);
       const done = (): void => {
         clearTimeout(idle);
-        this.#response.off('drain', done);
-        this.#response.off('close', done);
+        this.#events.off('drain', done);
+        this.#events.off('close', done);
         resolve();
       };
-      this.#response.on('drain', done);
-      this.#response.on('close', done);
+      this.#events.on('drain', done);
+      this.#events.on('close', done);
     });
   }
 
@@ -192,28 +198,37 @@ export class ClientExchange {
 
   /** Ends the answer. Trailers need a body whose length was not announced. */
   end(trailers: readonly HeaderField[] = []): void {
-    if (trailers.length > 0) this.#response.addTrailers(this.#byName(trailers));
+    if (this.#response instanceof Http2Call) {
+      this.#response.end([], trailers);
+      return;
+    }
+    if (trailers.length > 0) this.#response.addTrailers(byName(trailers));
     this.#response.end();
   }
 
   /** An answer that is nothing but its head. In HTTP/2 the rest of the request is not waited for (RFC 9113 section 8.1). */
   endWithHead(status: number, fields: readonly HeaderField[]): void {
-    this.#setHead(status, fields);
-    this.#response.end();
-    if ('stream' in this.#response && !this.request.readableEnded) this.#response.stream.close(constants.NGHTTP2_NO_ERROR);
+    this.#writeHead(status, fields, { isAll: true, mayHaveTrailers: false });
+    if (!(this.#response instanceof Http2Call)) this.#response.end();
+    else if (!this.request.readableEnded) this.#response.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** Takes no more requests on this connection: its next one needs a new one. */
   closeConnection(): void {
     this.#closes = true;
-    if ('stream' in this.#response) this.#response.stream.session?.close();
+    if (this.#response instanceof Http2Call) this.#response.stream.session?.close();
     else this.#response.setHeader('connection', 'close');
   }
 
   /** The client sees that the answer is not whole. */
   destroy(): void {
-    if ('stream' in this.#response) this.#response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    else this.request.socket.destroy();
+    if (this.#response instanceof Http2Call) this.#response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else (this.request as IncomingMessage).socket.destroy();
+  }
+
+  /** Tells when there is room, and when it is over. */
+  get #events(): ServerResponse | ServerHttp2Stream {
+    return this.#response instanceof Http2Call ? this.#response.stream : this.#response;
   }
 }
 
@@ -228,6 +243,7 @@ function lengthIn(fields: readonly HeaderField[]): string | undefined {
   return fields.find(({ name }) => name === 'content-length')?.value;
 }
 
+const mayHaveTrailers: Framing = { isAll: false, mayHaveTrailers: true };
 const readIdleMs = 120_000;
 const shortBodyBytes = 64 * 1024;
 /** Longer ones are not copied. */

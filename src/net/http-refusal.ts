@@ -12,7 +12,7 @@ export async function refuse(client: ClientExchange, dialect: RequestDialect, fa
     return;
   }
   if (client.isGone) return;
-  const contentType = client.request.headers['content-type'];
+  const contentType = client.contentType;
   const { status, fields, body } = dialect.fault(fault, { ...context, contentType });
   const { isWhole } = client;
   if (body.length === 0 && (isWhole || client.isHttp2)) {

@@ -5,11 +5,14 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
   type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ClientExchange } from './http-client.ts';
 import { UpgradingSocket } from './http-upgrading.ts';
+import { Http2Call } from './http2-call.ts';
 import { bind, type Listener } from './listener.ts';
 
 export interface HttpListenerOptions {
@@ -56,11 +59,8 @@ export async function listenHttp(options: HttpListenerOptions & HttpAddress): Pr
 /** Serves the connections that it is given, and those of a port where it is told to listen. */
 export function createHttp(options: HttpListenerOptions): HttpServer {
   const inOrder = new InOrder(options.handle);
-  const take = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void => {
-    if (request.httpVersion === '2.0') {
-      void options.handle(new ClientExchange(request as Http2ServerRequest, response as Http2ServerResponse));
-    } else inOrder.take(request as IncomingMessage, response as ServerResponse);
-  };
+  const take = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void =>
+    inOrder.take(request as IncomingMessage, response as ServerResponse);
   const server = options.tls === undefined ? plainServer() : secureServer(options.tls);
   const sockets = new Set<Socket>();
   const streams = new Set<Http2Session>();
@@ -84,6 +84,11 @@ export function createHttp(options: HttpListenerOptions): HttpServer {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const upgrading = new UpgradingSocket(request, socket, head);
     inOrder.take(request, upgrading.response, upgrading);
+  });
+  // Whoever listens to requests has Node make them of streams of HTTP/2, too, which are taken as they are.
+  server.removeAllListeners('stream');
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
+    void options.handle(new ClientExchange(new Http2Call(stream, headers, rawHeaders)));
   });
   // Without listeners these would be answered by Node, or not at all.
   server.on('checkExpectation', take as RequestListener);

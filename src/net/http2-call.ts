@@ -1,0 +1,114 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { HeaderField } from '../protocols/request.ts';
+
+/**
+ * A request on one stream of a client of HTTP/2, and the answer to it. Node's compatibility API would make another stream for each way, and objects of all header fields several times.
+ */
+export class Http2Call {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, with the pseudo-header fields. */
+  readonly rawHeaders: readonly string[];
+  /** What stands behind the body of the request, in the same way. */
+  rawTrailers: readonly string[] = [];
+  #hasEnded = false;
+  #trailers: readonly HeaderField[] = [];
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]) {
+    this.stream = stream;
+    this.headers = headers;
+    this.rawHeaders = rawHeaders;
+    stream.on('trailers', (_trailers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
+      this.rawTrailers = raw;
+    });
+  }
+
+  get peer(): string {
+    const { session } = this.stream;
+    if (session === undefined) return 'unknown:0';
+    let peer = peers.get(session);
+    if (peer === undefined) {
+      const { remoteAddress = 'unknown', remotePort = 0 } = session.socket;
+      peers.set(session, (peer = `${remoteAddress}:${remotePort}`));
+    }
+    return peer;
+  }
+
+  /** The head of the answer was given. */
+  get headersSent(): boolean {
+    return this.stream.headersSent;
+  }
+
+  /** All of the answer was given. */
+  get writableEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** All of the answer has gone out. Node ends its side of a stream that is reset, too. */
+  get writableFinished(): boolean {
+    return this.stream.writableFinished && !this.stream.aborted;
+  }
+
+  /** An informational answer (RFC 9110 section 15.2). */
+  inform(status: number): void {
+    if (!this.headersSent && !this.#isOver) this.stream.additionalHeaders({ ':status': status });
+  }
+
+  writeHead(status: number, fields: readonly HeaderField[], { isAll, mayHaveTrailers }: Framing): void {
+    if (isAll) this.#hasEnded = true;
+    if (this.#isOver) return;
+    const raw: string[] = [':status', String(status)];
+    // It is a field of HTTP/1.1.
+    for (const { name, value } of fields) if (name !== 'connection') raw.push(name, value);
+    if (mayHaveTrailers) this.stream.once('wantTrailers', () => this.stream.sendTrailers(byName(this.#trailers)));
+    this.stream.respond(raw, { endStream: isAll, waitForTrailers: mayHaveTrailers });
+  }
+
+  /** False: no more for now; `drain` tells when. */
+  write(bytes: Uint8Array): boolean {
+    return this.#isOver || this.stream.write(bytes);
+  }
+
+  /** `pieces`: the last ones. */
+  end(pieces: readonly Uint8Array[] = [], trailers: readonly HeaderField[] = []): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#trailers = trailers;
+    if (this.#isOver) return;
+    const [only] = pieces;
+    if (pieces.length === 1) {
+      this.stream.end(only);
+      return;
+    }
+    // They go out together.
+    this.stream.cork();
+    for (const piece of pieces) this.stream.write(piece);
+    this.stream.end();
+  }
+
+  get #isOver(): boolean {
+    return this.stream.destroyed || this.stream.closed;
+  }
+}
+
+/** What follows the head of an answer. */
+export interface Framing {
+  /** Nothing. */
+  readonly isAll: boolean;
+  /** Whether something stands behind the body is told by its end. */
+  readonly mayHaveTrailers: boolean;
+}
+
+/** Fields of one name stay in their order. */
+export function byName(fields: readonly HeaderField[]): Readonly<Record<string, string | string[]>> {
+  const all: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
+  for (const { name, value } of fields) {
+    const before = all[name];
+    if (before === undefined) all[name] = value;
+    else if (typeof before === 'string') all[name] = [before, value];
+    else before.push(value);
+  }
+  return all;
+}
+
+const peers = new WeakMap<object, string>();
