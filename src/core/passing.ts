@@ -29,7 +29,7 @@ export class Passing {
     const pieces = this.#pieces;
     if (pieces.length === 0) return pieces;
     this.#pieces = [];
-    return pieces.length === 1 ? pieces : joinSmall(pieces);
+    return joinSmall(pieces);
   }
 
   #endRun(): void {
@@ -39,7 +39,9 @@ export class Passing {
   }
 }
 
-function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+/** The same bytes in as few pieces as a write takes best: small neighbours are copied together, what is large stays as it is. */
+export function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (pieces.length === 1) return pieces;
   const out: Uint8Array[] = [];
   let small: Uint8Array[] = [];
   const join = (): void => {

@@ -81,6 +81,9 @@ class Drive implements Driven {
       return !this.#finished;
     },
     flush: () => this.#flush(),
+    isWithheld: () => this.#outbox.isWithholding,
+    // The record may be durable by now, and its answer then leaves first. Where it is not, there is time.
+    onNotesWaiting: () => afterPoll(this.#settle),
   });
   /** Forwarded in this turn, for one write at its end: the target is woken once for a pipeline of small messages. */
   readonly #forwarded = new Passing();
@@ -102,7 +105,7 @@ class Drive implements Driven {
     this.#wire = options.wire;
     this.#client = options.client;
     this.#peer = `${options.client.remoteAddress ?? 'unknown'}:${options.client.remotePort ?? 0}`;
-    this.#outbox = new Outbox(options.client, options.audit, (fault) => this.#fail(fault));
+    this.#outbox = this.#outboxTo(options.client);
   }
 
   start(): void {
@@ -168,6 +171,7 @@ class Drive implements Driven {
   #receive(side: Side, bytes: Uint8Array): void {
     if (this.#finished) return;
     try {
+      this.#effects.settle();
       this.#effects.take(this.#wire.receive(side, bytes));
     } catch (error) {
       this.#fail(toFault(error));
@@ -177,11 +181,24 @@ class Drive implements Driven {
   #notify(event: SessionEvent): void {
     if (this.#finished) return;
     try {
+      this.#effects.settle();
       this.#effects.take(this.#wire.notify(event));
     } catch (error) {
       this.#fail(toFault(error));
     }
   }
+
+  #outboxTo(client: Socket): Outbox {
+    return new Outbox(client, this.#options.audit, (fault) => this.#fail(fault), this.#settle);
+  }
+
+  readonly #settle = (): void => {
+    try {
+      this.#effects.settle();
+    } catch (error) {
+      this.#fail(toFault(error));
+    }
+  };
 
   #flush(): void {
     if (this.#finished) return;
@@ -279,6 +296,7 @@ class Drive implements Driven {
   /** A session that can no longer be recorded ends. */
   #answered(operationId: string, outcome: Outcome): readonly Effect[] {
     if (outcome.kind === 'refused' && outcome.fault.code === 'recording-unavailable') throw outcome.fault;
+    this.#effects.settle();
     return this.#wire.decide(operationId, outcome);
   }
 
@@ -360,7 +378,7 @@ class Drive implements Driven {
     const secured = startServerTls(this.#client, unread, serverTls(), alpn);
     this.#client = secured;
     // From here on: a connection that is ended during the handshake gets no plaintext in between.
-    this.#outbox = new Outbox(secured, this.#options.audit, (fault) => this.#fail(fault));
+    this.#outbox = this.#outboxTo(secured);
     await handshake(secured);
     this.#listen('client', secured);
     this.#notify({ kind: 'encrypted', side: 'client', certificate: undefined, alpn: secured.alpnProtocol || undefined });
@@ -402,6 +420,7 @@ class Drive implements Driven {
   /** The session cannot go on. The client is told where it still can be; nothing more is decided. */
   #fail(fault: GatewayFault): void {
     if (this.#finished) return;
+    this.#settle();
     this.#effects.clear();
     if (this.#closing) {
       this.#finish(fault.code);
@@ -430,6 +449,7 @@ class Drive implements Driven {
   #finish(reason: string): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.#settle();
     this.#lifetime.stop();
     this.#unregisterCancel?.();
     this.#flushForwarded();
@@ -464,6 +484,11 @@ class Drive implements Driven {
     }
     return this.#session;
   }
+}
+
+/** Once what is ready to be read by now was read. */
+function afterPoll(then: () => void): void {
+  setImmediate(() => setImmediate(then));
 }
 
 const maxBacklogBytes = 256 * 1024;

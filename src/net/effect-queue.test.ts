@@ -12,7 +12,10 @@ const nameOf = (effect: Effect): string =>
   effect.kind === 'note' ? effect.event : effect.kind === 'complete' ? `${effect.completion.operationId} ended` : effect.kind;
 
 /** A queue and what came of it: names of effects in the order of their application, `|` for each flush. */
-function recorded(act: (name: string, queue: EffectQueue) => boolean | void = () => {}): { queue: EffectQueue; done: () => string } {
+function recorded(
+  act: (name: string, queue: EffectQueue) => boolean | void = () => {},
+  isWithheld = (): boolean => false,
+): { queue: EffectQueue; done: () => string } {
   const done: string[] = [];
   const queue: EffectQueue = new EffectQueue({
     apply: (effect) => {
@@ -20,6 +23,8 @@ function recorded(act: (name: string, queue: EffectQueue) => boolean | void = ()
       return act(nameOf(effect), queue) !== false;
     },
     flush: () => void done.push('|'),
+    isWithheld,
+    onNotesWaiting: () => void done.push('(waiting)'),
   });
   return { queue, done: () => done.join(' ') };
 }
@@ -67,4 +72,33 @@ test('a fault drops what is behind it, and the last words are said at once', () 
   assert.throws(() => thrown.queue.take([note('answer'), note('fault'), note('never')]), /fault/);
   thrown.queue.take([note('last words')]);
   assert.equal(thrown.done(), 'answer fault | last words |');
+});
+
+test('what is noted of an answer that is withheld waits until it may go, or the session is asked again', () => {
+  let isWithheld = true;
+  const { queue, done } = recorded(
+    () => {},
+    () => isWithheld,
+  );
+  queue.take([note('answer'), ended('a'), ended('b')]);
+  assert.equal(done(), 'answer | (waiting) |');
+  queue.settle();
+  queue.settle();
+  assert.equal(done(), 'answer | (waiting) | a ended b ended');
+  queue.take([note('answer'), ended('c')]);
+  queue.take([note('next')]);
+  isWithheld = false;
+  queue.take([note('last'), ended('d')]);
+  assert.equal(done(), 'answer | (waiting) | a ended b ended answer | (waiting) | c ended next | last | d ended |');
+});
+
+test('a fault drops no note that waited', () => {
+  const { queue, done } = recorded(
+    () => {},
+    () => true,
+  );
+  queue.take([note('answer'), ended('a')]);
+  queue.clear();
+  queue.settle();
+  assert.equal(done(), 'answer | (waiting) | a ended');
 });

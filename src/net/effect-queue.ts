@@ -5,12 +5,18 @@ export interface EffectQueueParts {
   readonly apply: (effect: Effect) => boolean;
   /** Writes what was applied so far: once before the notes at the end, and once behind everything. Not called where `apply` said false. */
   readonly flush: () => void;
+  /** True while what the client waits for is withheld: then what is only noted of it may wait too (`settle`). */
+  readonly isWithheld: () => boolean;
+  /** Some notes wait. */
+  readonly onNotesWaiting: () => void;
 }
 
 /** What one session has asked for and is still to be done of it, in order. */
 export class EffectQueue {
   readonly #parts: EffectQueueParts;
   readonly #effects: Effect[] = [];
+  /** What is noted of answers that are withheld. */
+  #notes: Effect[] = [];
   /** The one at hand. */
   #at = 0;
   #isApplying = false;
@@ -22,7 +28,9 @@ export class EffectQueue {
   /** Behind everything else. Applied before this returns, unless an effect is being applied: then by whoever does that. */
   take(effects: readonly Effect[]): void {
     for (const effect of effects) this.#effects.push(effect);
-    if (!this.#isApplying) this.#run();
+    if (this.#isApplying) return;
+    this.settle();
+    this.#run();
   }
 
   /** What a decision brings comes before whatever was asked for behind the question. For the effect at hand. */
@@ -31,7 +39,18 @@ export class EffectQueue {
     else this.#effects.splice(this.#at + 1, 0, ...effects);
   }
 
-  /** Drops what was not applied yet. What is taken next is applied at once, although an effect may be at hand. */
+  /**
+   * Applies the notes that waited. Before each call of the session, whose views they may be, and before it ends; else once nothing is withheld, or nothing
+   * more urgent is to be done.
+   */
+  settle(): void {
+    if (this.#notes.length === 0) return;
+    const notes = this.#notes;
+    this.#notes = [];
+    for (const note of notes) this.#parts.apply(note);
+  }
+
+  /** Drops what was not applied yet, but for notes that waited. What is taken next is applied at once, although an effect may be at hand. */
   clear(): void {
     this.#effects.length = 0;
     this.#isApplying = false;
@@ -44,7 +63,14 @@ export class EffectQueue {
     try {
       for (this.#at = 0; goesOn && this.#at < this.#effects.length; this.#at += 1) {
         // What the client waits for goes before what is only noted of it.
-        if (this.#at === last + 1) this.#parts.flush();
+        if (this.#at === last + 1) {
+          this.#parts.flush();
+          if (this.#parts.isWithheld()) {
+            this.#notes = this.#effects.slice(this.#at);
+            this.#parts.onNotesWaiting();
+            break;
+          }
+        }
         goesOn = this.#parts.apply(this.#effects[this.#at]!);
       }
     } finally {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { toFault, type GatewayFault } from '../core/fault.ts';
 import type { Grant } from '../core/grant.ts';
+import { joinSmall } from '../core/passing.ts';
 import type { AuditPort } from '../core/ports.ts';
 
 /**
@@ -11,16 +12,28 @@ export class Outbox {
   readonly #socket: Writable;
   readonly #audit: Pick<AuditPort, 'durableCount' | 'durable'>;
   readonly #onFault: (fault: GatewayFault) => void;
+  readonly #onReleased: () => void;
   #ready: Uint8Array[] = [];
   #withheld: { readonly bytes: Uint8Array; readonly sequence: number }[] = [];
   #withheldBytes = 0;
   #releasing = false;
   #emptied: (() => void) | undefined;
 
-  constructor(socket: Writable, audit: Pick<AuditPort, 'durableCount' | 'durable'>, onFault: (fault: GatewayFault) => void) {
+  /** `onReleased`: nothing is withheld any more. */
+  constructor(
+    socket: Writable,
+    audit: Pick<AuditPort, 'durableCount' | 'durable'>,
+    onFault: (fault: GatewayFault) => void,
+    onReleased: () => void = () => {},
+  ) {
     this.#socket = socket;
     this.#audit = audit;
     this.#onFault = onFault;
+    this.#onReleased = onReleased;
+  }
+
+  get isWithholding(): boolean {
+    return this.#withheld.length > 0;
   }
 
   put(bytes: Uint8Array, grant: Grant | undefined): void {
@@ -36,8 +49,8 @@ export class Outbox {
 
   /** Writes what may go, in one piece where it is small. `full`: the caller stops producing until the socket drains. */
   flush(): 'full' | 'open' {
-    const ready = this.#ready;
-    if (ready.length === 0) return this.#withheldBytes > maxWithheldBytes ? 'full' : 'open';
+    if (this.#ready.length === 0) return this.#withheldBytes > maxWithheldBytes ? 'full' : 'open';
+    const ready = joinSmall(this.#ready);
     this.#ready = [];
     let open = true;
     if (ready.length === 1) {
@@ -80,6 +93,7 @@ export class Outbox {
       this.#releasing = false;
     }
     if (this.flush() === 'open') this.#socket.emit('drain');
+    this.#onReleased();
     this.#emptied?.();
   }
 }
