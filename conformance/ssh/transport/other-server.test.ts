@@ -33,10 +33,10 @@ describe('a target that is not OpenSSH, by password', () => {
       },
     );
     servers.push(server);
-    const [port] = (await once(server.stdout!, 'data')) as [Buffer];
+    const [port] = await once(server.stdout, 'data');
     return {
       host: '127.0.0.1',
-      port: Number(port.toString()),
+      port: Number(String(port)),
       user,
       host_key: sshFingerprint(pair.blob),
       password: 'env:CONFORMANCE_PASSWORD',

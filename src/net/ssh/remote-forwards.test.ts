@@ -250,6 +250,38 @@ describe('a port that the target listens on', () => {
     client.end();
   });
 
+  it('whose place is cancelled keeps the connections that it has', async () => {
+    const { world, client, target } = await open();
+    await listen(client, '', 8080);
+    const channel = await come(target, '', 8080);
+    await unlisten(client, '', 8080);
+    await assert.rejects(come(target, '', 8080));
+    assert.equal(await talk(channel, 'still here'), 'still here');
+    await until(() => completed(world).length === 2);
+    assert.deepEqual(
+      completed(world).map(({ bytes, outcome }) => [bytes, outcome]),
+      [
+        [0, 'succeeded'],
+        [10, 'succeeded'],
+      ],
+    );
+    client.end();
+  });
+
+  it('may be asked for without a reply', async () => {
+    const { world, client, target } = await open();
+    const seen = opens(client);
+    client.forwardIn('', 8080);
+    await until(() => notes(world).includes('listening'));
+    // ssh2's client does not know of it, since nothing was answered.
+    await assert.rejects(come(target, '', 8080));
+    assert.deepEqual(seen, ['forwarded-tcpip']);
+    client.unforwardIn('', 8080);
+    await until(() => asked(world).length === 2 && completed(world).length === 2);
+    assert.deepEqual(asked(world), ['tcpip-forward :8080', 'cancel-tcpip-forward :8080']);
+    client.end();
+  });
+
   it('is not there twice, however it is spelled', async () => {
     const { world, client } = await open();
     await listen(client, '*', 8080);
