@@ -63,6 +63,22 @@ describe('asciicast', () => {
     assert.equal(await castOf([]), undefined);
   });
 
+  it('ends with a number, as the format has it, or with a marker that tells any other end', async () => {
+    const end = { at: 1, event: 'completed', operation: 'o1', rows: 0, bytes: 0, duration_ms: 1, masked: {} };
+    for (const [outcome, code, told] of [
+      ['succeeded', undefined, ['x', '0']],
+      ['failed', 'exit 255', ['x', '255']],
+      ['failed', 'signal TERM', ['x', '143']],
+      ['failed', 'signal NOPE', ['m', 'signal NOPE']],
+      ['failed', 'session-ended', ['m', 'session-ended']],
+      ['unknown', 'upstream-unavailable', ['m', 'upstream-unavailable']],
+      ['cancelled', undefined, ['m', 'cancelled']],
+    ] as const) {
+      const cast = await castOf([stream(0, 'o1', 'output', 'a'), { ...end, outcome, error_code: code }]);
+      assert.deepEqual((cast!.at(-1) as readonly unknown[]).slice(1), told);
+    }
+  });
+
   it('gives a terminal nothing that reaches beyond its screen', async () => {
     const text =
       'a\u001b[1mb\u001b[m\u001b]52;c;eA==\u0007c\u001b]8;;http://x\u001b\\d\u001b[6n\u001b[c\u001b[21t\u001bce\u001bP+q\u001b\\\u0005f\u009d0;t\u009cg\u001b[2J';

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { RecordingEvent } from './format.ts';
 import type { TimelineItem } from './timeline.ts';
 
@@ -6,7 +7,7 @@ export type AsciicastVersion = 2 | 3;
 
 /**
  * Writes the streams of one operation as asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/): a header, then `[seconds since the event before, code, text]` with
- * codes `o` (output, both kinds), `i` (input), `r` (resize) and `x` (how it ended). `operation` undefined: the first that has any. False where there is none.
+ * codes `o` (output, both kinds), `i` (input), `r` (resize) and `x` (the exit status; `m`, a marker, tells any other end). `operation` undefined: the first that has any. False where there is none.
  * What ran without a terminal ends its lines with LF alone; a player's screen needs CR, too, which is put in.
  *
  * A player gives the text to a terminal. So sequences that reach beyond its screen are left out: titles, links, the clipboard, device control, questions that the terminal
@@ -84,7 +85,10 @@ class Cast {
   }
 
   exit(at: number, how: string): void {
-    if (this.#version === 3) this.#put(at, 'x', /^exit (-?\d+)$/.exec(how)?.[1] ?? (how === 'succeeded' ? '0' : how));
+    if (this.#version !== 3) return;
+    const status = statusOf(how);
+    if (status === undefined) this.#put(at, 'm', how);
+    else this.#put(at, 'x', status);
   }
 
   /** The header tells the size, which is known when the client has told it or shows that it never will. */
@@ -117,6 +121,15 @@ class Cast {
     this.#lastAt = Math.max(at, this.#lastAt);
     this.#write(`${JSON.stringify([Math.max(0, this.#lastAt - since) / 1000, code, text])}\n`);
   }
+}
+
+/** As a shell tells it: 128 and its number for a signal. Undefined: the target has told none, and a number is all that the format takes. */
+function statusOf(how: string): string | undefined {
+  if (how === 'succeeded') return '0';
+  const [, kind, what = ''] = /^(exit|signal) (\S+)$/.exec(how) ?? [];
+  if (kind === 'exit') return what;
+  const number = (constants.signals as Readonly<Record<string, number | undefined>>)[`SIG${what}`];
+  return number === undefined ? undefined : String(128 + number);
 }
 
 /** Text for a terminal that only its screen can see. Sequences may lie across events. */
