@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 
@@ -18,10 +17,7 @@ export interface Played {
  * where it cannot read it.
  */
 export async function playAsciicast(cast: string): Promise<Played> {
-  const script = readFileSync(
-    createRequire(import.meta.url).resolve('asciinema-player/dist/bundle/asciinema-player-worker.min.js'),
-    'utf8',
-  );
+  const script = readFileSync(new URL(import.meta.resolve('asciinema-player/dist/bundle/asciinema-player-worker.min.js')), 'utf8');
   const worker = new Worker(`${browserWorker}\n${script}\n${deliver}`, { eval: true });
   const sizes: (readonly [columns: number, rows: number])[] = [];
   const markers: string[] = [];
