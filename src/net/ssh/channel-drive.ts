@@ -7,6 +7,7 @@ import type { ChannelEffect, ChannelSession, Ending } from '../../protocols/ssh/
 import { readClientRequest, type RawChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import { Deadline } from '../deadline.ts';
 import type { ChannelListener, SshChannel } from './channel.ts';
+import { OpenAhead } from './open-ahead.ts';
 import { sendChannelRequest } from './payload.ts';
 import { TargetChannel } from './target-channel.ts';
 import type { SshUpstream } from './upstream.ts';
@@ -44,6 +45,7 @@ export class ChannelDrive implements ChannelListener {
   /** Whether the client wants an answer, of each of its requests that has none. */
   readonly #unanswered: boolean[] = [];
   #applying = false;
+  readonly #ahead: OpenAhead;
   #target: TargetChannel | undefined;
   #clientPaused = false;
   #targetPaused = false;
@@ -63,6 +65,7 @@ export class ChannelDrive implements ChannelListener {
     );
     this.#deadline = new Deadline(() => this.#apply(() => options.channel.notify({ kind: 'deadline' })));
     this.#timeout = new Deadline(() => this.end(tooLong(options.session)));
+    this.#ahead = new OpenAhead(options.upstream);
     options.client.listen(this);
   }
 
@@ -217,9 +220,9 @@ export class ChannelDrive implements ChannelListener {
 
   #start({ grant, ...program }: Extract<ChannelEffect, { readonly kind: 'start' }>): void {
     this.#demand(grant);
-    const { channel, upstream, session } = this.#options;
+    const { channel, session } = this.#options;
     this.#timeout.set(session.limits.inForce.statementTimeoutMs);
-    this.#target = new TargetChannel(upstream, program, {
+    this.#target = new TargetChannel(this.#ahead.take(), program, {
       data: (stream, bytes) => this.#apply(() => channel.receive(stream, bytes)),
       notify: (event) => this.#apply(() => channel.notify(event)),
       drained: () => this.#flow(),
@@ -252,15 +255,20 @@ export class ChannelDrive implements ChannelListener {
   async #ask(operation: Operation, refusal: GatewayFault | undefined): Promise<void> {
     const { session, channel } = this.#options;
     this.#asked.add(operation.id);
+    // What is asked before anything runs, and is not refused as it stands, is a program.
+    if (refusal === undefined && this.#target === undefined) this.#ahead.begin();
     const outcome =
       refusal === undefined
-        ? await session.decide(operation, (message) =>
-            this.#apply(() => channel.notify({ kind: 'held', operationId: operation.id, message })),
-          )
+        ? await session.decide(operation, (message) => {
+            this.#ahead.drop();
+            this.#apply(() => channel.notify({ kind: 'held', operationId: operation.id, message }));
+          })
         : session.refuse(operation, refusal);
     this.#asked.delete(operation.id);
     if (!this.#closed) this.#apply(() => channel.decide(operation.id, outcome));
     else if (outcome.kind === 'granted') session.complete(abandoned(operation.id));
+    // What was granted may still wait until someone watches.
+    if (this.#target === undefined) this.#ahead.drop();
   }
 
   /** The target's channel, for what has a genuine grant. Throws for anything else. Undefined: the target has closed it. */
@@ -312,6 +320,7 @@ export class ChannelDrive implements ChannelListener {
     this.#deadline.stop();
     this.#timeout.stop();
     this.#target?.close();
+    this.#ahead.drop();
     for (const id of this.#asked) this.#options.session.cancelHold(id, 'the channel is closed');
     this.#options.over();
   }

@@ -63,6 +63,11 @@ export class SshChannel {
     this.#filler = new PacketFiller(ends.protocol, ends.peer, Math.min(ends.peerPacket, packetBytes));
   }
 
+  /** Nothing goes to the peer any more: this side has closed it, or its connection is gone. */
+  get isOver(): boolean {
+    return this.#closed;
+  }
+
   listen(listener: ChannelListener): void {
     this.#listener = listener;
     this.resume();

@@ -3,7 +3,6 @@ import type { ChannelEvent, ChannelStream, Program, Terminal } from '../../proto
 import { readEnding, type RawChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import type { ChannelListener, SshChannel } from './channel.ts';
 import { sendChannelRequest } from './payload.ts';
-import type { SshUpstream } from './upstream.ts';
 
 export interface TargetProgram {
   readonly program: Program;
@@ -27,9 +26,10 @@ export class TargetChannel implements ChannelListener {
   #closed = false;
   #paused = false;
 
-  constructor(upstream: () => Promise<SshUpstream>, program: TargetProgram, listener: TargetListener) {
+  /** `opening` rejects with a fault. */
+  constructor(opening: Promise<SshChannel>, program: TargetProgram, listener: TargetListener) {
     this.#listener = listener;
-    void this.#open(upstream, program);
+    void this.#open(opening, program);
   }
 
   get isFull(): boolean {
@@ -73,11 +73,9 @@ export class TargetChannel implements ChannelListener {
     this.#channel?.close(true);
   }
 
-  async #open(upstream: () => Promise<SshUpstream>, program: TargetProgram): Promise<void> {
+  async #open(opening: Promise<SshChannel>, program: TargetProgram): Promise<void> {
     try {
-      const connection = await upstream();
-      if (this.#closed) return;
-      const channel = await connection.open((protocol, id, window, packet) => protocol.session(id, window, packet));
+      const channel = await opening;
       if (this.#closed) channel.close(true);
       else this.#begin(channel, program);
     } catch (error) {

@@ -36,6 +36,8 @@ export class SshWorld {
   readonly gatewayKey = newSshKeyPair('gateway');
   /** Signals, sizes and users that came to the target. */
   readonly seen: string[] = [];
+  /** Of type "session": since the beginning, and now. */
+  readonly targetChannels = { opened: 0, open: 0 };
   run: RunProgram = (channel) => {
     channel.exit(0);
     channel.end();
@@ -195,6 +197,9 @@ export class SshWorld {
     });
     client.on('session', (accept) => {
       const session = accept();
+      this.targetChannels.opened += 1;
+      this.targetChannels.open += 1;
+      session.on('close', () => (this.targetChannels.open -= 1));
       session.on('env', (_accept, _reject, { key, val }) => this.seen.push(`env ${key}=${val}`));
       session.on('pty', (accept, _reject, { term, cols, rows }) => {
         this.seen.push(`pty ${term} ${cols}x${rows}`);
