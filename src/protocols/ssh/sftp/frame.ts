@@ -8,7 +8,7 @@ import { maxPacketBytes } from './messages.ts';
 export class PacketReader {
   #input: Uint8Array = none;
   #at = 0;
-  /** An incomplete packet with its length field: it grows by doubling as its bytes come, and is never written to again once it was given out. */
+  /** An incomplete packet with its length field: where it is a long one it grows by doubling as its bytes come, and is never written to again once it was given out. */
   #carry: Uint8Array = none;
   #carried = 0;
 
@@ -49,7 +49,8 @@ export class PacketReader {
     const taken = Math.min(total - this.#carried, this.#input.length - this.#at);
     const needed = this.#carried + taken;
     if (needed > this.#carry.length) {
-      const grown = new Uint8Array(Math.max(needed, Math.min(headBytes + maxPacketBytes, 2 * this.#carry.length)));
+      const wanted = Math.max(Math.min(total, mostAtOnce), Math.min(headBytes + maxPacketBytes, 2 * this.#carry.length));
+      const grown = new Uint8Array(Math.max(needed, wanted));
       grown.set(this.#carry.subarray(0, this.#carried));
       this.#carry = grown;
     }
@@ -71,3 +72,5 @@ function lengthAt(bytes: Uint8Array, at: number): number {
 
 const none = new Uint8Array(0);
 const headBytes = 4;
+/** Of what is announced: a packet of 32 KB of data, which is what clients ask for, is copied once. */
+const mostAtOnce = 36 * 1024;
