@@ -25,6 +25,7 @@ export const wayNames = [
   'haproxy',
   'bare node:tls',
   'bare node:http',
+  'node:http with records',
   'sallyport process',
   'sallyport disk',
   'sallyport open',
@@ -96,11 +97,16 @@ export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWor
     '',
     await start({ name: 'HAProxy', command: 'haproxy', parameters: ['-db', '-f', haproxyFile], port: haproxyPort }, options.proxyCore),
   );
-  for (const kind of ['bytes', 'http'] as const) {
+  mkdirSync(join(folder, 'records'));
+  for (const [kind, way] of [
+    ['bytes', 'bare node:tls'],
+    ['http', 'bare node:http'],
+    ['records', 'node:http with records'],
+  ] as const) {
     const port = await freePort();
-    const parameters = [floor, kind, String(port), String(api), tls.certificate, tls.key];
+    const parameters = [floor, kind, String(port), String(api), tls.certificate, tls.key, join(folder, 'records')];
     const launched = { name: `bare proxy (${kind})`, command: process.execPath, parameters, port };
-    add(kind === 'bytes' ? 'bare node:tls' : 'bare node:http', port, '', await start(launched, options.proxyCore));
+    add(way, port, '', await start(launched, options.proxyCore));
   }
 
   const issuer = await startDevelopmentIssuer({ audience, pipelines, people: [], lifetimeSeconds: 12 * 3_600 });
