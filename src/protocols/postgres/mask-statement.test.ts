@@ -52,6 +52,20 @@ describe('a statement that could hold a hidden value', () => {
     assert.equal(redacted(sql, factsOf({ relations: [orders], written: [orders], mentionsAll: true })), sql);
   });
 
+  it('is judged anew with each text and in each context, though statements of one shape share their facts', () => {
+    const card = 'select 4111111111111111';
+    for (let round = 0; round < 2; round += 1) {
+      assert.equal(redacted(card, elsewhere), 'select [redacted:card]');
+      assert.equal(redacted('select 1', elsewhere), 'select 1');
+      assert.equal(redacted("select password('x')", elsewhere), "select password('…')");
+      assert.deepEqual(redactParameters(context, elsewhere, 'select $1', [{ bytes: Buffer.from('x'), format: 0, typeOid: 25 }]), ['x']);
+      assert.deepEqual(redactParameters(context, elsewhere, 'select password($1)', [{ bytes: Buffer.from('x'), format: 0, typeOid: 25 }]), [
+        '…',
+      ]);
+      assert.equal(redactStatement(testContext(nodeCrypto, { detect: false }), elsewhere, card).text, card);
+    }
+  });
+
   it('is so for the record whatever is revealed to the client', () => {
     const seeing = testContext(nodeCrypto, { revealed: context.classes.names });
     assert.equal(redactStatement(seeing, touching, "select 'x'").text, "select '…'");
@@ -99,7 +113,10 @@ describe('bound parameters', () => {
 
   it('are withheld with the constants, NULL stays', () => {
     assert.deepEqual(redactParameters(context, touching, 'select $1', [int4, text('x'), { ...int4, bytes: null }]), ['…', '…', null]);
-    assert.deepEqual(redactParameters(context, elsewhere, 'alter role r password $1', [text('x')]), ['…']);
+    assert.deepEqual(
+      redactParameters(context, elsewhere, 'alter role r password $1', [{ bytes: Buffer.from('x'), format: 0, typeOid: 25 }]),
+      ['…'],
+    );
   });
 
   it('are shown elsewhere, searched and cut', () => {

@@ -24,9 +24,7 @@ export interface BoundParameter {
  * connection strings, keys handed to encryption functions); elsewhere only what the detectors find is masked. Identifiers stay.
  */
 export function redactStatement(context: MaskContext, facts: MaskFacts, sql: string): RedactedText {
-  const withheld = withholds(context.record, facts, sql);
-  const text = maskProse(context.classes, context.record.detectors, withheld ? withoutConstants(sql) : sql);
-  return { text, exact: text === sql };
+  return judged(context, facts, sql).redacted;
 }
 
 /** Bound parameters as they may go on record, by the same rule, cut to 256 characters. `sql`: the statement that they are bound to. */
@@ -36,11 +34,29 @@ export function redactParameters(
   sql: string,
   parameters: readonly BoundParameter[],
 ): (string | null)[] {
-  const withheld = withholds(context.record, facts, sql);
+  const { withheld } = judged(context, facts, sql);
   return parameters.map((parameter) => {
     if (parameter.bytes === null) return null;
     return withheld ? WITHHELD : displayValue(context.record, parameter, parameter.bytes);
   });
+}
+
+interface Judged {
+  readonly context: MaskContext;
+  readonly sql: string;
+  readonly withheld: boolean;
+  readonly redacted: RedactedText;
+}
+
+/** Kept until the same statement is looked at with another text or in another context: a prepared one runs thousands of times. */
+function judged(context: MaskContext, facts: MaskFacts, sql: string): Judged {
+  const last = LAST.get(facts);
+  if (last !== undefined && last.sql === sql && last.context === context) return last;
+  const withheld = withholds(context.record, facts, sql);
+  const text = maskProse(context.classes, context.record.detectors, withheld ? withoutConstants(sql) : sql);
+  const made = { context, sql, withheld, redacted: { text, exact: text === sql } };
+  LAST.set(facts, made);
+  return made;
 }
 
 function withholds(record: MaskContext, facts: MaskFacts, sql: string): boolean {
@@ -89,6 +105,7 @@ function shown(sql: string, token: SqlToken): string {
 }
 
 const WITHHELD = '…';
+const LAST = new WeakMap<MaskFacts, Judged>();
 /** The last answer for each statement's facts, which live as long as its understanding. */
 const HOLDS_VALUES = new WeakMap<MaskFacts, { readonly record: MaskContext; readonly holds: boolean }>();
 /** Words of statements, settings, functions and connection strings that carry secrets; no repetition, so a single pass. */
