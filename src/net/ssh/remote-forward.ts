@@ -14,8 +14,8 @@ export interface RemoteForwardOptions {
   readonly upstream: () => Promise<SshUpstream>;
   /** Why a port that the target has chosen may not be listened on. */
   readonly isTaken: (port: number) => GatewayFault | undefined;
-  /** Another one has this place. */
-  readonly isDouble: (told: string, port: number) => boolean;
+  /** Another one stands at this place. */
+  readonly isDouble: (told: string, port: number | undefined) => boolean;
   /** The client is told, where it listens to that. */
   readonly tell: (fault: GatewayFault | string) => void;
   readonly over: () => void;
@@ -129,7 +129,13 @@ export class RemoteForward {
     const { asked, request, session } = this.#options;
     if (answer === undefined) throw notListening();
     const isChosen = request.kind === 'listen' && request.port === 0;
-    if (isChosen) this.#port = this.#chosen(target, answer);
+    if (isChosen) this.#port = chosen(answer);
+    // Nobody could end by that what listens now: so the whole connection is ended.
+    if (this.#port === 0 || this.#options.isDouble(asked.host, this.#port)) {
+      const fault = unclear(answer);
+      target.close(fault);
+      throw fault;
+    }
     const taken = this.#port === undefined ? undefined : this.#options.isTaken(this.#port);
     if (this.#isOver || taken !== undefined) {
       void this.#unlisten();
@@ -138,18 +144,6 @@ export class RemoteForward {
     this.#state = 'standing';
     session.note('listening', { operation: asked.operation.id, ...(this.#port === undefined ? {} : { port: this.#port }) });
     return isChosen ? uint32(this.#port ?? 0) : true;
-  }
-
-  /** Where it says no port, or one that it listens on already, nobody could end by that what listens now: so the whole connection is ended. */
-  #chosen(target: SshUpstream, answer: Uint8Array): number {
-    const port = answer.length === 4 ? Buffer.from(answer).readUInt32BE() : 0;
-    if (port >= 1 && port <= 65_535 && !this.#options.isDouble(this.#options.asked.host, port)) return port;
-    const fault = new GatewayFault('protocol-violation', {
-      publicMessage: 'the target does not say on which port it listens',
-      detail: `${answer.length} bytes, port ${port}`,
-    });
-    target.close(fault);
-    throw fault;
   }
 
   /** Resolves when the target has answered, or is gone. */
@@ -183,6 +177,19 @@ export class RemoteForward {
     const { asked, session } = this.#options;
     session.complete({ operationId: asked.operation.id, ...completion, rows: 0, bytes: 0, masked: {} });
   }
+}
+
+/** The port of an answer; 0 where it says none. */
+function chosen(answer: Uint8Array): number {
+  const port = answer.length === 4 ? Buffer.from(answer).readUInt32BE() : 0;
+  return port <= 65_535 ? port : 0;
+}
+
+function unclear(answer: Uint8Array): GatewayFault {
+  return new GatewayFault('protocol-violation', {
+    publicMessage: 'the target does not say where it listens, or that it listens twice at one place',
+    detail: `its answer is ${Buffer.from(answer).toString('hex').slice(0, 64)}`,
+  });
 }
 
 function uint32(value: number): Uint8Array {

@@ -250,6 +250,23 @@ describe('a port that the target listens on', () => {
     client.end();
   });
 
+  it('of the target’s choice may be one that the client asks for behind it: the target has it once, and refuses the other', async () => {
+    // The target lost its connection for that, with all that went over it. Found by the fuzzer.
+    const answering: { readonly accept: (port?: number) => void; readonly reject: () => void }[] = [];
+    const { world, client } = await open((world) => {
+      world.listens = (accept, reject) => answering.push({ accept, reject });
+    });
+    const [first, second] = [listen(client, '', 0), listen(client, '', 8080)];
+    await until(() => answering.length === 2);
+    answering[0]!.accept(8080);
+    answering[1]!.reject();
+    assert.equal(await first, 8080);
+    await assert.rejects(second);
+    await unlisten(client, '', 8080);
+    assert.deepEqual(asked(world), ['tcpip-forward :0', 'tcpip-forward :8080', 'cancel-tcpip-forward :8080']);
+    client.end();
+  });
+
   it('whose place is cancelled keeps the connections that it has', async () => {
     const { world, client, target } = await open();
     await listen(client, '', 8080);
@@ -579,6 +596,21 @@ describe('a hostile target', () => {
       client.end();
     });
   }
+
+  it('that answers twice that it listens at one place loses its connection', async () => {
+    const answering: ((port?: number) => void)[] = [];
+    const { world, client, target } = await open((world) => {
+      world.listens = (accept) => answering.push(accept);
+    });
+    const both = [listen(client, '', 0), listen(client, '', 8080)];
+    await until(() => answering.length === 2);
+    const closed = new Promise<void>((resolve) => target.once('close', () => resolve()));
+    for (const accept of answering) accept(8080);
+    await Promise.allSettled(both);
+    await closed;
+    await until(() => world.sessions.list().length === 0);
+    client.end();
+  });
 
   it('that opens channels of other kinds opens none', async () => {
     const { world, client, target } = await open();

@@ -57,7 +57,8 @@ export class RemoteForwards {
       ...this.#options,
       request,
       asked: { ...asked, refusal },
-      isDouble: (told, port) => this.#find('listen', told, port) !== undefined,
+      isDouble: (told, port) =>
+        [...this.#all].some((one) => one !== forward && one.isStanding && one.request.kind === request.kind && one.isAt(told, port)),
       over: () => this.#all.delete(forward),
     });
     this.#all.add(forward);
