@@ -57,7 +57,7 @@ class Target implements SshUpstream {
         this.wanted.delete(`${host} ${port}`);
         this.#asked.push(() => told(this.listening.delete(`${host} ${port}`) ? new Uint8Array() : undefined));
       },
-    } as never);
+    });
     return promise;
   }
 
