@@ -105,7 +105,7 @@ class SignOn implements ConnectionRole {
     clearTimeout(this.#timer);
     const reason = this.#mismatch ?? fault ?? unreachable('closed');
     if (this.#isSignedOn) this.#options.lost(reason);
-    else this.#reject(reason.code === 'protocol-violation' ? unreachable(reason.detail, reason) : reason);
+    else this.#reject(isBreak(reason) ? unreachable(reason.detail, reason) : reason);
   }
 
   #isPinned(key: Buffer): boolean {
@@ -195,6 +195,11 @@ function typesOf(pinned: readonly PinnedHostKey[]): readonly string[] {
   if (pinned.some(({ type }) => type === undefined)) return targetHostKeys;
   const types = new Set(pinned.map(({ type }) => type));
   return targetHostKeys.filter((name) => types.has(name.startsWith('rsa-') ? 'ssh-rsa' : name));
+}
+
+/** It broke off before anything was asked of it. */
+function isBreak({ code, nothingSent }: GatewayFault): boolean {
+  return code === 'protocol-violation' || (code === 'upstream-unavailable' && !nothingSent);
 }
 
 function unreachable(detail: string, cause?: unknown): GatewayFault {

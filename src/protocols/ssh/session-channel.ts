@@ -2,7 +2,7 @@ import type { Outcome } from '../../core/effect.ts';
 import { toFault, type GatewayFault } from '../../core/fault.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { ChannelEffect, ChannelEvent, ChannelRequest, ChannelSession, ChannelStream, Program } from './channel.ts';
-import { channelLine, channelRefusal } from './channel-fault.ts';
+import { channelLine, channelRefusal, outcomeOfFault } from './channel-fault.ts';
 import type { SshContext } from './context.ts';
 import { ExecSession } from './exec-session.ts';
 import { Gathering } from './gathering.ts';
@@ -177,7 +177,7 @@ class SessionChannel implements ChannelSession {
     const operationId = this.#grantedOperation();
     // Nobody has asked for anything yet, and there is no program whose end could be told.
     if (kind === 'program') return this.#over({ outcome: 'failed' }, fault);
-    return [...this.#told(fault, operationId), ...this.#over({ outcome: 'failed', errorCode: fault.code }, fault)];
+    return [...this.#told(fault, operationId), ...this.#over(outcomeOfFault(fault), fault)];
   }
 
   #refuse(fault: GatewayFault, operationId: string): readonly ChannelEffect[] {
