@@ -206,7 +206,8 @@ describe('a call', () => {
     await (await caller('ledger')).unary('Get', { number: '7' }, {}, 20_000);
     const left = String(bank.seen.at(-1)!.metadata.get('grpc-timeout'));
     assert.equal(left, '', 'grpc-js takes it out of the metadata');
-    const late = await (await caller('ledger')).unary('Sleep', { count: 5 }, {}, 300);
+    // Long enough to get there on a busy machine.
+    const late = await (await caller('ledger')).unary('Sleep', { count: 60 }, {}, 3_000);
     assert.equal(late.code, status.DEADLINE_EXCEEDED);
     await eventually('the target is told that nobody waits any more', () => (bank.cancelled.includes('Sleep') ? true : undefined));
   });
