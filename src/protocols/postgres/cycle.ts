@@ -106,9 +106,11 @@ export class Cycle {
     // Clearing what is empty allocates all the same.
     if (this.#statements.size > 0) this.#statements.clear();
     if (this.#described.size > 0) this.#described.clear();
-    if (this.#portals.size === 0) return NONE;
-    const unused = [...this.#portals.values()].flatMap(({ running }) => (running === undefined ? NONE : [running]));
-    this.#portals.clear();
+    let unused = NONE;
+    for (const { running } of this.#portals.values()) if (running !== undefined) unused = [...unused, running];
+    // Nearly always it is the one without a name, and taking one out allocates nothing.
+    if (this.#portals.size === 1) this.#portals.delete('');
+    if (this.#portals.size > 0) this.#portals.clear();
     return unused;
   }
 
