@@ -28,10 +28,16 @@ new ssh2.Server({ hostKeys: [readFileSync(hostKey)], algorithms }, (client) => {
   client.on('session', (accept) => {
     const joined = (channel: ServerChannel) => (error: Error | undefined, program: ClientChannel) => {
       if (error !== undefined) throw error;
-      program.pipe(channel);
+      // An end of its own accord would close the channel before the exit status has come.
+      program.pipe(channel, { end: false });
       channel.pipe(program);
       program.stderr.pipe(channel.stderr);
-      program.on('exit', (status: number) => channel.exit(status)).on('close', () => channel.close());
+      let exit = 255;
+      program.on('exit', (status: number) => (exit = status));
+      program.on('close', () => {
+        channel.exit(exit);
+        channel.end();
+      });
     };
     const session = accept();
     session.on('exec', (accept, _reject, { command }) => {
