@@ -154,7 +154,8 @@ describe('statement_timeout', () => {
     const [client, other] = [await site.session('patient'), await site.session('patient')];
     await client.query('set statement_timeout = 0');
     const steady = (async () => {
-      for (let times = 0; times < 6; times += 1) await other.query('select pg_sleep(0.4)');
+      // Together longer than one may take, each much shorter.
+      for (let times = 0; times < 24; times += 1) await other.query('select pg_sleep(0.1)');
     })();
     for (const query of ['select pg_sleep(60)', { text: 'select pg_sleep($1)', values: [60] }]) {
       const error = await failure(client.query(query));
@@ -178,7 +179,7 @@ describe('statement_timeout', () => {
     const told = await python('patient', [
       'c = psycopg.connect(autocommit=True)',
       'with c.pipeline() as p:',
-      '  for i in range(4): c.execute("select pg_sleep(0.5)")',
+      '  for i in range(20): c.execute("select pg_sleep(0.1)")',
       'print(c.execute("select 1").fetchone())',
       'try:',
       '  with c.pipeline() as p:',
