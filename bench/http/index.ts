@@ -101,7 +101,7 @@ async function measure(
       const loaded = await load({
         ...rest,
         way: world.way(name, who),
-        requests: round === 0 ? Math.ceil(requests / 4) : requests,
+        requests,
         folder: world.folder,
       });
       if (round > 0) runs[index]!.push(loaded);
