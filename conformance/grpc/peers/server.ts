@@ -89,7 +89,11 @@ const StreamingInputCall: handleClientStreamingCall<{ payload: { body: Uint8Arra
   call.on('error', () => {});
 };
 
-const FullDuplexCall: handleBidiStreamingCall<OutputRequest, object> = (call) => void duplex(call);
+/** Whoever reads from a call whose client has gone away may be told by an error. */
+const FullDuplexCall: handleBidiStreamingCall<OutputRequest, object> = (call) =>
+  void duplex(call).catch((error: unknown) => {
+    if (!call.cancelled) throw error;
+  });
 
 async function duplex(call: ServerDuplexStream<OutputRequest, object>): Promise<void> {
   const trailers = echoed(call);
