@@ -2,6 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { freePort } from '../../../src/cli/demo/free-port.ts';
 import { eventually } from '../../harness.ts';
 import type { Door } from '../door.ts';
@@ -15,6 +16,12 @@ export interface Endless {
   readonly begin: (door: Door, folder: string) => Promise<Underway>;
 }
 
+const all: Underway[] = [];
+// One that a failed test has left, stopped it may be, would keep the process alive.
+after(() => {
+  for (const { child } of all) child.kill('SIGKILL');
+});
+
 export class Underway {
   readonly child: ChildProcessWithoutNullStreams;
   /** How it ends. */
@@ -26,6 +33,7 @@ export class Underway {
     this.child = spawn(program, args, { cwd, env: { ...process.env, LC_ALL: 'C.UTF-8' } });
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', (part: Buffer) => (this.text += part.toString()));
     this.child.stdin.on('error', () => {});
+    all.push(this);
     this.over = new Promise((resolve) => this.child.once('close', (code, signal) => resolve(code ?? signal)));
   }
 }

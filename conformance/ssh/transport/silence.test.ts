@@ -10,7 +10,11 @@ describe('a connection on which nothing comes any more', { concurrency: true }, 
   before(async () => {
     world = await startSshWorld();
   });
-  after(() => world.close());
+  after(async () => {
+    // Whatever happened: nothing that stands still is left behind.
+    for (const pid of world.sshd.connections()) process.kill(pid, 'SIGKILL');
+    await world.close();
+  });
   /** And the sshd that serves it. */
   const command = async (text: string): Promise<{ readonly running: Underway; readonly server: number }> => {
     const { config } = await world.behind();
