@@ -29,7 +29,10 @@ const opened = (async () => {
 })();
 
 /** A target that does what it is told with every stream that comes. */
-async function targetThat(answer: (stream: ServerHttp2Stream, number: number, head: IncomingHttpHeaders) => void, mostStreams = 100) {
+async function targetThat(
+  answer: (stream: ServerHttp2Stream, number: number, head: IncomingHttpHeaders) => void,
+  { mostStreams = 100, shortAnswerMs }: { readonly mostStreams?: number; readonly shortAnswerMs?: number } = {},
+) {
   const sessions: Http2Session[] = [];
   let streams = 0;
   const server = createServer({ settings: { maxConcurrentStreams: mostStreams } });
@@ -41,7 +44,7 @@ async function targetThat(answer: (stream: ServerHttp2Stream, number: number, he
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  const upstream = new Http2Upstream({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, tls: undefined });
+  const upstream = new Http2Upstream({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, tls: undefined }, shortAnswerMs);
   closers.push(() => {
     upstream.close();
     server.close();
@@ -155,11 +158,14 @@ describe('an answer over HTTP/2', () => {
   }
 
   it('that is short is waited for as a whole, also where its end comes a turn later', async () => {
-    const { send } = await targetThat((stream) => {
-      stream.respond({ ':status': 200 }, { waitForTrailers: true });
-      stream.on('wantTrailers', () => setImmediate(() => stream.sendTrailers({ 'grpc-status': '0' })));
-      stream.write('one', () => setImmediate(() => stream.end('two')));
-    });
+    const { send } = await targetThat(
+      (stream) => {
+        stream.respond({ ':status': 200 }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => setImmediate(() => stream.sendTrailers({ 'grpc-status': '0' })));
+        stream.write('one', () => setImmediate(() => stream.end('two')));
+      },
+      { shortAnswerMs: 60_000 },
+    );
     for (let call = 0; call < 5; call += 1) {
       const answer = await send({ hasShortAnswer: true });
       assert.equal(Buffer.from(answer.whole ?? []).toString(), 'onetwo');
@@ -220,7 +226,7 @@ describe('a request over HTTP/2', () => {
   });
 
   it('takes the place of one that is over: one stream at a time is enough for many', async () => {
-    const { send, sessions } = await targetThat((stream) => answers(stream, 'x'), 1);
+    const { send, sessions } = await targetThat((stream) => answers(stream, 'x'), { mostStreams: 1 });
     for (let call = 0; call < 5; call += 1) {
       await whole(await send());
       for (let turns = 0; turns < 20; turns += 1) await turn();

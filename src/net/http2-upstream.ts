@@ -15,12 +15,15 @@ import type { UpstreamAddress } from './upstream.ts';
  */
 export class Http2Upstream implements Upstream {
   readonly #address: UpstreamAddress;
+  readonly #shortAnswerMs: number;
   #connections: Http2Connection[] = [];
   #opening: Promise<Http2Connection> | undefined;
   #isClosed = false;
 
-  constructor(address: UpstreamAddress) {
+  /** `shortAnswerMs`: how long the head of a short answer waits for the rest, which servers send along with it, or a turn later. */
+  constructor(address: UpstreamAddress, shortAnswerMs = 10) {
     this.#address = address;
+    this.#shortAnswerMs = shortAnswerMs;
   }
 
   async send(forwarded: Forwarded, grant: Grant, sessionId: string, signal: AbortSignal): Promise<UpstreamAnswer> {
@@ -43,7 +46,8 @@ export class Http2Upstream implements Upstream {
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
     }
     signal.throwIfAborted();
-    return await exchange(connection, headersOf(forwarded, this.#address), forwarded, signal);
+    const waitMs = forwarded.hasShortAnswer === true ? this.#shortAnswerMs : 0;
+    return await exchange(connection, headersOf(forwarded, this.#address), forwarded.body, waitMs, signal);
   }
 
   #free(): Http2Connection | undefined {
@@ -76,7 +80,8 @@ export class Http2Upstream implements Upstream {
 function exchange(
   connection: Http2Connection,
   headers: readonly string[],
-  { body, hasShortAnswer }: Forwarded,
+  body: Forwarded['body'],
+  waitMs: number,
   signal: AbortSignal,
 ): Promise<UpstreamAnswer | 'refused'> {
   return new Promise((resolve, reject) => {
@@ -109,7 +114,7 @@ function exchange(
     stream.on('response', (_headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
       hasBegun = true;
       answer.begins(raw);
-      if (hasShortAnswer === true) waiting = setTimeout(resolve, shortAnswerMs, answer);
+      if (waitMs > 0) waiting = setTimeout(resolve, waitMs, answer);
       else resolve(answer);
     });
     if (body.kind === 'streamed') void sendPieces(stream, body.pieces, () => stream.close(constants.NGHTTP2_CANCEL));
@@ -127,8 +132,6 @@ function headersOf({ method, target, fields }: Forwarded, { host, port, tls }: U
   return headers;
 }
 
-/** How long the head of a short answer waits for the rest, which servers send along with it, or a turn later. */
-const shortAnswerMs = 10;
 const mostConnections = 16;
 /** Of getting a stream where others take those of a new connection first. */
 const mostTries = 4;

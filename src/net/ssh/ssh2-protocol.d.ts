@@ -1,4 +1,4 @@
-/** What is used of ssh2 below its documented interface; `library.ts` says why. Versions are pinned, and `library.test.ts` fails where one of these is not there. */
+/** What is used of ssh2 below its documented interface; docs/decisions/dependency-ssh2.md says why. Its version is pinned, and the tests of this folder fail where one of these is not there. */
 declare module 'ssh2/lib/protocol/Protocol.js' {
   import type { KeyObject } from 'node:crypto';
   import type kex from 'ssh2/lib/protocol/kex.js';
