@@ -4,10 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { openAuditLog, type AuditLog } from '../src/audit/index.ts';
+import type { AuditLog } from '../src/audit/index.ts';
 import { Pipeline } from '../src/core/pipeline.ts';
-import type { AuditPort, ClockPort, RecordingPort } from '../src/core/ports.ts';
-import type { Principal } from '../src/core/principal.ts';
 import type { Target } from '../src/core/target.ts';
 import { compileDataClasses } from '../src/masking/classes.ts';
 import type { DataClass, RecogniserName } from '../src/masking/types.ts';
@@ -23,10 +21,11 @@ import { SessionRegistry } from '../src/net/sessions.ts';
 import { compilePolicies, createPolicyEngine } from '../src/policy/index.ts';
 import { requestDialects, requestProtocols } from '../src/protocols/registry.ts';
 import { createRecordings } from '../src/recordings/index.ts';
+import { best, clock, nothingLogged, nothingRecorded, now, openLog, principal, since, type Taken } from './parts/in-process.ts';
 
 /**
  * What one request with a small answer costs in the gateway apart from the kernel and TLS: Node's server, the checks, policy, audit (`process`), recording, masking by places and detectors, and
- * the client side of our own. Microseconds a request, eight to a turn of the event loop: CPU time of the process, of its main thread alone, and the clock on the wall, each the best of seven
+ * the client side of our own. Microseconds a request, eight to a turn of the event loop: CPU time of the process, of its main thread alone, and the clock on the wall, each the best of four
  * runs; the same without its records, and `node:http`, which is Node's server side with an answer that is there already. On a machine with other work only CPU time says anything.
  *
  *     node bench/http-request.ts [everything|recording|records|node:http]
@@ -38,21 +37,7 @@ const REQUESTS = 5_000;
 const CONNECTIONS = 8;
 const RUNS = 4;
 
-const clock: ClockPort = { now: () => Date.now(), monotonic: () => performance.now() };
 const target: Target = { name: 'bench', protocol: 'http', labels: { env: 'production' }, masking: 'taint', hold: 'wait' };
-const principal: Principal = {
-  issuer: 'ci',
-  issuerUrl: 'https://ci.example',
-  subject: 'repo:bank/orders:job',
-  kind: 'agent',
-  groups: ['deployers'],
-  groupsKnown: true,
-  claims: { repository: 'bank/orders', ref: 'refs/heads/main' },
-  display: 'repo:bank/orders:job',
-  tokenId: 'token',
-  authenticatedBy: 'oidc-token',
-  expiresAtMs: Date.now() + 3_600_000,
-};
 const policy = `
 @id("pipelines work on the API")
 permit (principal in Group::"deployers", action in [Action::"connect", Action::"read", Action::"write"], resource in Label::"env=production");
@@ -144,24 +129,10 @@ async function measure(kind: Kind, log: AuditLog): Promise<void> {
     });
     await turn();
     await log.checkpoint();
-    const end = now();
-    runs.push({ cpu: end.cpu - begin.cpu, main: end.main - begin.main, wall: end.wall - begin.wall });
+    runs.push(since(begin));
   }
-  const best = (of: keyof Taken): string => (Math.min(...runs.map((one) => one[of])) / REQUESTS).toFixed(1);
-  console.log(`${kind.padEnd(14)} ${best('cpu')} µs CPU (${best('main')} in the main thread), ${best('wall')} µs a request`);
-}
-
-/** Microseconds. */
-interface Taken {
-  readonly cpu: number;
-  readonly main: number;
-  readonly wall: number;
-}
-
-function now(): Taken {
-  const cpu = process.cpuUsage();
-  const main = process.threadCpuUsage();
-  return { cpu: cpu.user + cpu.system, main: main.user + main.system, wall: performance.now() * 1_000 };
+  const { cpu, main, wall } = best(runs, REQUESTS);
+  console.log(`${kind.padEnd(14)} ${cpu} µs CPU (${main} in the main thread), ${wall} µs a request`);
 }
 
 async function answeredAtOnce(client: ClientExchange): Promise<void> {
@@ -242,43 +213,6 @@ function gateway(records: Kind, log: AuditLog): (client: ClientExchange) => Prom
     });
 }
 
-function openedLog(): Promise<AuditLog> {
-  return openAuditLog({
-    folder: join(folder, 'audit'),
-    origin: 'bench.example/log',
-    gateway: 'gw-bench',
-    policyVersion: () => 'b'.repeat(64),
-    privateKeyFile: join(folder, 'log.key'),
-    digestKeyFile: join(folder, 'digest.key'),
-    durability: 'process',
-    clock,
-  });
-}
-
-/** As much as a session needs of a log that keeps nothing. */
-function nothingLogged(log: AuditLog): AuditPort {
-  let appended = 0;
-  return {
-    append: () => appended++,
-    durable: () => Promise.resolve(),
-    digest: (bytes) => log.digest(bytes),
-    get durableCount() {
-      return appended;
-    },
-  };
-}
-
-const nothing = (): void => {};
-const nothingRecorded: RecordingPort = {
-  open: () => ({
-    decided: nothing,
-    completed: nothing,
-    sample: nothing,
-    note: nothing,
-    transcript: () => undefined,
-    seal: () => Promise.reject(new Error('nothing was recorded')),
-  }),
-};
 const body = Buffer.from('{"id":7,"name":"someone","state":"open"}');
 /** As nginx sends it. */
 const answer = `HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Mon, 30 Nov 2026 21:00:00 GMT\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: keep-alive\r\n\r\n${body.toString()}`;
@@ -286,7 +220,7 @@ const answer = `HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Mon, 30 Nov 202
 const request = `GET /http/bench/small HTTP/1.1\r\nHost: 127.0.0.1:8443\r\nuser-agent: h2load nghttp2/1.52.0\r\nauthorization: Bearer ${'a'.repeat(700)}\r\n\r\n`;
 
 try {
-  const log = await openedLog();
+  const log = await openLog(folder);
   const only = process.argv[2];
   for (const kind of ['everything', 'no recording', 'no records', 'node:http'] as const)
     if (only === undefined || kind === only) await measure(kind, log);

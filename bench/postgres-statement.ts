@@ -2,12 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { openAuditLog, type AuditLog } from '../src/audit/index.ts';
+import type { AuditLog } from '../src/audit/index.ts';
 import type { Effect, WireSession } from '../src/core/effect.ts';
 import { Pipeline } from '../src/core/pipeline.ts';
 import type { PipelineSession } from '../src/core/pipeline-session.ts';
-import type { AuditPort, ClockPort, RecordingPort } from '../src/core/ports.ts';
-import type { Principal } from '../src/core/principal.ts';
 import type { Target } from '../src/core/target.ts';
 import { compileDataClasses } from '../src/masking/classes.ts';
 import type { DataClass, RecogniserName } from '../src/masking/types.ts';
@@ -20,6 +18,7 @@ import { noRows, numbered } from '../src/protocols/postgres/testing/bank.ts';
 import { createRecordings } from '../src/recordings/index.ts';
 import { createAnalyser, loadParser } from '../src/sql/postgres/index.ts';
 import { fixedCatalogue } from '../src/protocols/postgres/testing/fixed-catalogue.ts';
+import { best, clock, nothingLogged, nothingRecorded, now, openLog, principal, since, type Taken } from './parts/in-process.ts';
 
 /**
  * What one statement of `pgbench -S` costs in the gateway apart from sockets: framing, analysis, policy, audit (`process`), recording,
@@ -37,21 +36,7 @@ const A_TURN = 8;
 const RUNS = 7;
 const QUESTIONS = 4_096;
 
-const clock: ClockPort = { now: () => Date.now(), monotonic: () => performance.now() };
 const target: Target = { name: 'bench', protocol: 'postgres', labels: { env: 'production' }, masking: 'taint', hold: 'wait' };
-const principal: Principal = {
-  issuer: 'ci',
-  issuerUrl: 'https://ci.example',
-  subject: 'repo:bank/orders:job',
-  kind: 'agent',
-  groups: ['deployers'],
-  groupsKnown: true,
-  claims: { repository: 'bank/orders', ref: 'refs/heads/main' },
-  display: 'repo:bank/orders:job',
-  tokenId: 'token',
-  authenticatedBy: 'oidc-token',
-  expiresAtMs: Date.now() + 3_600_000,
-};
 const policy = `
 @id("pipelines may connect")
 permit (principal in Group::"deployers", action in Action::"connect", resource in Label::"env=production");
@@ -73,26 +58,10 @@ async function measure(mode: Mode, log: AuditLog, records: Records): Promise<voi
       await turn();
     }
     await log.checkpoint();
-    const end = now();
-    runs.push({ cpu: end.cpu - begin.cpu, main: end.main - begin.main, wall: end.wall - begin.wall });
+    runs.push(since(begin));
   }
-  const best = (of: keyof Taken): string => (Math.min(...runs.map((run) => run[of])) / STATEMENTS).toFixed(1);
-  console.log(
-    `${mode.padEnd(10)} ${records.padEnd(14)} ${best('cpu')} µs CPU (${best('main')} in the main thread), ${best('wall')} µs a statement`,
-  );
-}
-
-/** Microseconds. */
-interface Taken {
-  readonly cpu: number;
-  readonly main: number;
-  readonly wall: number;
-}
-
-function now(): Taken {
-  const cpu = process.cpuUsage();
-  const main = process.threadCpuUsage();
-  return { cpu: cpu.user + cpu.system, main: main.user + main.system, wall: performance.now() * 1_000 };
+  const { cpu, main, wall } = best(runs, STATEMENTS);
+  console.log(`${mode.padEnd(10)} ${records.padEnd(14)} ${cpu} µs CPU (${main} in the main thread), ${wall} µs a statement`);
 }
 
 /** One question and its answer, as `net/drive.ts` would take them through. */
@@ -180,32 +149,6 @@ async function openSession(log: AuditLog, records: Records): Promise<{ wire: Wir
   return { wire, session };
 }
 
-function openedLog(): Promise<AuditLog> {
-  return openAuditLog({
-    folder: join(folder, 'audit'),
-    origin: 'bench.example/log',
-    gateway: 'gw-bench',
-    policyVersion: () => 'b'.repeat(64),
-    privateKeyFile: join(folder, 'log.key'),
-    digestKeyFile: join(folder, 'digest.key'),
-    durability: 'process',
-    clock,
-  });
-}
-
-/** As much as a session needs of a log that keeps nothing. */
-function nothingLogged(log: AuditLog): AuditPort {
-  let appended = 0;
-  return {
-    append: () => appended++,
-    durable: () => Promise.resolve(),
-    digest: (bytes) => log.digest(bytes),
-    get durableCount() {
-      return appended;
-    },
-  };
-}
-
 function modes(): readonly Mode[] {
   const [only] = process.argv.slice(2);
   return only === undefined ? ['simple', 'extended', 'prepared'] : [only as Mode];
@@ -231,17 +174,6 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
 }
 
-const nothing = (): void => {};
-const nothingRecorded: RecordingPort = {
-  open: () => ({
-    decided: nothing,
-    completed: nothing,
-    sample: nothing,
-    note: nothing,
-    transcript: () => undefined,
-    seal: () => Promise.reject(new Error('nothing was recorded')),
-  }),
-};
 const ready = encode.readyForQuery('I');
 const parsed = encode.emptyServerMessage('ParseComplete');
 const described = encode.rowDescription([
@@ -264,7 +196,7 @@ const catalogueRows = {
 
 try {
   await loadParser();
-  const log = await openedLog();
+  const log = await openLog(folder);
   for (const mode of modes())
     for (const records of ['everything', 'no recording', 'no records'] as const) await measure(mode, log, records);
   await log.close();
