@@ -146,8 +146,18 @@ export function normalAccount(): Account | undefined {
 
 /** Those below it that are sshd, too. */
 function servers(parent: number): readonly number[] {
-  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  return children.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('sshd')).flatMap((pid) => [pid, ...servers(pid)]);
+  const children = ofProcess(parent, `task/${parent}/children`).split(' ').filter(Boolean).map(Number);
+  return children.filter((pid) => ofProcess(pid, 'comm').startsWith('sshd')).flatMap((pid) => [pid, ...servers(pid)]);
+}
+
+/** A file of /proc. Of a process that has ended since it was seen, nothing. */
+function ofProcess(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+    throw error;
+  }
 }
 
 async function listening(port: number, child: ChildProcess, log: () => string): Promise<void> {

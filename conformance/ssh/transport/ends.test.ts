@@ -30,9 +30,12 @@ describe('while it runs,', () => {
       'is over when an operator ends its session',
       async () => {
         const operator = await world.api('platform-pia');
-        const { sessions } = await operator.get<{ sessions: { id: string }[] }>('/api/v1/sessions', { state: 'live' });
-        assert.equal(sessions.length, 1);
-        await operator.delete(`/api/v1/sessions/${sessions[0]!.id}`, { reason: 'runaway job' });
+        // Those of the case before are told by their process a moment later.
+        const session = await eventually('the one session', async () => {
+          const { sessions } = await operator.get<{ sessions: { id: string }[] }>('/api/v1/sessions', { state: 'live' });
+          return sessions.length === 1 ? sessions[0] : undefined;
+        });
+        await operator.delete(`/api/v1/sessions/${session.id}`, { reason: 'runaway job' });
       },
       /sallyport: session ended: .*runaway job/,
     ],
