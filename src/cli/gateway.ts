@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startApi, type ApiServer } from '../api/server.ts';
 import { ApprovalDesk, SqliteApprovalStore } from '../approvals/index.ts';
 import { LogsTogether, type AuditLog } from '../audit/index.ts';
-import { ConfigWatcher, loadConfig, RestartNeeded, type Config } from '../config/index.ts';
+import { certificateWarnings, ConfigWatcher, loadConfig, RestartNeeded, type Config } from '../config/index.ts';
 import { GatewayFault } from '../core/fault.ts';
 import { appendIfPossible } from '../core/pipeline-session.ts';
 import { createIdentity, createSqliteCredentialStores, type Identity } from '../identity/index.ts';
@@ -80,6 +80,8 @@ class RunningGateway implements Gateway {
   #api: ApiServer | undefined;
   #database: ReturnType<typeof openDatabase> | undefined;
   #housekeeping: NodeJS.Timeout | undefined;
+  /** Warnings of certificates that stand in the log. */
+  #warned: readonly string[] = [];
   #closing: Promise<void> | undefined;
 
   constructor(config: Config, log: OperatorLog, logLevel: string) {
@@ -113,6 +115,7 @@ class RunningGateway implements Gateway {
     });
     await audit.durable(started);
     for (const name of unsafe) this.#log.warn('unsafe setting in force', { setting: name });
+    this.#warnOfCertificates();
     await this.#openRetired(audit, policyVersion);
 
     this.#identity = createIdentity({
@@ -256,12 +259,21 @@ class RunningGateway implements Gateway {
       this.#api?.replaceCertificate({ cert: next.gateway.tls.certificate.text(), key: next.gateway.tls.key.text() });
     await plane.commit(change);
     this.#log.info('configuration reloaded', { digest: next.digest, policies });
+    this.#warnOfCertificates();
   }
 
   #keepHouse(): void {
+    this.#warnOfCertificates();
     this.#opened(this.#identity)
       .deleteExpiredCredentials()
       .catch((error: unknown) => this.#log.problem('expired credentials not deleted', error));
+  }
+
+  /** Each once, and again where it was put right in between. */
+  #warnOfCertificates(): void {
+    const warnings = certificateWarnings(this.#inForce.config, Date.now());
+    for (const warning of warnings) if (!this.#warned.includes(warning)) this.#log.warn(warning);
+    this.#warned = warnings;
   }
 
   #opened<T>(part: T | undefined): T {

@@ -4,10 +4,12 @@ import { GatewayFault } from '../core/fault.ts';
 import { exactCommands } from '../shell/index.ts';
 import { anyTarget, host, limitOf, list, name, port, secret, strict, text } from './schema-parts.ts';
 import type { Secret } from './secret.ts';
+import { names, readCertificate } from './ssh-certificate.ts';
 import { readHostKey, type PinnedHostKey } from './ssh-host-key.ts';
 import type { AddProblem, AnyTargetConfig, TargetKind } from './target-kind.ts';
 
 const userExpected = 'expected a user name of letters, digits, "_", ".", "@" and "-", at most 64';
+const certificateExpected = 'expected an OpenSSH certificate of Ed25519, ECDSA or RSA: the one line of a file such as id_ed25519-cert.pub';
 const variableExpected = 'expected the name of an environment variable, or its beginning and "*", such as LC_*';
 
 export const sshTarget = strict({
@@ -24,6 +26,17 @@ export const sshTarget = strict({
       .describe('The target’s host key: SHA256:…, "ssh-ed25519 AAAA…" or a line of known_hosts. Of several, one is enough.'),
     key: secret.optional().describe('Private key, in OpenSSH’s format or PEM.'),
     passphrase: secret.optional().describe('Of the private key, where it has one.'),
+    certificate: secret
+      .optional()
+      .describe(
+        'OpenSSH certificate of the key: the line of a file such as id_ed25519-cert.pub. The gateway signs on with it, never with the key alone.',
+      ),
+    maps_principals: z
+      .boolean({ error: 'expected true or false' })
+      .default(false)
+      .describe(
+        'The server maps the names in the certificate to users by itself (AuthorizedPrincipalsFile): they need not be the user’s name.',
+      ),
     password: secret.optional().describe('Instead of a key. Of this user only.'),
   }),
   ...anyTarget,
@@ -88,6 +101,9 @@ export interface SshUpstreamConfig {
   /** One of key and password. */
   readonly key: Secret | undefined;
   readonly passphrase: Secret | undefined;
+  /** Of the key. A line, read already: `readCertificate` gives what is in it. */
+  readonly certificate: Secret | undefined;
+  readonly mapsPrincipals: boolean;
   readonly password: Secret | undefined;
 }
 
@@ -106,17 +122,20 @@ export const sshTargets: TargetKind<RawSshTarget, SshTargetConfig> = {
   },
   async read(raw, common, secret) {
     const { upstream } = raw;
-    const [key, passphrase, password] = await Promise.all([
+    const [key, passphrase, certificate, password] = await Promise.all([
       secret(['upstream', 'key'], upstream.key),
       secret(['upstream', 'passphrase'], upstream.passphrase),
+      secret(['upstream', 'certificate'], upstream.certificate),
       secret(['upstream', 'password'], upstream.password),
     ]);
-    checkKey(key, passphrase, secret.add);
-    const { host, port, user } = upstream;
+    const publicKey = checkKey(key, passphrase, secret.add);
+    checkCertificate(certificate, publicKey, upstream, secret.add);
+    const { host, port, user, maps_principals: mapsPrincipals } = upstream;
+    const hostKeys = [upstream.host_key].flat().map((one) => readHostKey(one)!);
     return {
       ...common,
       protocol: 'ssh',
-      upstream: { host, port, user, hostKeys: [upstream.host_key].flat().map((one) => readHostKey(one)!), key, passphrase, password },
+      upstream: { host, port, user, hostKeys, key, passphrase, certificate, mapsPrincipals, password },
       exactCommands: raw.exact_commands,
       environment: raw.environment,
       moderated: raw.moderated,
@@ -126,28 +145,56 @@ export const sshTargets: TargetKind<RawSshTarget, SshTargetConfig> = {
     };
   },
   unsafe: (raw) => (raw.unsafe_opaque_transfers ? ['unsafe_opaque_transfers'] : []),
-  certificates: () => [],
+  certificates: ({ upstream: { certificate } }) => [certificate],
 };
 
 function checkUpstream(upstream: RawSshTarget['upstream'], add: AddProblem): void {
-  const { key, password, passphrase } = upstream;
+  const { key, password, passphrase, certificate } = upstream;
   if ((key === undefined) === (password === undefined)) add(['upstream'], 'expected either key or password: the gateway signs on with it');
   if (passphrase !== undefined && key === undefined) add(['upstream', 'passphrase'], 'expected no passphrase: there is no key');
+  if (certificate !== undefined && key === undefined) add(['upstream', 'certificate'], 'expected no certificate: there is no key');
+  if (certificate === undefined && upstream.maps_principals) {
+    add(['upstream', 'maps_principals'], 'expected certificate, which it is about');
+  }
   for (const [index, one] of [upstream.host_key].flat().entries()) {
     const path = Array.isArray(upstream.host_key) ? ['upstream', 'host_key', index] : ['upstream', 'host_key'];
     if (readHostKey(one) === undefined) add(path, hostKeyExpected());
   }
 }
 
-/** A key that could not be used is a problem of the file, not of the first session. What could not be read at all is told already. */
-function checkKey(key: Secret | undefined, passphrase: Secret | undefined, add: AddProblem): void {
-  if (key === undefined || key.reveal().length === 0) return;
+/** A key that could not be used is a problem of the file, not of the first session. What could not be read at all is told already. Its public part, where there is one. */
+function checkKey(key: Secret | undefined, passphrase: Secret | undefined, add: AddProblem): Uint8Array | undefined {
+  if (key === undefined || key.reveal().length === 0) return undefined;
   const parsed = ssh2.utils.parseKey(key.text(), passphrase?.text());
   const one = Array.isArray(parsed) ? parsed[0] : parsed;
   if (one instanceof Error || one === undefined || !one.isPrivateKey() || !signingKeys.has(one.type)) {
     add(
       ['upstream', 'key'],
       'expected a private key of Ed25519, ECDSA or RSA, in OpenSSH’s format or PEM, and its passphrase if it has one',
+    );
+    return undefined;
+  }
+  return one.getPublicSSH();
+}
+
+/** The same of its certificate. When it ends is no problem of the file: one target would keep all others from starting. */
+function checkCertificate(
+  secret: Secret | undefined,
+  publicKey: Uint8Array | undefined,
+  { user, maps_principals: mapsPrincipals }: RawSshTarget['upstream'],
+  add: AddProblem,
+): void {
+  if (secret === undefined || secret.reveal().length === 0) return;
+  const at = ['upstream', 'certificate'];
+  const certificate = readCertificate(secret.text());
+  if (certificate === undefined) add(at, certificateExpected);
+  else if (certificate.kind !== 'user') add(at, 'expected a certificate of a user: this one is of a host');
+  else if (publicKey !== undefined && Buffer.compare(publicKey, certificate.publicKey) !== 0) {
+    add(at, 'expected the certificate of this key: it belongs to another one');
+  } else if (!mapsPrincipals && !names(certificate, user)) {
+    add(
+      at,
+      'expected a certificate that names this user among its principals, or maps_principals: true where the server goes by a list of its own',
     );
   }
 }

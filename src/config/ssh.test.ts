@@ -4,7 +4,9 @@ import ssh2 from 'ssh2';
 import { newSshKeyPair } from '../identity/ssh-key-format.ts';
 import { loadConfig } from './load.ts';
 import { ConfigError } from './problem.ts';
+import { certificateWarnings } from './ssh-expiry.ts';
 import { fingerprintOf, readHostKey } from './ssh-host-key.ts';
+import { testCertificate } from './testing/ssh-certificate.ts';
 import { goodEnvironment, Workspace } from './testing/workspace.ts';
 
 const workspace = new Workspace();
@@ -22,16 +24,24 @@ const web = `targets:
 `;
 const sshListener = ['postgres: 5432', 'postgres: 5432, ssh: 2222'] as const;
 const key = encryptedKey();
-const environment = { ...goodEnvironment, TARGET_KEY: key };
+const pair = newSshKeyPair('web-1');
+const certificate = testCertificate({ publicKey: pair.blob, principals: ['deploy', 'root'] });
+const environment = { ...goodEnvironment, TARGET_KEY: key, PLAIN_KEY: pair.privateKey, CERTIFICATE: certificate };
 
 function edit(...more: readonly (readonly [string, string])[]): void {
   workspace.edit(sshListener, ['targets:\n', web], ...more);
 }
 
-const load = () => loadConfig(workspace.file, { env: environment });
+const load = (env: Readonly<Record<string, string>> = environment) => loadConfig(workspace.file, { env });
 
-async function problems(): Promise<string> {
-  const error = await load().then(
+/** In the place of the password. */
+const withCertificate = (more = ''): readonly [string, string] => [
+  'password: env:ORDERS_PASSWORD }\n    exact',
+  `key: env:PLAIN_KEY, certificate: env:CERTIFICATE${more} }\n    exact`,
+];
+
+async function problems(env?: Readonly<Record<string, string>>): Promise<string> {
+  const error = await load(env).then(
     () => assert.fail('the file was accepted'),
     (error: unknown) => error,
   );
@@ -70,6 +80,61 @@ it('a key is read with its passphrase', async () => {
   assert.equal(upstream.key?.text(), key.trim());
 });
 
+it('a certificate is read with its key, and counts in the digest, which is on record', async () => {
+  edit(withCertificate());
+  const { upstream } = await loaded();
+  assert.equal(upstream.certificate?.text(), certificate);
+  assert.equal(upstream.mapsPrincipals, false);
+  const renewed = testCertificate({ publicKey: pair.blob, principals: ['deploy'] });
+  assert.notEqual((await load({ ...environment, CERTIFICATE: renewed })).digest, (await load()).digest);
+});
+
+it('one that has ended is no problem of the file: it would keep the other targets from starting', async () => {
+  edit(withCertificate());
+  const ended = testCertificate({ publicKey: pair.blob, validUntil: 1n });
+  const config = await load({ ...environment, CERTIFICATE: ended });
+  assert.match(certificateWarnings(config, Date.now()).join(), /^target web-1: its certificate expired at 1970-01-01T00:00:01Z/);
+});
+
+it('names that are no users are the server’s to map, where the target says so', async () => {
+  edit(withCertificate(', maps_principals: true'));
+  await load({ ...environment, CERTIFICATE: testCertificate({ publicKey: pair.blob, principals: ['web-team'] }) });
+});
+
+describe('a certificate is refused', () => {
+  const cases: readonly (readonly [what: string, certificate: string, expected: RegExp])[] = [
+    ['that is none', newSshKeyPair('').publicKey, /certificate: expected an OpenSSH certificate of Ed25519, ECDSA or RSA/],
+    [
+      'of a host',
+      testCertificate({ publicKey: pair.blob, kind: 2 }),
+      /certificate: expected a certificate of a user: this one is of a host/,
+    ],
+    [
+      'of another key',
+      testCertificate({ publicKey: newSshKeyPair('').blob }),
+      /certificate: expected the certificate of this key: it belongs to another/,
+    ],
+    [
+      'that does not name the user',
+      testCertificate({ publicKey: pair.blob, principals: ['web-team', 'deploy,root'] }),
+      /certificate: expected a certificate that names this user/,
+    ],
+  ];
+  for (const [what, text, expected] of cases) {
+    it(what, async () => {
+      edit(withCertificate());
+      const told = await problems({ ...environment, CERTIFICATE: text });
+      assert.match(told, expected);
+      assert.ok(!told.includes(text.split(' ')[1]!));
+    });
+  }
+
+  it('once, where its key cannot be read', async () => {
+    edit([withCertificate()[0], 'key: env:TARGET_KEY, certificate: env:CERTIFICATE }\n    exact']);
+    assert.equal((await problems()).split('\n').length, 1);
+  });
+});
+
 it('what weakens an SSH target stands among what is unsafe', async () => {
   edit(['environment: [ LANG', 'unsafe_opaque_transfers: true\n    environment: [ LANG']);
   assert.deepEqual((await load()).unsafe, ['targets.web-1.unsafe_opaque_transfers']);
@@ -95,6 +160,16 @@ describe('an SSH target is refused', () => {
       'with a key and no passphrase, where it has one',
       [['password: env:ORDERS_PASSWORD }\n    exact', 'key: env:TARGET_KEY }\n    exact']],
       /key: expected a private key/,
+    ],
+    [
+      'with a certificate and no key',
+      [['password: env:ORDERS_PASSWORD }\n    exact', 'password: env:ORDERS_PASSWORD, certificate: env:CERTIFICATE }\n    exact']],
+      /certificate: expected no certificate: there is no key/,
+    ],
+    [
+      'with names to map and no certificate',
+      [['password: env:ORDERS_PASSWORD }\n    exact', 'password: env:ORDERS_PASSWORD, maps_principals: true }\n    exact']],
+      /maps_principals: expected certificate, which it is about/,
     ],
     ['with a user that a shell reads otherwise', [['user: deploy', 'user: "-oProxyCommand=x"']], /user: expected a user name/],
     [

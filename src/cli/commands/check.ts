@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import type { Config, TargetConfig } from '../../config/index.ts';
+import { certificateWarnings, type Config, type TargetConfig } from '../../config/index.ts';
 import { createIdentity, IssuerConfigError } from '../../identity/index.ts';
 import type { GatewayTokenStore, SshKeyStore } from '../../identity/index.ts';
 import { dial } from '../../net/upstream.ts';
@@ -30,7 +30,7 @@ export function configure(command: Command): void {
 async function check(options: CheckOptions): Promise<void> {
   const config = await readConfiguration(options.config);
   const policies = readPolicies(config);
-  const warnings = policies.warnings.map((problem) => policyLine(config, problem));
+  const warnings = [...policies.warnings.map((problem) => policyLine(config, problem)), ...certificateWarnings(config, Date.now())];
   for (const line of warnings) note(printable(`warning: ${line}`));
   for (const setting of config.unsafe) note(printable(`warning: unsafe: ${setting}`));
   const reached = options.offline === true ? [] : [...(await reachIssuers(config)), ...(await reachTargets(config))];

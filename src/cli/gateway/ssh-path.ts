@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AuditLog } from '../../audit/index.ts';
-import type { SshTargetConfig } from '../../config/index.ts';
+import type { Secret, SshTargetConfig } from '../../config/index.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { PipelineSession } from '../../core/pipeline-session.ts';
 import { unknownTarget } from '../../core/pipeline-faults.ts';
@@ -13,7 +13,8 @@ import { listen, type Listener } from '../../net/listener.ts';
 import type { SessionRegistry } from '../../net/sessions.ts';
 import { SshConnections } from '../../net/ssh/listener.ts';
 import type { SessionRules } from '../../net/ssh/session-channels.ts';
-import { parseSigningKey, type SshAddress } from '../../net/ssh/upstream.ts';
+import { checkCertificate } from '../../net/ssh/certificate.ts';
+import { parseCertificate, parseSigningKey, type SshAddress, type SshCredential } from '../../net/ssh/upstream.ts';
 import { remoteUserActs } from '../../protocols/ssh/acts.ts';
 import type { SshContext } from '../../protocols/ssh/context.ts';
 import { forwardOperation, forwardRule, isTaken } from '../../protocols/ssh/forward.ts';
@@ -41,7 +42,7 @@ export class SshPath {
   readonly #connections = new Map<string, SshConnections>();
   /** Of each target, as it is configured. */
   readonly #exact = new WeakMap<SshTargetConfig, ExactCommands>();
-  readonly #keys = new WeakMap<SshTargetConfig, ReturnType<typeof parseSigningKey>>();
+  readonly #keys = new WeakMap<SshTargetConfig, Extract<SshCredential, { readonly kind: 'key' }>>();
 
   constructor(parts: SshPathParts) {
     this.#parts = parts;
@@ -114,7 +115,7 @@ export class SshPath {
       newChannel: () => sessionChannel(context()),
       newForward: (request) => forwardOperation(context(), request, forwards),
       isTaken: (port) => isTaken(port, forwards),
-      address: () => this.#address(config, asked),
+      address: () => this.#address(this.#renewed(config), asked),
       moderators: moderated?.group,
     };
   }
@@ -125,14 +126,21 @@ export class SshPath {
     return made;
   }
 
+  /** The same target as it is configured now: its secrets may have been renewed since a session began. One that was changed ends its sessions, which keep the old one until then. */
+  #renewed(config: SshTargetConfig): SshTargetConfig {
+    const now = this.#parts.inForce.targets.ssh(config.name);
+    return now !== undefined && JSON.stringify(now.upstream) === JSON.stringify(config.upstream) ? now : config;
+  }
+
   /** The gateway's key may be let in as several users of a target; its password is one user's. */
   #address(config: SshTargetConfig, remoteUser: string | undefined): SshAddress {
-    const { host, port, hostKeys, key, passphrase, password, user: own } = config.upstream;
+    const { host, port, hostKeys, key, password, mapsPrincipals, user: own } = config.upstream;
     const user = remoteUser ?? own;
     if (key !== undefined) {
-      let parsed = this.#keys.get(config);
-      if (parsed === undefined) this.#keys.set(config, (parsed = parseSigningKey(key.text(), passphrase?.text())));
-      return { host, port, user, hostKeys, credential: { kind: 'key', key: parsed } };
+      const credential = this.#key(config, key);
+      const { certificate } = credential;
+      if (certificate !== undefined) checkCertificate({ certificate, user, mapsPrincipals, nowMs: Date.now() });
+      return { host, port, user, hostKeys, credential };
     }
     if (password !== undefined && user === own)
       return { host, port, user, hostKeys, credential: { kind: 'password', password: password.text() } };
@@ -140,6 +148,19 @@ export class SshPath {
       publicMessage: `the gateway cannot sign on as ${user}: it has a password of another user`,
       hint: 'Leave the remote user out, or ask the platform team for a key at this target.',
     });
+  }
+
+  #key(config: SshTargetConfig, key: Secret): Extract<SshCredential, { readonly kind: 'key' }> {
+    const known = this.#keys.get(config);
+    if (known !== undefined) return known;
+    const { passphrase, certificate } = config.upstream;
+    const made = {
+      kind: 'key',
+      key: parseSigningKey(key.text(), passphrase?.text()),
+      certificate: certificate === undefined ? undefined : parseCertificate(certificate.text()),
+    } as const;
+    this.#keys.set(config, made);
+    return made;
   }
 
   #target(name: string): SshTargetConfig {

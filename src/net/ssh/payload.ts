@@ -23,6 +23,36 @@ export function sendDebug(protocol: Protocol, text: string): void {
   send(protocol, encode(4, [{ bool: true }, { string: text }, { string: '' }]));
 }
 
+export interface CertificateRequest {
+  readonly user: string;
+  /** Of the certificate, as it is named in a request: `rsa-sha2-512-cert-v01@openssh.com`, where its own type is `ssh-rsa-cert-v01@openssh.com`. */
+  readonly algorithm: string;
+  readonly certificate: Uint8Array;
+  /** Of the key: `rsa-sha2-512`. */
+  readonly signedBy: string;
+  /** Its signature, as SSH writes it (RFC 4253 section 6.6, RFC 5656 section 3.1.2), without the name. */
+  readonly sign: (data: Buffer) => Uint8Array;
+}
+
+/**
+ * SSH_MSG_USERAUTH_REQUEST by public key, with a certificate in the key's place (RFC 4252 section 7; OpenSSH's PROTOCOL.certkeys). `Protocol.authPK` would name the signature after the certificate, where
+ * servers want the key's own algorithm.
+ */
+export function sendCertificateRequest(protocol: Protocol, { user, algorithm, certificate, signedBy, sign }: CertificateRequest): void {
+  const request = encode(50, [
+    { string: user },
+    { string: 'ssh-connection' },
+    { string: 'publickey' },
+    { bool: true },
+    { string: algorithm },
+    { string: certificate },
+  ]);
+  const signature = sign(Buffer.concat([...encodeField({ string: protocol._kex.sessionID }), request]));
+  const named = Buffer.concat([signedBy, signature].flatMap((string) => encodeField({ string })));
+  protocol._authsQueue.push('publickey');
+  send(protocol, Buffer.concat([request, ...encodeField({ string: named })]));
+}
+
 /** A channel request that asks for no reply: `signal`, `exit-signal` (RFC 4254 sections 6.9 and 6.10). */
 export function sendChannelRequest(protocol: Protocol, channel: number, name: string, fields: readonly Field[]): void {
   send(protocol, encode(98, [{ uint32: channel }, { string: name }, { bool: false }, ...fields]));

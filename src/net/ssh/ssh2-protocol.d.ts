@@ -71,6 +71,10 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     /** What is offered at each key exchange. */
     _offer: kex.KexInit;
     readonly _packetRW: { readonly write: PacketWriter };
+    /** Once keys were exchanged. */
+    readonly _kex: { readonly sessionID: Uint8Array };
+    /** The methods of sign-in that were asked for and not answered: by them an answer is known, whose number means different things. */
+    readonly _authsQueue: string[];
     /** Takes every decrypted payload outside of a key exchange. */
     _onPayload: (payload: Buffer) => unknown;
     /** Says who this is; the first of all. */
@@ -165,6 +169,10 @@ declare module 'ssh2/lib/protocol/kex.js' {
 
 declare module 'ssh2/lib/protocol/utils.js' {
   import type Protocol from 'ssh2/lib/protocol/Protocol.js';
-  const utils: { sendPacket(protocol: Protocol, packet: Buffer, duringKeyExchange?: boolean): void };
+  const utils: {
+    sendPacket(protocol: Protocol, packet: Buffer, duringKeyExchange?: boolean): void;
+    /** From Node's form of a signature into that of SSH. */
+    convertSignature(signature: Buffer, keyType: string): Buffer | undefined;
+  };
   export default utils;
 }

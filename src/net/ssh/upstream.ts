@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import ssh2, { type ParsedKey } from 'ssh2';
 import type Protocol from 'ssh2/lib/protocol/Protocol.js';
-import { fingerprintOf, type PinnedHostKey } from '../../config/index.ts';
+import { fingerprintOf, readCertificate, type PinnedHostKey, type SshCertificate } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { targetHostKeys } from '../../protocols/ssh/algorithms.ts';
 import { violation } from '../../protocols/ssh/fault.ts';
 import { dial } from '../upstream.ts';
+import { certificateRefused, signOnWith } from './certificate.ts';
 import type { SshChannel } from './channel.ts';
 import { SshConnection, type ConnectionRole } from './connection.ts';
 import type { OpenRequest, SendOpen } from './connection-channels.ts';
@@ -16,8 +17,12 @@ export interface SshAddress {
   readonly port: number;
   readonly user: string;
   readonly hostKeys: readonly PinnedHostKey[];
-  readonly credential: { readonly kind: 'key'; readonly key: ParsedKey } | { readonly kind: 'password'; readonly password: string };
+  readonly credential: SshCredential;
 }
+
+export type SshCredential =
+  | { readonly kind: 'key'; readonly key: ParsedKey; readonly certificate: SshCertificate | undefined }
+  | { readonly kind: 'password'; readonly password: string };
 
 /** A connection to a target, signed on. */
 export interface SshUpstream {
@@ -128,10 +133,12 @@ class SignOn implements ConnectionRole {
       protocol.authPassword(user, credential.password);
       return;
     }
-    const { key } = credential;
+    const { key, certificate } = credential;
     const algorithm = key.type === 'ssh-rsa' ? rsaAlgorithms[this.#tried - 1] : undefined;
     const hash = algorithm === undefined ? undefined : algorithm.slice(-3) === '512' ? 'sha512' : 'sha256';
-    protocol.authPK(user, key, algorithm, (data, signed) => signed(key.sign(data, hash)));
+    if (certificate !== undefined)
+      signOnWith(protocol, { user, certificate, algorithm: algorithm ?? key.type, sign: (data) => key.sign(data, hash) });
+    else protocol.authPK(user, key, algorithm, (data, signed) => signed(key.sign(data, hash)));
   }
 
   /** Servers of PAM ask for the password by prompts. */
@@ -155,13 +162,13 @@ class SignOn implements ConnectionRole {
     else this.#connection.protocol.authInfoRes(prompts === 1 ? [credential.password] : []);
   }
 
-  #refused(detail: string): void {
+  #refused(reason: string): void {
+    const { user, credential } = this.#address;
+    const detail = `sign-on as ${user} was refused: ${reason}`;
+    const certificate = credential.kind === 'key' ? credential.certificate : undefined;
+    const fault = { publicMessage: 'the target does not take the gateway’s own credential', detail, nothingSent: true };
     this.#connection.disconnect(
-      new GatewayFault('upstream-refused', {
-        publicMessage: 'the target does not take the gateway’s own credential',
-        detail: `sign-on as ${this.#address.user} was refused: ${detail}`,
-        nothingSent: true,
-      }),
+      certificate === undefined ? new GatewayFault('upstream-refused', fault) : certificateRefused(certificate, user, detail),
     );
   }
 
@@ -188,6 +195,15 @@ export function parseSigningKey(text: string, passphrase: string | undefined): P
     throw new GatewayFault('upstream-refused', { publicMessage: 'the gateway’s own key for the target cannot be read' });
   }
   return key;
+}
+
+/** One that the configuration has looked at. */
+export function parseCertificate(line: string): SshCertificate {
+  const certificate = readCertificate(line);
+  if (certificate === undefined) {
+    throw new GatewayFault('upstream-refused', { publicMessage: 'the gateway’s own certificate for the target cannot be read' });
+  }
+  return certificate;
 }
 
 /** Where the keys themselves are pinned, no other type is asked for: a server shows one key, and not the one that it likes. */
