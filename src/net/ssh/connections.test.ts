@@ -473,11 +473,15 @@ describe('a target of SSH', () => {
     assert.deepEqual(world.seen, []);
   });
 
-  it('that refuses the gateway’s credential is told as such', async () => {
+  it('that refuses the gateway’s credential is told as such, to operators with the details', async () => {
     const world = await SshWorld.open();
     const address = world.addressOf();
     world.addressOf = () => ({ ...address, credential: { kind: 'password', password: 'wrong' } });
     assert.match((await world.exec()).stderr, /does not take the gateway’s own credential/);
+    assert.deepEqual(
+      world.reported.map(({ code, detail }) => [code, detail]),
+      [['upstream-refused', 'sign-on as deploy was refused: it takes password']],
+    );
   });
 
   it('that is not there is told as such, and dialed again for the next channel', async () => {

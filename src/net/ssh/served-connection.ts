@@ -145,6 +145,7 @@ export class ServedConnection implements ConnectionRole {
       audit,
       join: (target) => join(target, this.#peer),
       fail: (fault) => this.#fail(fault),
+      report: (what, fault) => this.#options.report(what, fault, session.id),
       idle: () => this.#idle(),
     });
     this.#channels = channels;

@@ -32,6 +32,8 @@ export interface SessionChannelsOptions {
   readonly join: (target: string) => Duplex;
   /** The connection cannot go on. */
   readonly fail: (fault: GatewayFault) => void;
+  /** For operators: what its client is told without the details. */
+  readonly report: (what: string, fault: GatewayFault) => void;
   /** The last of what runs is over. */
   readonly idle: () => void;
 }
@@ -54,6 +56,7 @@ export class SessionChannels {
       address: options.rules.address,
       opened: (request, target) => this.#forwards.opened(request, target),
       lost: (fault) => this.#forwards.upstreamLost(fault),
+      failed: (fault) => options.report('target not signed on to', fault),
     });
     this.#forwards = new SessionForwards({
       ...options,

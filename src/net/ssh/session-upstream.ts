@@ -1,9 +1,11 @@
-import type { GatewayFault } from '../../core/fault.ts';
+import { toFault, type GatewayFault } from '../../core/fault.ts';
 import { connectUpstream, type ConnectOptions, type SshAddress, type SshUpstream } from './upstream.ts';
 
 export interface SessionUpstreamOptions extends Pick<ConnectOptions, 'opened' | 'lost'> {
   /** Throws a fault. */
   readonly address: () => SshAddress;
+  /** It was not connected, or not signed on to. Whoever waits is told besides. */
+  readonly failed: (fault: GatewayFault) => void;
 }
 
 /** The one connection of a session to its target: dialed as the session begins, and again by the next channel where that failed or it was lost. */
@@ -36,7 +38,7 @@ export class SessionUpstream {
     const forget = (): void => {
       this.#connecting = undefined;
     };
-    const { address, opened, lost } = this.#options;
+    const { address, opened, lost, failed } = this.#options;
     try {
       return await connectUpstream({
         address: address(),
@@ -49,6 +51,7 @@ export class SessionUpstream {
     } catch (error) {
       // Whoever waits for this one is told; the next one tries anew.
       setImmediate(forget);
+      failed(toFault(error));
       throw error;
     }
   }
