@@ -33,3 +33,8 @@ export function tooSlow(target: string, timeoutMs: number | undefined): GatewayF
 export function unavailable(what: string, detail: string, cause?: unknown): GatewayFault {
   return new GatewayFault('upstream-unavailable', { publicMessage: `the target cannot be reached: ${what}`, detail, cause });
 }
+
+/** It can be read in no way, or in more than one. */
+export function malformed(detail: string, cause?: unknown): GatewayFault {
+  return unavailable('its answer is malformed', detail, cause);
+}

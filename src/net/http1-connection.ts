@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { GatewayFault, toFault } from '../core/fault.ts';
 import { readAnswerMessage } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
-import { unavailable } from './http-faults.ts';
+import { malformed, unavailable } from './http-faults.ts';
 import { Http1Answer, type AnswerSource } from './http1-answer.ts';
 import { sendRequest, type Http1Request } from './http1-request.ts';
 
@@ -208,10 +208,6 @@ interface Waiting {
   readonly upgrades: boolean;
   readonly resolve: (answer: Http1Answer | SwitchedProtocols | typeof closedUnanswered) => void;
   readonly reject: (fault: GatewayFault) => void;
-}
-
-function malformed(detail: string, cause?: unknown): GatewayFault {
-  return unavailable('its answer is malformed', detail, cause);
 }
 
 const maxHeaderBytes = 64 * 1024;

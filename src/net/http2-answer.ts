@@ -1,39 +1,48 @@
-import { constants, type ClientHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
-import { fieldsOf } from '../protocols/http/index.ts';
+import type { GatewayFault } from '../core/fault.ts';
 import type { HeaderField } from '../protocols/request.ts';
-import { unavailable } from './http-faults.ts';
 import type { UpstreamAnswer } from './http-upstream-answer.ts';
+import { UnreadBytes } from './http2-unread.ts';
+
+/** What an answer needs of its stream. */
+export interface AnswerSource {
+  /** Some of what was kept has been read: there is room for more. */
+  consumed(bytes: number): void;
+  /** Nobody reads what is left of it. */
+  abandon(): void;
+}
 
 /**
- * The answer on one stream of HTTP/2. Node throws away what nobody has begun to read when a stream closes, and an answer may have to wait for its record: so it is read at once, as far as
- * there is room, and kept. A short one is whole by the time anybody looks; a stream is made only for those whose reader asks for one.
+ * An answer of HTTP/2 whose head has come. What comes of its body is kept until somebody reads it, as much as its window lets the target send; most answers are whole by then, and a stream is made only
+ * for those whose reader asks for one.
  */
 export class Http2Answer implements UpstreamAnswer {
-  status = 0;
-  fields: readonly HeaderField[] = [];
-  readonly #stream: ClientHttp2Stream;
-  #pieces: Uint8Array[] = [];
-  #keptBytes = 0;
+  readonly status: number;
+  readonly fields: readonly HeaderField[];
+  readonly #source: AnswerSource;
+  readonly #unread = new UnreadBytes();
   #body: Readable | undefined;
-  #trailers: readonly string[] = [];
-  #isOver = false;
-  #isClosed = false;
-  readonly #settled: () => void;
+  /** The reader waits for more. */
+  #isWanted = false;
+  #trailers: readonly HeaderField[] | undefined;
+  #fault: GatewayFault | undefined;
 
-  /** `settled`: called when all of it has come, or no more of it does before somebody reads it. */
-  constructor(stream: ClientHttp2Stream, settled: () => void) {
-    this.#stream = stream;
-    this.#settled = settled;
-    stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    stream.on('end', () => this.#ended());
+  constructor(status: number, fields: readonly HeaderField[], source: AnswerSource) {
+    this.status = status;
+    this.fields = fields;
+    this.#source = source;
+  }
+
+  /** Of its body, bytes that nobody has read yet. */
+  get unreadBytes(): number {
+    return this.#unread.length;
   }
 
   get whole(): Uint8Array | undefined {
-    if (!this.#isOver || this.#isBroken || this.#body !== undefined) return undefined;
-    const [first, ...more] = this.#pieces;
+    if (this.#trailers === undefined || this.#body !== undefined) return undefined;
+    const [first, ...more] = this.#unread.pieces();
     if (first === undefined) return nothing;
-    return more.length === 0 ? first : Buffer.concat(this.#pieces);
+    return more.length === 0 ? first : Buffer.concat([first, ...more]);
   }
 
   get body(): Readable {
@@ -41,84 +50,64 @@ export class Http2Answer implements UpstreamAnswer {
     return this.#body;
   }
 
-  begins(raw: readonly string[]): void {
-    const fields = fieldsOf(raw);
-    this.status = Number(fields.find(({ name }) => name === ':status')?.value ?? 0);
-    this.fields = fields.filter(({ name }) => !name.startsWith(':'));
-  }
-
-  /** They end the stream (RFC 9113 section 8.1); where it is read as it comes, all of the body is here before them. */
-  ends(trailers: readonly string[]): void {
-    this.#trailers = trailers;
-    if (!this.#stream.isPaused() && this.#stream.readableLength === 0) this.#ended();
-  }
-
-  /** The stream is over, whether or not all of the answer has come. */
-  closes(): void {
-    this.#isClosed = true;
-    if (this.#isOver) return;
-    this.#body?.destroy(this.#brokenOff());
-    this.#settled();
-  }
-
   trailers(): readonly HeaderField[] {
-    if (this.#isBroken) throw this.#brokenOff();
-    return fieldsOf(this.#trailers);
+    if (this.#fault !== undefined) throw this.#fault;
+    return this.#trailers ?? [];
   }
 
   discard(): void {
-    this.#pieces = [];
-    if (this.#body !== undefined) this.#body.destroy();
-    else if (!this.#isOver) this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (this.#body === undefined) this.#source.abandon();
+    else this.#body.destroy();
+    this.#unread.take();
   }
 
-  /** A stream that is reset ends like one that is over. */
-  get #isBroken(): boolean {
-    const { rstCode } = this.#stream;
-    return this.#trailers.length === 0 && rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR;
-  }
-
-  #take(chunk: Buffer): void {
-    if (this.#body !== undefined) {
-      if (!this.#body.push(chunk)) this.#stream.pause();
+  /** A piece of its body. */
+  push(piece: Uint8Array): void {
+    if (!this.#isWanted) {
+      this.#unread.add(piece);
       return;
     }
-    this.#pieces.push(chunk);
-    this.#keptBytes += chunk.length;
-    if (this.#keptBytes < mostKeptBytes) return;
-    this.#stream.pause();
-    this.#settled();
+    this.#isWanted = false;
+    this.#body!.push(piece);
+    this.#source.consumed(0);
   }
 
-  #ended(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#body?.push(null);
-    this.#settled();
+  /** All of it has come. */
+  ends(trailers: readonly HeaderField[]): void {
+    this.#trailers = trailers;
+    if (this.#isWanted) this.#body!.push(null);
+  }
+
+  /** The rest will not come. */
+  fails(fault: GatewayFault): void {
+    this.#fault = fault;
+    this.#body?.destroy(fault);
   }
 
   #streamed(): Readable {
     const body = new Readable({
-      read: () => void this.#stream.resume(),
+      // It is kept here, where it is counted, and not there.
+      highWaterMark: 1,
+      read: () => this.#read(),
       destroy: (error, done) => {
-        if (!this.#isOver) this.#stream.close(constants.NGHTTP2_CANCEL);
+        this.#source.abandon();
         done(error);
       },
     });
     // Whoever reads it is told; an error while nobody does must not end the process.
     body.on('error', () => {});
-    for (const piece of this.#pieces) body.push(piece);
-    this.#pieces = [];
-    if (this.#isOver) body.push(null);
-    else if (this.#isClosed) body.destroy(this.#brokenOff());
+    if (this.#fault !== undefined) body.destroy(this.#fault);
     return body;
   }
 
-  #brokenOff(): Error {
-    return unavailable('it broke off its answer', `stream closed with ${this.#stream.rstCode}`);
+  #read(): void {
+    const { length } = this.#unread;
+    if (length > 0) {
+      for (const piece of this.#unread.take()) this.#body!.push(piece);
+      this.#source.consumed(length);
+    } else if (this.#trailers !== undefined) this.#body!.push(null);
+    else this.#isWanted = true;
   }
 }
 
 const nothing = new Uint8Array(0);
-/** Of a body that nobody reads yet. */
-const mostKeptBytes = 64 * 1024;
