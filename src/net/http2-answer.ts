@@ -63,19 +63,20 @@ export class Http2Answer implements UpstreamAnswer {
 
   /** A piece of its body. */
   push(piece: Uint8Array): void {
-    if (!this.#isWanted) {
-      this.#unread.add(piece);
-      return;
-    }
-    this.#isWanted = false;
-    this.#body!.push(piece);
-    this.#source.consumed(0);
+    this.#unread.add(piece);
+  }
+
+  /** All that came at once is here: its reader gets it in as few pieces as there are. */
+  turnEnds(): void {
+    if (this.#isWanted && this.#unread.length > 0) this.#pass();
   }
 
   /** All of it has come. */
   ends(trailers: readonly HeaderField[]): void {
     this.#trailers = trailers;
-    if (this.#isWanted) this.#body!.push(null);
+    if (!this.#isWanted) return;
+    if (this.#unread.length > 0) this.#pass();
+    else this.#body!.push(null);
   }
 
   /** The rest will not come. */
@@ -86,8 +87,6 @@ export class Http2Answer implements UpstreamAnswer {
 
   #streamed(): Readable {
     const body = new Readable({
-      // It is kept here, where it is counted, and not there.
-      highWaterMark: 1,
       read: () => this.#read(),
       destroy: (error, done) => {
         this.#source.abandon();
@@ -101,12 +100,16 @@ export class Http2Answer implements UpstreamAnswer {
   }
 
   #read(): void {
+    this.#isWanted = true;
+    if (this.#unread.length > 0) this.#pass();
+    else if (this.#trailers !== undefined) this.#body!.push(null);
+  }
+
+  #pass(): void {
+    this.#isWanted = false;
     const { length } = this.#unread;
-    if (length > 0) {
-      for (const piece of this.#unread.take()) this.#body!.push(piece);
-      this.#source.consumed(length);
-    } else if (this.#trailers !== undefined) this.#body!.push(null);
-    else this.#isWanted = true;
+    for (const piece of this.#unread.take()) this.#body!.push(piece);
+    this.#source.consumed(length);
   }
 }
 

@@ -124,10 +124,8 @@ export class Http2Stream implements SendingStream, AnswerSource {
     this.#left -= piece.length;
     if (this.#left < 0) return this.#refuse('its body is longer than was announced');
     if (piece.length > 0) {
-      const before = answer.unreadBytes;
       answer.push(piece);
-      if (this.#isClosed) return true;
-      this.#host.keep(answer.unreadBytes - before);
+      this.#host.keep(piece.length);
     }
     if (endsStream) this.#ended(noFields);
     else if (answer.unreadBytes >= mostKeptBytes) this.#settle();
@@ -136,6 +134,7 @@ export class Http2Stream implements SendingStream, AnswerSource {
 
   /** What came together has been read: whoever waits for a short answer does not wait much longer. */
   turnEnds(): void {
+    this.#answer?.turnEnds();
     if (this.#answer === undefined || this.#isSettled || this.#waiting !== undefined) return;
     this.#waiting = setTimeout(() => this.#settle(), this.#options.waitMs);
   }
