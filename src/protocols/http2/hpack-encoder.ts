@@ -15,7 +15,7 @@ export interface RequestHead {
 
 /**
  * Writes header blocks (RFC 7541). Many callers share a connection, and what one of them could guess of another by the length of what goes out must be nothing (section 7.1): only fields that say
- * nothing of a caller's data are kept in the table, by name, and a path only where it has no query. Every other one is a literal that nobody on the way may ever keep (section 6.2.3).
+ * nothing of a caller's data are kept in the table, by name, and a path only where it names a method of gRPC. Every other one is a literal that nobody on the way may ever keep (section 6.2.3).
  */
 export class HpackEncoder {
   readonly #table: DynamicTable<KeptField>;
@@ -159,7 +159,12 @@ function mayStand(name: string, value: string): boolean {
 }
 
 function mayBeKept(name: string, value: string): boolean {
-  return mayRepeat.has(name) && value.length <= longestKept && !(name === ':path' && value.includes('?'));
+  return mayRepeat.has(name) && value.length <= longestKept && (name !== ':path' || isMethodPath(value));
+}
+
+/** `/package.Service/Method` of gRPC. Another one may have an account's number in it. */
+function isMethodPath(path: string): boolean {
+  return /^\/(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*\/[A-Za-z_]\w*$/.test(path);
 }
 
 const staticNames = new Map<string, StaticName>();

@@ -212,9 +212,11 @@ describe('the head of a request', () => {
       assert.ok(first.endsWith('\x06secret'));
       assert.equal(first.charCodeAt(4) & 0xf0, 0x10, name);
     }
-    const asked = { ...head, path: '/find?ssn=536-90-4399' };
-    assert.equal(text(encoder.write(asked)), text(encoder.write(asked)));
-    assert.ok(text(encoder.write(asked)).includes('536-90-4399'));
+    for (const path of ['/find?ssn=536-90-4399', '/customers/536-90-4399', '/bank.v1.Ledger/Get?ssn=536-90-4399', '/bank.v1/536-90-4399']) {
+      const asked = { ...head, path };
+      assert.equal(text(encoder.write(asked)), text(encoder.write(asked)));
+      assert.ok(text(encoder.write(asked)).includes('536-90-4399'), path);
+    }
   });
 
   it('that cannot be one is not written, and changes nothing', () => {
