@@ -166,8 +166,8 @@ describe('a target that trusts an authority', () => {
       'the connection',
       async () => (await door.ssh([], { options: ['-S', control, '-O', 'check'] })).code === 0 || undefined,
     );
-    const again = async (): Promise<string> => (await door.ssh(['echo ran'], { options })).stdout.toString();
-    assert.equal(await again(), 'ran\n');
+    const again = async (): Promise<string> => shown(await door.ssh(['echo ran'], { options }));
+    assert.equal(await again(), ran);
     const changes = async (): Promise<number> => (await world.records(['config.changed'])).length;
     const before = await changes();
     sign('renewed', '-n', user, '-z', '2');
@@ -175,10 +175,10 @@ describe('a target that trusts an authority', () => {
     writeFileSync(at('serials'), 'serial: 1\n');
     keygen('-k', '-f', at('revocations'), '-s', at('authority.pub'), at('serials'));
     copyFileSync(at('revocations'), at('revoked'));
-    assert.equal(await again(), 'ran\n');
+    assert.equal(await again(), ran);
     for (const pid of world.sshd.connections()) process.kill(pid, 'SIGKILL');
     await eventually('its end', () => world.sshd.connections().length === 0 || undefined);
-    assert.equal(await again(), 'ran\n');
+    assert.equal(await again(), ran);
     assert.match(world.sshd.log(), /Accepted certificate ID "renewed of the test" \(serial 2\)/);
     master.child.kill('SIGTERM');
     await master.over;

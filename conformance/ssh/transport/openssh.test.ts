@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../../harness.ts';
 import { runProgram } from '../program.ts';
 import { startSshWorld, type SshWorld } from '../world.ts';
 import type { Door } from '../door.ts';
+import { Underway } from './running.ts';
 
 /** OpenSSH's client and server with the gateway between them, without anything that policy or masking would change. */
 describe('a gateway of processes', () => {
@@ -64,6 +66,27 @@ describe('OpenSSH through the gateway', () => {
   it('runs a command with its input, both outputs and its exit status', async () => {
     const ran = await door.ssh(['cat; echo err >&2; exit 7'], { input: 'what came' });
     assert.deepEqual([ran.code, ran.stdout.toString(), ran.stderr.toString()], [7, 'what came', 'err\n']);
+  });
+
+  it('shares a connection, and each of its clients is told how its program ended, also one that had ended its output before', async () => {
+    const control = join(world.folder, 'control');
+    const master = new Underway('ssh', ['-F', door.config, '-M', '-N', '-S', control, 'box'], world.folder);
+    const options = ['-S', control, '-o', 'ControlMaster=no'];
+    await eventually(
+      'the connection',
+      async () => (await door.ssh([], { options: ['-S', control, '-O', 'check'] })).code === 0 || undefined,
+    );
+    for (const command of ['echo ran; exit 7', 'exec >&- 2>&-; sleep 0.3; exit 7']) {
+      assert.equal((await door.ssh([command], { options })).code, 7, command);
+      const completed = await eventually('the record', async () => {
+        const records = await world.records(['operation.decided', 'operation.completed']);
+        const { operation } = records.findLast(({ text }) => String(text).includes(command)) ?? {};
+        return records.find((record) => record['type'] === 'operation.completed' && record['operation'] === operation);
+      });
+      assert.equal(completed['outcome'], 'failed', command);
+    }
+    master.child.kill('SIGTERM');
+    await master.over;
   });
 
   it('is told how a program died', async () => {

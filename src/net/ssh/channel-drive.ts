@@ -112,8 +112,17 @@ export class ChannelDrive implements ChannelListener {
     this.#flow();
   }
 
+  /**
+   * A client that has heard the end of the output and has no more input closes its side at once where connections are shared (`ControlMaster`), and waits for how the program ended:
+   * that is told as long as this side is open, as sshd does it.
+   */
   closed(fault: GatewayFault | undefined): void {
     if (this.#closed) return;
+    const { client } = this.#options;
+    if (fault === undefined && this.#target !== undefined && client.hasSaidEnd) {
+      client.stay();
+      return;
+    }
     this.#hurry();
     this.#apply(() => this.#options.channel.notify({ kind: 'closed', from: 'client', fault }));
   }

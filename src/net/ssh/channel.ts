@@ -16,7 +16,7 @@ export interface ChannelListener {
   answered(succeeded: boolean): void;
   /** It may take data again. */
   drained(): void;
-  /** The last call: by the peer, or with its connection, for which the fault is the reason. */
+  /** The last call, unless it has the channel `stay`: by the peer, or with its connection, for which the fault is the reason. */
   closed(fault: GatewayFault | undefined): void;
 }
 
@@ -54,8 +54,10 @@ export class SshChannel {
   #paused = true;
   readonly #unread: (() => void)[] = [];
   #ended = false;
+  #saidEnd = false;
   #closed = false;
   #peerClosed = false;
+  #stays = false;
 
   constructor(ends: ChannelEnds) {
     this.#ends = ends;
@@ -108,8 +110,21 @@ export class SshChannel {
   /** Nothing more goes to the peer. */
   end(): void {
     if (this.#ended || this.#closed) return;
-    this.behind((protocol, peer) => protocol.channelEOF(peer));
+    this.behind((protocol, peer) => {
+      protocol.channelEOF(peer);
+      this.#saidEnd = true;
+    });
     this.#ended = true;
+  }
+
+  /** The peer was told that nothing more goes to it. */
+  get hasSaidEnd(): boolean {
+    return this.#saidEnd;
+  }
+
+  /** Within `closed`: this side is not closed with the peer's, but by `close`, when it has said its last (RFC 4254 section 5.3). */
+  stay(): void {
+    this.#stays = true;
   }
 
   /** Behind all data before it, unless `now`. What the peer still sends is read and dropped. */
@@ -218,6 +233,8 @@ export class SshChannel {
       if (this.#peerClosed) return;
       this.#peerClosed = true;
       this.#listener?.closed(undefined);
+      // Its connection may still be lost.
+      if (this.#stays && !this.#closed) return;
       this.#listener = undefined;
       if (this.#closed) this.#finish();
       else this.close(true);

@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
-import ssh2 from 'ssh2';
+import ssh2, { type ClientChannel, type ServerChannel } from 'ssh2';
 import { fingerprintOf } from '../../config/index.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { newSshKeyPair } from '../../identity/ssh-key-format.ts';
 import { isSignedBy } from './client-key.ts';
 import { exec, SshWorld, until } from './testing/ssh-world.ts';
+
+/** ssh2's server tells no status behind the end of output, as sshd does. */
+function exitBehindEnd(connection: ssh2.Connection, channel: ServerChannel, status: number): void {
+  const { _protocol: protocol } = connection as unknown as { readonly _protocol: { exitStatus(channel: number, status: number): void } };
+  const { outgoing } = channel as unknown as { readonly outgoing: { readonly id: number } };
+  protocol.exitStatus(outgoing.id, status);
+}
 
 describe('an SSH channel', () => {
   it('carries input, output, both streams and the exit status', async () => {
@@ -51,6 +58,56 @@ describe('an SSH channel', () => {
     assert.equal((await over).signal, 'SIGKILL');
     assert.deepEqual(world.seen.slice(-3), ['pty vt220 91x17', 'size 100x30', 'signal TERM']);
     client.end();
+  });
+
+  /** As OpenSSH's clients do over a connection that they share. */
+  const closeAtEnd = async (world: SshWorld, run: (channel: ClientChannel) => void = () => {}) => {
+    const client = await world.client();
+    const { channel, over } = await exec(client, 'first');
+    channel.end();
+    channel.once('end', () => {
+      channel.close();
+      run(channel);
+    });
+    return { client, over };
+  };
+  /** Ends its output, and then itself when the second program comes: the gateway has read everything that was sent before that. */
+  const endsLater = (status: number | undefined) => (world: SshWorld) => {
+    let first: ServerChannel | undefined;
+    world.run = (channel, command) => {
+      if (command === 'first') {
+        first = channel;
+        channel.eof();
+        return;
+      }
+      if (status !== undefined) exitBehindEnd(world.targets[0]!, first!, status);
+      first?.close();
+      channel.exit(0);
+      channel.end();
+    };
+  };
+
+  it('that its client closes at the end of its output is told how the program ended', async () => {
+    const world = await SshWorld.open(endsLater(7));
+    const { client, over } = await closeAtEnd(world, () => void exec(client, 'second'));
+    const ran = await over;
+    assert.equal(ran.code, 7);
+    await until(() => world.relays[0]?.events.some(({ kind }) => kind === 'closed') === true);
+    const { events } = world.relays[0]!;
+    assert.deepEqual(
+      events.map((event) => (event.kind === 'closed' ? `${event.kind} ${event.from}` : event.kind)).filter((kind) => kind !== 'watched'),
+      ['started', 'ended', 'ended', 'exited', 'closed target'],
+    );
+    client.end();
+  });
+
+  it('that its client has closed so is over with the connection', async () => {
+    const world = await SshWorld.open(endsLater(undefined));
+    const { client } = await closeAtEnd(world, () => setImmediate(() => client.end()));
+    await until(() => world.sessions.list().length === 0);
+    await until(() => world.relays[0]?.events.at(-1)?.kind === 'closed');
+    assert.ok(world.relays[0]!.events.some((event) => event.kind === 'closed' && event.from === 'client'));
+    await until(() => world.targetChannels.open === 0);
   });
 
   it('with more than its windows both ways loses and changes nothing', async () => {
