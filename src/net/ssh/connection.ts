@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { ParsedKey } from 'ssh2';
 import Protocol, { type Negotiated } from 'ssh2/lib/protocol/Protocol.js';
 import { GatewayFault } from '../../core/fault.ts';
-import { ciphers, keyExchanges, macs, ownHostKeys, ownKeyExchanges } from '../../protocols/ssh/algorithms.ts';
+import { ciphers, macs, ownHostKeys } from '../../protocols/ssh/algorithms.ts';
 import { decodeChannelRequest } from '../../protocols/ssh/channel-request.ts';
 import { violation, wordFault } from '../../protocols/ssh/fault.ts';
 import { Allowance } from './allowance.ts';
@@ -12,6 +12,7 @@ import { keepKeys } from './cipher-keys.ts';
 import { ConnectionChannels, type OpenRequest, type SendOpen } from './connection-channels.ts';
 import { broken, unreadable } from './connection-faults.ts';
 import { GlobalRequests, type GlobalReply } from './global-requests.ts';
+import { KeyExchanges, offeredKeyExchanges } from './key-exchange.ts';
 import { sendDisconnect } from './payload.ts';
 
 /** What of a connection only one side has, or each in its own way. Anything that it throws ends the connection. */
@@ -137,10 +138,13 @@ export class SshConnection {
         ? { hostKeys: { [options.hostKey.type]: options.hostKey }, banner: options.banner }
         : { hostVerifier: (key: Buffer, verified: (is: boolean) => void) => verified(options.verifyHostKey(key)) }),
       ident: softwareVersion,
-      offer: { kex: options.side === 'server' ? ownKeyExchanges : keyExchanges, serverHostKey: types, cs: directions, sc: directions },
+      offer: { kex: offeredKeyExchanges(), serverHostKey: types, cs: directions, sc: directions },
       onWrite: (data) => this.#write(data),
       onError: (error) => this.#lost(error instanceof GatewayFault ? error : violation(error.message)),
-      onHeader: ({ versions }) => cheaper?.greeted(versions.software),
+      onHeader: ({ versions }) => {
+        cheaper?.greeted(versions.software);
+        exchanges.greeted();
+      },
       onPacket: () => (this.#unanswered = 0),
       onHandshakeComplete: (negotiated) => {
         keepKeys(protocol);
@@ -151,6 +155,7 @@ export class SshConnection {
       messageHandlers: this.#handlers(options.role),
     });
     const cheaper = options.side === 'server' ? new CheaperCipher(protocol) : undefined;
+    const exchanges = new KeyExchanges(protocol, options.side, (theirs) => cheaper?.offered(theirs));
     const onPayload = protocol._onPayload;
     protocol._onPayload = (payload) => (payload[0] === CHANNEL_REQUEST ? this.#channelRequest(payload) : onPayload(payload));
     return protocol;

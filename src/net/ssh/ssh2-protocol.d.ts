@@ -5,7 +5,7 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
   import type { ParsedKey } from 'ssh2';
 
   export interface Negotiated {
-    readonly kex: string;
+    kex: string;
     readonly serverHostKey: string;
     readonly cs: { readonly cipher: string; readonly mac: string; readonly compress: string };
     readonly sc: { readonly cipher: string; readonly mac: string; readonly compress: string };
@@ -61,18 +61,37 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     _decipherKey?: Uint8Array | KeyObject;
     _macKey?: Uint8Array | KeyObject;
     /** Before the first key exchange takes its messages, from then on all. */
-    _onPayload: (payload: Uint8Array) => unknown;
+    _onPayload: (payload: Buffer) => unknown;
+  }
+
+  /** One exchange of keys; of ssh2, a class for each method. */
+  export interface KeyExchange {
+    /** In the words of its errors. */
+    type: string;
+    readonly negotiated: Negotiated;
+    /** The first exchange's hash, once keys were exchanged. */
+    readonly sessionID: Uint8Array;
+    /** The peer's SSH_MSG_KEXINIT, for the exchange hash. */
+    _remoteKexinit: Uint8Array;
+    /** What this side sends. */
+    getPublicKey(): Buffer;
+    /** Of what the peer sent, as it goes into the hash. */
+    convertPublicKey(key: Buffer): Buffer;
+    /** Of what the peer sent. A client has asked for its public key before; a server asks for it afterwards. */
+    computeSecret(theirs: Buffer): Buffer | Error;
   }
 
   export default class Protocol {
     constructor(config: ProtocolConfig);
     readonly _cipher: PacketCipher;
     readonly _decipher: PacketDecipher;
+    /** The last exchange, once there is one. Set before it begins. */
+    readonly _kex: KeyExchange;
+    /** The peer's next message is dropped, as what follows a wrong guess. */
+    _skipNextInboundPacket: boolean;
     /** What is offered at each key exchange. */
     _offer: kex.KexInit;
     readonly _packetRW: { readonly write: PacketWriter };
-    /** Once keys were exchanged. */
-    readonly _kex: { readonly sessionID: Uint8Array };
     /** The methods of sign-in that were asked for and not answered: by them an answer is known, whose number means different things. */
     readonly _authsQueue: string[];
     /** Takes every decrypted payload outside of a key exchange. */

@@ -1,23 +1,19 @@
 /**
- * What the gateway agrees to, in its order of preference. A client's own order decides (RFC 4253 section 7.1), and nothing is negotiated that does not stand here.
+ * What the gateway agrees to, in its order of preference. A client's own order decides (RFC 4253 section 7.1), and nothing is negotiated that does not stand here. The first key
+ * exchange resists quantum computers, and is offered where Node has ML-KEM.
  *
  * Left out on purpose: everything with SHA-1, MD5 or CBC, Diffie-Hellman groups of 2,048 bits and below, and chacha20-poly1305@openssh.com, which is the cipher
  * that an attacker in the middle could cut messages from before strict key exchange (CVE-2023-48795) and which costs twice as much here as AES-GCM. Compression is
  * never agreed to: it would tell an observer what masked and unmasked text have in common.
  */
 export const keyExchanges = [
+  'mlkem768x25519-sha256',
   'curve25519-sha256',
   'curve25519-sha256@libssh.org',
   'ecdh-sha2-nistp256',
   'ecdh-sha2-nistp384',
   'ecdh-sha2-nistp521',
 ] as const;
-
-/**
- * The same for clients, whose own order decides. In front stands one that no client prefers: some (Dropbear) send the first message of the exchange that they expect along
- * with their list, and ssh2 always drops it, as is right only where the guess was wrong, which it is where the first of both lists differ (RFC 4253 section 7).
- */
-export const ownKeyExchanges = ['ecdh-sha2-nistp521', ...keyExchanges.filter((name) => name !== 'ecdh-sha2-nistp521')];
 
 export const ciphers = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes256-ctr', 'aes128-ctr'] as const;
 
