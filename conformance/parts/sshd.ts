@@ -18,6 +18,8 @@ export interface Account {
 export interface SshdOptions {
   /** As whom clients sign in. sshd itself runs as this process, which has to be root for another account. Default: the same. */
   readonly account?: Account;
+  /** Default: this machine's. */
+  readonly program?: string;
   /** Lines of sshd_config(5) that win over those below. */
   readonly config?: readonly string[];
   readonly sftp?: 'internal-sftp' | '/usr/lib/openssh/sftp-server';
@@ -86,7 +88,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     `Subsystem sftp ${options.sftp ?? 'internal-sftp'}`,
   ];
   write('sshd_config', `${lines.join('\n')}\n`, 0o644);
-  const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], {
+  const child = spawn(options.program ?? '/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';

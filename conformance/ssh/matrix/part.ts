@@ -4,7 +4,7 @@ import { progress } from '../../../bench/parts/report.ts';
 import { freePort } from '../../../src/cli/demo/free-port.ts';
 import type { Part, PartOptions, PartReport, PartRow } from '../../part.ts';
 import { ensureDebian } from '../../parts/debian.ts';
-import { normalAccount, type Account } from '../../parts/sshd.ts';
+import { normalAccount, type Account, type SshdOptions } from '../../parts/sshd.ts';
 import type { Door } from '../door.ts';
 import { startSshWorld, type SshWorld } from '../world.ts';
 import { runSshCase, type Secrets, type SshCase } from './case.ts';
@@ -65,10 +65,11 @@ async function run(name: string, account: Account | undefined, options: PartOpti
 }
 
 /** Forwards to this machine's own ports have to be named, or loopback is refused. */
-export async function startMatrixWorld(account: Account | undefined): Promise<SshWorld> {
+export async function startMatrixWorld(account: Account | undefined, sshd: SshdOptions = {}): Promise<SshWorld> {
   Object.assign(reserved, { echo: await freePort(), silent: await freePort() });
   const world = await startSshWorld({
     account,
+    sshd,
     adjust(config, sshd) {
       // The disk of a busy machine may not answer for seconds: then operations are denied, which is right, and not what is compared here.
       config['audit'] = { durability: 'process' };
