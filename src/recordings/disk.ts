@@ -1,4 +1,4 @@
-import { close, constants, fdatasync, existsSync, mkdirSync, open, openSync, rename, write, writeSync } from 'node:fs';
+import { close, constants, fdatasync, existsSync, mkdirSync, open, openSync, rename, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -6,11 +6,6 @@ import { promisify } from 'node:util';
 export interface RecordingDisk {
   /** Creates a file of mode 0600 that must not exist, nor `unless`; and its folder, mode 0700. Synchronous: a session must not start without it. */
   create(path: string, unless: string): number;
-  /**
-   * Hands bytes to the operating system at once, for the end of the file; returns how many it took. None where it was slow lately, and may make its writers wait for the disk again:
-   * the thread of all sessions must not. Into the page cache 16 KiB take 10 µs; a thread, and the way there and back, 40 to 200.
-   */
-  writeNow(descriptor: number, bytes: Uint8Array): number;
   /** Writes at the end of the file. May write less than all: the answer is how much. */
   write(descriptor: number, bytes: Uint8Array): Promise<number>;
   sync(descriptor: number): Promise<void>;
@@ -25,7 +20,6 @@ export const localDisk: RecordingDisk = {
     if (existsSync(unless)) throw new Error(`${unless} exists already`);
     return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND, 0o600);
   },
-  writeNow: unlessSlow(writeSync, () => performance.now()),
   write: async (descriptor, bytes) => (await writeAsync(descriptor, bytes)).bytesWritten,
   sync: promisify(fdatasync),
   close: promisify(close),
@@ -34,19 +28,6 @@ export const localDisk: RecordingDisk = {
     await syncFolder(dirname(to));
   },
 };
-
-/** `write`, but that it writes nothing in the two seconds after a call that took longer than 20 ms. `now`: milliseconds, never going back. */
-export function unlessSlow(write: RecordingDisk['writeNow'], now: () => number): RecordingDisk['writeNow'] {
-  let slowUntil = Number.NEGATIVE_INFINITY;
-  return (descriptor, bytes) => {
-    const startedAt = now();
-    if (startedAt < slowUntil) return 0;
-    const count = write(descriptor, bytes);
-    const endedAt = now();
-    if (endedAt - startedAt > slowMs) slowUntil = endedAt + slowForMs;
-    return count;
-  };
-}
 
 /** A new name in a folder is durable only when the folder is. */
 async function syncFolder(folder: string): Promise<void> {
@@ -59,5 +40,3 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 const writeAsync = promisify(write);
-const slowMs = 20;
-const slowForMs = 2_000;

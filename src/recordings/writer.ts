@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { RecordingDisk } from './disk.ts';
 import { recordingUnavailable, type RecordingEvent, type RecordingHeader } from './format.ts';
-import type { Line } from './lines.ts';
 
 export interface Sealed {
   /** Lower-case hex, of the whole file. */
@@ -10,9 +9,9 @@ export interface Sealed {
 }
 
 /**
- * Appends lines to one file without ever waiting for it: lines collect in memory and go out every 200 ms, or sooner when about 16 Ki characters
- * have come together, one write at a time; at once where the disk is quick, else by a thread. The digest is taken on the way. An event that finds 8 Mi characters waiting
- * is refused, and a `gap` line says so once there is room again. After an error of the disk everything is refused for good: what the file then holds is unknown.
+ * Appends lines to one file without ever waiting for it: lines collect in memory and go out every 200 ms, or sooner when 64 Ki characters
+ * have come together, one write at a time. The digest is taken on the way. An event that finds 8 Mi characters waiting is refused, and a `gap` line
+ * says so once there is room again. After an error of the disk everything is refused for good: what the file then holds is unknown.
  */
 export class RecordingWriter {
   readonly #disk: RecordingDisk;
@@ -20,11 +19,8 @@ export class RecordingWriter {
   readonly #finalPath: string;
   readonly #descriptor: number;
   readonly #hash: Hash = createHash('sha256');
-  #waiting: (Line | string)[] = [];
-  /** Of all that waits, about, in UTF-16 units. */
-  #waitingLength = 0;
-  /** Bytes that the disk did not take at once. */
-  #unwritten: Buffer | undefined;
+  /** Lines that wait, as one text: encoded together, not one by one. */
+  #waiting = '';
   #writtenBytes = 0;
   #beingWrittenBytes = 0;
   #dropped = 0;
@@ -47,13 +43,13 @@ export class RecordingWriter {
   }
 
   /**
-   * An event, which happened `atMs` after the session's start, as JSON without a line feed, or what will make that. Throws `recording-unavailable` where it
+   * An event, which happened `atMs` after the session's start, as JSON without a line feed. Throws `recording-unavailable` where it
    * was not taken.
    */
-  append(atMs: number, line: Line | string): void {
+  append(atMs: number, line: string): void {
     if (this.#failure !== undefined) throw recordingUnavailable(`cannot write ${this.#path}: ${this.#failure.message}`, this.#failure);
     if (this.#sealing !== undefined) throw recordingUnavailable(`${this.#path} is sealed`);
-    if (this.#waitingLength + this.#beingWrittenBytes > maxWaitingBytes) {
+    if (this.#waiting.length + this.#beingWrittenBytes > maxWaitingBytes) {
       this.#dropped++;
       throw recordingUnavailable(`the disk does not keep up with ${this.#path}`);
     }
@@ -66,7 +62,7 @@ export class RecordingWriter {
 
   /** Undefined, unless much waits: then it resolves when that is written, or has failed. Never rejects. */
   get room(): Promise<void> | undefined {
-    return this.#waitingLength + this.#beingWrittenBytes > muchWaitingBytes ? this.#flush() : undefined;
+    return this.#waiting.length + this.#beingWrittenBytes > muchWaitingBytes ? this.#flush() : undefined;
   }
 
   /** Writes everything and the last line, makes it durable and gives the file its final name. Rejects with `recording-unavailable`. */
@@ -79,8 +75,7 @@ export class RecordingWriter {
     if (this.#dropped > 0) this.#takeEvent({ at: last.at, event: 'gap', dropped: this.#dropped });
     this.#takeEvent(last);
     try {
-      while (this.#failure === undefined && (this.#waiting.length > 0 || this.#unwritten !== undefined || this.#writing !== undefined))
-        await this.#flush();
+      while (this.#failure === undefined && (this.#waiting.length > 0 || this.#writing !== undefined)) await this.#flush();
       if (this.#failure !== undefined) throw this.#failure;
       await this.#disk.sync(this.#descriptor);
     } catch (error) {
@@ -102,35 +97,17 @@ export class RecordingWriter {
   }
 
   /** Nothing is written after a failure: the descriptor may soon be another file's. */
-  #take(line: Line | string): void {
+  #take(line: string): void {
     if (this.#failure !== undefined) return;
-    this.#waiting.push(line);
-    this.#waitingLength += line.length + 1;
-    if (this.#waitingLength >= writeLength) this.#write();
-    else this.#timer ??= setTimeout(this.#write, writeAfterMs).unref();
-  }
-
-  readonly #write = (): void => {
-    if (this.#writing === undefined && this.#waitingLength < mostWrittenNow) this.#writeNow();
-    if (this.#waiting.length > 0 || this.#unwritten !== undefined) void this.#flush();
-  };
-
-  /** As much as the disk takes at once. */
-  #writeNow(): void {
-    this.#stopTimer();
-    try {
-      const bytes = this.#composed();
-      const count = this.#disk.writeNow(this.#descriptor, bytes);
-      this.#writtenBytes += count;
-      if (count < bytes.length) this.#unwritten = Buffer.from(bytes.subarray(count));
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#waiting += `${line}\n`;
+    if (this.#waiting.length >= flushLength) void this.#flush();
+    else this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref();
   }
 
   /** Resolves when what waited at the call is written or has failed; never rejects. */
   #flush(): Promise<void> {
-    this.#stopTimer();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#writing ??= this.#writeWaiting().finally(() => {
       this.#writing = undefined;
     });
@@ -139,10 +116,11 @@ export class RecordingWriter {
 
   async #writeWaiting(): Promise<void> {
     try {
-      while (this.#unwritten !== undefined || this.#waiting.length > 0) {
-        const bytes = this.#unwritten ?? Buffer.from(this.#composed());
-        this.#unwritten = undefined;
+      while (this.#waiting.length > 0) {
+        const bytes = Buffer.from(this.#waiting);
+        this.#waiting = '';
         this.#beingWrittenBytes = bytes.length;
+        this.#hash.update(bytes);
         for (let done = 0; done < bytes.length;) {
           const count = await this.#disk.write(this.#descriptor, bytes.subarray(done));
           if (count <= 0) throw new Error('nothing could be written');
@@ -156,67 +134,16 @@ export class RecordingWriter {
     }
   }
 
-  /** What waits, as bytes that the digest covers; good until anything else is composed. */
-  #composed(): Buffer {
-    const lines = this.#waiting;
-    this.#waiting = [];
-    this.#waitingLength = 0;
-    const bytes = composed(lines);
-    this.#hash.update(bytes);
-    return bytes;
-  }
-
-  #stopTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
   #fail(error: unknown): void {
-    this.#stopTimer();
+    clearTimeout(this.#timer);
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    this.#waiting = [];
-    this.#waitingLength = 0;
-    this.#unwritten = undefined;
+    this.#waiting = '';
     this.#beingWrittenBytes = 0;
   }
 }
 
-/** The lines, each with its line feed, in memory that all recordings share. */
-function composed(lines: readonly (Line | string)[]): Buffer {
-  let at = 0;
-  let text = '';
-  for (const line of lines) {
-    text += `${typeof line === 'string' ? line : line.compose()}\n`;
-    if (text.length < encodedAtOnce) continue;
-    at = encode(text, at);
-    text = '';
-  }
-  at = encode(text, at);
-  const bytes = memory.subarray(0, at);
-  if (memory.length > mostMemory) memory = Buffer.allocUnsafeSlow(leastMemory);
-  return bytes;
-}
-
-/** Behind the first `at` bytes; returns where it ends. */
-function encode(text: string, at: number): number {
-  const most = at + text.length * 3;
-  if (most > memory.length) {
-    const larger = Buffer.allocUnsafeSlow(Math.max(most, memory.length * 2));
-    memory.copy(larger, 0, 0, at);
-    memory = larger;
-  }
-  return at + memory.write(text, at, 'utf8');
-}
-
-const writeAfterMs = 200;
-const writeLength = 16_384;
-/** What is larger may take long. */
-const mostWrittenNow = 262_144;
+const flushAfterMs = 200;
+const flushLength = 65_536;
 const muchWaitingBytes = 1024 * 1024;
-/** Counted in UTF-16 units while they wait, of which each becomes at most three bytes, or six where it is escaped. */
+/** Counted in UTF-16 units while they wait, of which each becomes at most three bytes. */
 const maxWaitingBytes = 8 * 1024 * 1024;
-/** Text is encoded in pieces of this length, UTF-16 units: longer ones outlive the engine's young memory. */
-const encodedAtOnce = 8_192;
-const leastMemory = 64 * 1024;
-const mostMemory = 1024 * 1024;
-let memory = Buffer.allocUnsafeSlow(leastMemory);
