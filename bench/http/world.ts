@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
+import { customers } from '../parts/customers.ts';
 import { launch, type Launch, type Program } from '../parts/programs.ts';
 import { progress } from '../parts/report.ts';
 
@@ -83,7 +84,7 @@ export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWor
   };
 
   mkdirSync(join(folder, 'api'), { mode: 0o755 });
-  put('api/customers.json', customers());
+  put('api/customers.json', JSON.stringify({ customers: customers() }));
   const [api, nginxPort, haproxyPort] = [await freePort(), await freePort(), await freePort()];
   await start(nginx('api', api, apiServer(api, folder)), otherCore(options.proxyCore));
   const proxies = new Map<WayName, { readonly url: string; readonly program: Program }>();
@@ -143,20 +144,6 @@ export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWor
 /** The core that is left for client and API. */
 export function otherCore(proxyCore: number | undefined): number | undefined {
   return proxyCore === undefined ? undefined : proxyCore === 0 ? 1 : 0;
-}
-
-/** 10 KB of JSON with three hidden values in each of its customers. */
-function customers(): string {
-  const one = (index: number) => ({
-    id: index,
-    name: `Customer number ${index}`,
-    ssn: `078-05-${1_100 + index}`,
-    card: { number: '4111 1111 1111 1111', expires: '12/29' },
-    address: { street: `${index} Long Street, Back Building`, city: 'Springfield', zip: '12345', country: 'United States of America' },
-    phone: '+1 202 555 0143',
-    tags: ['retail', 'newsletter', 'since last year'],
-  });
-  return JSON.stringify({ customers: Array.from({ length: 36 }, (_, index) => one(index)) });
 }
 
 function nginxConfiguration(folder: string, name: string, server: string): string {
