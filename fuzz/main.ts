@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { fuzzClassification } from './classification/run.ts';
+import { fuzzJson } from './json/run.ts';
 import { fuzzMasking } from './masking/run.ts';
 import { fuzzProtocol } from './protocol/run.ts';
 import type { RunOptions, RunResult } from './report.ts';
@@ -8,14 +9,16 @@ import { Watchdog } from './watchdog.ts';
 
 const fuzzers: ReadonlyMap<string, (options: RunOptions) => Promise<RunResult>> = new Map([
   ['classification', fuzzClassification],
+  ['json', fuzzJson],
   ['masking', fuzzMasking],
   ['protocol', fuzzProtocol],
   ['streams', fuzzStreams],
 ]);
 
-const usage = `usage: npm run fuzz [-- classification | masking | protocol | streams …] [options]
+const usage = `usage: npm run fuzz [-- classification | json | masking | protocol | streams …] [options]
 
   classification   statements run on a real PostgreSQL: what changed there, and what the gateway says of them
+  json             texts of which it is known what stands where: is what is hidden masked, and nothing else, whatever the spelling
   masking          queries and scripts through a gateway: does any byte that comes back hold a value that is to be masked
   protocol         messages cut, changed, repeated and reordered, in both directions
   streams          texts through a masked stream, cut anywhere: is all shown as if each character were looked at by itself

@@ -1,10 +1,11 @@
 import { assertNever } from '../core/fault.ts';
-import { digitRuns, TextCodes, type DigitRuns } from './digits.ts';
-import { fold } from './fold.ts';
+import { ByteCodes, digitRuns, TextCodes, type Codes, type DigitRuns } from './digits.ts';
+import { asItIs, fold, isFoldedUnit } from './fold.ts';
 import type { Lookout } from './lookahead.ts';
 import { NumberLookout, type NumberName } from './lookahead-numbers.ts';
 import { PatternLookout } from './lookahead-pattern.ts';
 import { EmailLookout, IbanLookout } from './lookahead-words.ts';
+import { Outline } from './outline.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 import { meets, textMeets, type Needs } from './prefilter.ts';
 import { findCards } from './recognise-card.ts';
@@ -86,7 +87,10 @@ function assemble(detectors: readonly Compiled[]): DetectorSet {
     mayContain: (bytes, start, end) => detectors.length > 0 && meets(needs, bytes, start, end),
     mayContainText: (text) => detectors.length > 0 && textMeets(needs, text),
     scan(text, hint = '') {
-      const spans = detectors.length === 0 ? [] : findAll(detectors, text, hint);
+      if (detectors.length === 0) return [];
+      const plain = text.length < leastOutlined ? undefined : plainBytes(text);
+      if (plain !== undefined && isClear(this, text, plain, hint)) return [];
+      const spans = findAll(detectors, text, plain, hint);
       return spans.length < 2 ? spans : join(spans, ranks);
     },
     without: (classes) => assemble(detectors.filter((detector) => !classes.has(detector.class))),
@@ -118,10 +122,27 @@ function lookoutsOf(detectors: readonly Compiled[], { at, country, digitsInRow }
   ];
 }
 
-function findAll(detectors: readonly Compiled[], text: string, hint: string): Span[] {
-  const folded = fold(text);
-  const codes = new TextCodes(folded.text);
-  const runs = digitRuns(folded.text);
+/** A text in which nothing stands for anything else, as the lookouts read it; undefined for any other. */
+function plainBytes(text: string): Uint8Array | undefined {
+  const { length } = text;
+  const bytes = outline.of(text).subarray(0, length);
+  if (outline.isAscii) return bytes;
+  for (let at = outline.nextBeyondAscii(0, length); at < length; at = outline.nextBeyondAscii(at + 1, length))
+    if (isFoldedUnit(text.charCodeAt(at))) return undefined;
+  return bytes;
+}
+
+/** Whether the lookouts see nothing in a whole text. They know nothing of words beside it, and of what is too long. */
+function isClear({ lookouts, reach }: DetectorSet, text: string, bytes: Uint8Array, hint: string): boolean {
+  if ((reach.words && speaksOfSecurity(hint)) || (reach.patterns && text.length > LONGEST_FOR_PATTERNS)) return false;
+  return lookouts.every((lookout) => lookout.first(bytes, 0, bytes.length, -Infinity) === bytes.length);
+}
+
+/** `plain`: the text as bytes, where it needs no folding. */
+function findAll(detectors: readonly Compiled[], text: string, plain: Uint8Array | undefined, hint: string): Span[] {
+  const folded = plain === undefined ? fold(text) : asItIs(text);
+  const codes = plain === undefined ? new TextCodes(folded.text) : new ByteCodes().of(plain, 0);
+  const runs = digitRuns(codes);
   const spans: Span[] = [];
   for (const { class: name, find } of detectors) {
     const report = (start: number, end: number): void => {
@@ -139,7 +160,7 @@ function findAll(detectors: readonly Compiled[], text: string, hint: string): Sp
 
 interface Searched {
   readonly text: string;
-  readonly codes: TextCodes;
+  readonly codes: Codes;
   readonly runs: DigitRuns;
   readonly hint: string;
 }
@@ -197,6 +218,7 @@ function needsOf(detectors: readonly Compiled[]): Needs {
   return { digitsInRow, digits, at, country };
 }
 
+const outline = new Outline();
 const LEAST_DIGITS: Readonly<Record<Exclude<RecogniserName, 'email' | 'iban'>, number>> = {
   'card-number': 13,
   'us-ssn': 9,
@@ -205,3 +227,5 @@ const LEAST_DIGITS: Readonly<Record<Exclude<RecogniserName, 'email' | 'iban'>, n
 };
 const WORDY: ReadonlySet<RecogniserName> = new Set(['phone', 'email', 'iban']);
 const LONGEST_FOR_PATTERNS = 1_048_576;
+/** UTF-16 units; a shorter text is read as soon as bytes are made of it. */
+const leastOutlined = 64;

@@ -2,6 +2,8 @@
 export interface Codes {
   readonly length: number;
   at(index: number): number;
+  /** Where the first digit stands from `from` on; `length` where there is none. */
+  nextDigit(from: number): number;
   slice(from: number, to: number): string;
 }
 
@@ -16,6 +18,12 @@ export class TextCodes implements Codes {
 
   at(index: number): number {
     return this.#text.charCodeAt(index);
+  }
+
+  nextDigit(from: number): number {
+    let at = from;
+    while (at < this.length && !isDigit(this.#text.charCodeAt(at))) at++;
+    return at;
   }
 
   slice(from: number, to: number): string {
@@ -40,6 +48,12 @@ export class ByteCodes implements Codes {
     return index >= this.#from && index < this.length ? this.#bytes[index]! : Number.NaN;
   }
 
+  nextDigit(from: number): number {
+    let at = from;
+    while (at < this.length && !isDigit(this.#bytes[at]!)) at++;
+    return at;
+  }
+
   slice(from: number, to: number): string {
     return decoder.decode(this.#bytes.subarray(from, to));
   }
@@ -48,18 +62,14 @@ export class ByteCodes implements Codes {
 /** The maximal runs of ASCII digits in a text: `[start, end, start, end …]`, in order. */
 export type DigitRuns = readonly number[];
 
-export function digitRuns(text: string): DigitRuns {
+export function digitRuns(codes: Codes): DigitRuns {
   const runs: number[] = [];
-  let start = -1;
-  for (let at = 0; at < text.length; at++) {
-    if (isDigit(text.charCodeAt(at))) {
-      if (start < 0) start = at;
-    } else if (start >= 0) {
-      runs.push(start, at);
-      start = -1;
-    }
+  for (let start = codes.nextDigit(0); start < codes.length;) {
+    let end = start + 1;
+    while (isDigit(codes.at(end))) end++;
+    runs.push(start, end);
+    start = codes.nextDigit(end);
   }
-  if (start >= 0) runs.push(start, text.length);
   return runs;
 }
 

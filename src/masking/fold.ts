@@ -13,7 +13,7 @@ export interface FoldedText {
  * is found however it is typed. Letters of other scripts stay. Linear.
  */
 export function fold(text: string): FoldedText {
-  if (!isChanged(text)) return { text, startOf: (index) => index, endOf: (index) => index + 1 };
+  if (!isFolded(text)) return asItIs(text);
   const starts: number[] = [];
   const ends: number[] = [];
   const out: string[] = [];
@@ -31,13 +31,20 @@ export function fold(text: string): FoldedText {
   return { text: out.join(''), startOf: (index) => starts[index]!, endOf: (index) => ends[index]! };
 }
 
+/** A text that is plain already. */
+export function asItIs(text: string): FoldedText {
+  return { text, startOf: (index) => index, endOf: (index) => index + 1 };
+}
+
 /** Whether anything in it stands for something else; what takes two UTF-16 units counts as that. */
-function isChanged(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 0x7f && ((code >= 0xd800 && code <= 0xdfff) || foldedCode(code) !== code)) return true;
-  }
+function isFolded(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (isFoldedUnit(text.charCodeAt(at))) return true;
   return false;
+}
+
+/** The same of one UTF-16 unit. */
+export function isFoldedUnit(code: number): boolean {
+  return code > 0x7f && ((code >= 0xd800 && code <= 0xdfff) || foldedCode(code) !== code);
 }
 
 /** The code of the character that stands for one beyond ASCII; undefined for one that cannot be seen. */

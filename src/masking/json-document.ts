@@ -1,5 +1,6 @@
 import type { DataClasses } from './classes.ts';
 import type { DetectorSet } from './detect.ts';
+import { isJson } from './json-bytes.ts';
 import type { MaskRule } from './mask.ts';
 import { maskText } from './text.ts';
 
@@ -36,11 +37,7 @@ export interface MaskedDocument {
  * deeper than `deepest`.
  */
 export function maskDocument(masks: DocumentMasks, text: string): MaskedDocument | undefined {
-  try {
-    JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  if (!isJson(text)) return undefined;
   const walk = new Walk(masks, text);
   if (!walk.document()) return undefined;
   return { text: walk.shown(), masked: walk.masked };

@@ -1,47 +1,27 @@
-import { endOfString, isSpace } from './json-text.ts';
+import { behindColon, endOfValue, stringsOf } from './json-bytes.ts';
+import { Outline } from './outline.ts';
 
 /**
  * The JSON text with the value of every member whose key matches replaced by `value`, at any depth, repeated keys too; other characters as they
  * were. Undefined for a text that is no JSON. `enough`: of a longer one its beginning will do, of so many characters at least.
  */
 export function replaceMembers(text: string, keys: RegExp, value: string, enough = Infinity): string | undefined {
-  try {
-    JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const parts: string[] = [];
+  const strings = stringsOf(text);
+  if (strings === undefined) return undefined;
+  const bytes = outline.of(text);
+  let replaced = '';
   let from = 0;
-  let length = 0;
-  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
-    if (length + at - from >= enough) return parts.join('') + text.slice(from, at);
-    const end = endOfString(text, at);
-    const colon = skipSpace(text, end);
-    if (text.charCodeAt(colon) === COLON && keys.test(keyOf(text, at, end))) {
-      const start = skipSpace(text, colon + 1);
-      parts.push(text.slice(from, start), value);
-      length += start - from + value.length;
-      from = endOfValue(text, start);
-      at = from;
-    } else at = end;
+  for (let index = 0; index < strings.length; index += 2) {
+    const [start, end] = [strings[index]!, strings[index + 1]!];
+    // In a value that is left out already.
+    if (start < from) continue;
+    if (replaced.length + start - from >= enough) return replaced + text.slice(from, start);
+    const valueStart = behindColon(bytes, end);
+    if (valueStart < 0 || !keys.test(keyOf(text, start, end))) continue;
+    replaced += text.slice(from, valueStart) + value;
+    from = endOfValue(bytes, valueStart, Infinity);
   }
-  return parts.join('') + text.slice(from);
-}
-
-function endOfValue(text: string, start: number): number {
-  let depth = 0;
-  let at = start;
-  do {
-    const character = text[at]!;
-    if (character === '"') at = endOfString(text, at);
-    else {
-      if (character === '{' || character === '[') depth += 1;
-      else if (character === '}' || character === ']') depth -= 1;
-      at += 1;
-      if (depth === 0 && !'}]'.includes(character)) while (at < text.length && !',}] \t\n\r'.includes(text[at]!)) at += 1;
-    }
-  } while (depth > 0);
-  return at;
+  return replaced + text.slice(from);
 }
 
 function keyOf(text: string, start: number, end: number): string {
@@ -49,10 +29,4 @@ function keyOf(text: string, start: number, end: number): string {
   return inside.includes('\\') ? (JSON.parse(`"${inside}"`) as string) : inside;
 }
 
-function skipSpace(text: string, start: number): number {
-  let at = start;
-  while (isSpace(text.charCodeAt(at))) at += 1;
-  return at;
-}
-
-const COLON = 0x3a;
+const outline = new Outline();

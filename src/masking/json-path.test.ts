@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { compileDataClasses } from './classes.ts';
-import { compileJsonPath, maskPaths, mayReach, type PathStep } from './json-path.ts';
+import { compileJsonPath, mayReach, type PathStep } from './json-path.ts';
+import { maskPaths } from './json-places.ts';
 import { nodeCrypto } from '../net/crypto.ts';
 
 const key = (name: string): PathStep => ({ key: name, anyKey: false, element: false, lax: false });

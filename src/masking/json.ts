@@ -1,24 +1,31 @@
 import type { DataClasses } from './classes.ts';
 import type { DetectorSet, Span } from './detect.ts';
+import { stringsOf } from './json-bytes.ts';
 import { maskSpan, splice, type MaskedText } from './text.ts';
+
+/** What the detectors made of a text that should be JSON. */
+export interface MaskedJson extends MaskedText {
+  readonly wasJson: boolean;
+}
 
 /**
  * Masks what the detectors find in a JSON text (RFC 8259), seeing through its escapes; what comes back is JSON again: inside a string
  * only what was found is replaced, a number becomes `null`, and a match that reaches over more than one value replaces the whole text
  * by a string. A text that is no JSON is masked whole where anything is found. Undefined where nothing is found.
  */
-export function maskJson(classes: DataClasses, detectors: DetectorSet, text: string, hint?: string): MaskedText | undefined {
-  const plain = resolveEscapes(text);
-  const spans = detectors
-    .scan(plain.text, hint)
-    .map((span) => ({ ...span, start: plain.startOf(span.start), end: plain.endOf(span.end - 1) }));
-  if (spans.length === 0) return undefined;
+export function maskJson(classes: DataClasses, detectors: DetectorSet, text: string, hint?: string): MaskedJson | undefined {
+  const escapes = text.includes('\\') ? new Escapes(text) : undefined;
+  const seen = detectors.scan(escapes?.resolved ?? text, hint);
+  if (seen.length === 0) return undefined;
+  const spans = escapes === undefined ? seen : seen.map((span) => escapes.written(span));
   const found = spans.map((span) => span.class);
   const each = [...new Set(found)];
-  const changes = changesOf(classes, text, spans);
-  if (changes !== undefined) return { text: splice(text, changes, (change) => change.value), classes: each, found };
+  const strings = stringsOf(text);
+  const wasJson = strings !== undefined;
+  const changes = wasJson ? changesOf(classes, text, strings, spans) : undefined;
+  if (changes !== undefined) return { text: splice(text, changes, (change) => change.value), classes: each, found, wasJson };
   const rule = classes.strongest(each);
-  return { text: rule === undefined ? null : JSON.stringify(`[redacted:${rule.class}]`), classes: each, found };
+  return { text: rule === undefined ? null : JSON.stringify(`[redacted:${rule.class}]`), classes: each, found, wasJson };
 }
 
 interface Change {
@@ -27,85 +34,89 @@ interface Change {
   readonly value: string;
 }
 
-/** Undefined where a span cannot be replaced on its own. */
-function changesOf(classes: DataClasses, text: string, spans: readonly Span[]): Change[] | undefined {
-  const tokens = valuesOf(text);
-  if (tokens === undefined) return undefined;
+/** `strings`: of the text, which is JSON. Undefined where a span cannot be replaced on its own. */
+function changesOf(classes: DataClasses, text: string, strings: readonly number[], spans: readonly Span[]): Change[] | undefined {
   const changes: Change[] = [];
-  let index = 0;
+  let number: ReturnType<typeof numberAt>;
+  let at = 0;
   for (const span of spans) {
-    while (index < tokens.length && tokens[index]!.end <= span.start) index++;
-    const token = tokens[index];
-    if (token === undefined || span.start < token.start || span.end > token.end) return undefined;
-    if (token.isString) {
-      const inside = span.start > token.start && span.end < token.end;
-      if (!inside) return undefined;
-      const found = JSON.parse(`"${text.slice(span.start, span.end)}"`) as string;
+    // The first string that ends behind the beginning of the span.
+    while (at < strings.length && strings[at + 1]! <= span.start) at += 2;
+    if (at < strings.length && strings[at]! <= span.start) {
+      if (span.start === strings[at] || span.end >= strings[at + 1]!) return undefined;
+      const json = text.slice(span.start, span.end);
+      const found = json.includes('\\') ? (JSON.parse(`"${json}"`) as string) : json;
       const value = maskSpan(classes, found, { class: span.class, start: 0, end: found.length });
       changes.push({ start: span.start, end: span.end, value: JSON.stringify(value ?? '').slice(1, -1) });
-    } else if (changes.at(-1)?.start !== token.start) changes.push({ start: token.start, end: token.end, value: 'null' });
+      continue;
+    }
+    if (number !== undefined && span.start < number.end) {
+      if (span.end > number.end) return undefined;
+      continue;
+    }
+    number = numberAt(text, span.start);
+    if (number === undefined || span.end > number.end) return undefined;
+    changes.push({ ...number, value: 'null' });
   }
   return changes;
 }
 
-interface Token {
-  readonly start: number;
-  readonly end: number;
-  readonly isString: boolean;
+/** The number around a place outside of strings. The `e` of `true` and `false` stands alone and begins none. */
+function numberAt(text: string, at: number): { readonly start: number; readonly end: number } | undefined {
+  let [start, end] = [at, at];
+  while (isNumberPart(text.charCodeAt(start - 1))) start -= 1;
+  while (isNumberPart(text.charCodeAt(end))) end += 1;
+  return end === at || text.charCodeAt(start) === LETTER_E ? undefined : { start, end };
 }
 
-/** The strings (keys too) and numbers of a JSON text, in order; undefined where it is none. */
-function valuesOf(text: string): Token[] | undefined {
-  try {
-    JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const tokens: Token[] = [];
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) {
-      const start = at++;
-      while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
-      tokens.push({ start, end: at + 1, isString: true });
-    } else if (isNumberPart(code)) {
-      const start = at;
-      while (at + 1 < text.length && isNumberPart(text.charCodeAt(at + 1))) at++;
-      if (text.charCodeAt(start) !== LETTER_E) tokens.push({ start, end: at + 1, isString: false });
-    }
-  }
-  return tokens;
-}
-
-/** Digits, signs, the dot and the exponent's letter. The `e` of `true` and `false` stands alone and begins no number. */
+/** Digits, signs, the dot and the exponent's letter. */
 function isNumberPart(code: number): boolean {
   return (code >= 0x30 && code <= 0x39) || code === 0x2d || code === 0x2b || code === 0x2e || code === LETTER_E || code === 0x45;
 }
 
-/** The text with `\uXXXX` and the short escapes resolved, and the way back. */
-function resolveEscapes(text: string): { text: string; startOf(index: number): number; endOf(index: number): number } {
-  if (!text.includes('\\')) return { text, startOf: (index) => index, endOf: (index) => index + 1 };
-  const starts: number[] = [];
-  const out: string[] = [];
-  for (let at = 0; at < text.length;) {
-    starts.push(at);
-    const escape = text[at] === '\\' ? text[at + 1] : undefined;
-    const code = escape === 'u' ? Number.parseInt(text.slice(at + 2, at + 6), 16) : Number.NaN;
-    if (escape === 'u' && !Number.isNaN(code)) {
-      out.push(String.fromCharCode(code));
-      at += 6;
-    } else if (escape === undefined) out.push(text[at++]!);
-    else {
-      out.push(SHORT_ESCAPES.get(escape) ?? escape);
-      at += 2;
+/** A text with `\uXXXX` and the short escapes resolved, and the way back. */
+class Escapes {
+  readonly resolved: string;
+  readonly #written: string;
+  /** Of each escape: where its character stands in `resolved`, and where what is behind it stands in what was written. */
+  readonly #characters: number[] = [];
+  readonly #ends: number[] = [];
+
+  constructor(written: string) {
+    this.#written = written;
+    let resolved = '';
+    let from = 0;
+    for (let at = written.indexOf('\\'); at >= 0; at = written.indexOf('\\', from)) {
+      const escape = written[at + 1];
+      if (escape === undefined) break;
+      const code = escape === 'u' ? Number.parseInt(written.slice(at + 2, at + 6), 16) : Number.NaN;
+      const isLong = !Number.isNaN(code);
+      resolved += written.slice(from, at) + (isLong ? String.fromCharCode(code) : (SHORT_ESCAPES.get(escape) ?? escape));
+      from = at + (isLong ? 6 : 2);
+      this.#characters.push(resolved.length - 1);
+      this.#ends.push(from);
     }
+    this.resolved = resolved + written.slice(from);
   }
-  starts.push(text.length);
-  return { text: out.join(''), startOf: (index) => starts[index]!, endOf: (index) => starts[index + 1]! };
+
+  /** Where a span of what was resolved was written. */
+  written(span: Span): Span {
+    return { start: this.#startOf(span.start), end: Math.min(this.#startOf(span.end), this.#written.length), class: span.class };
+  }
+
+  /** Where the character at `index` of `resolved` begins. */
+  #startOf(index: number): number {
+    // How many escapes stand before it.
+    let low = 0;
+    for (let high = this.#characters.length; low < high;) {
+      const middle = (low + high) >> 1;
+      if (this.#characters[middle]! < index) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? index : this.#ends[low - 1]! + index - this.#characters[low - 1]! - 1;
+  }
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const LETTER_E = 0x65;
 const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
   ['n', '\n'],

@@ -96,13 +96,26 @@ function lastFourOfAscii(text: string): string | undefined {
     if (kind === undefined) return undefined;
     if (kind === ALPHANUMERIC) count++;
   }
-  let keep = count >= LEAST_TO_KEEP ? 4 : 0;
+  let toHide = count >= LEAST_TO_KEEP ? count - 4 : count;
   let shown = '';
-  for (let at = text.length - 1; at >= 0; at--) {
-    const kind = ASCII[text.charCodeAt(at)]!;
-    shown = (kind === SEPARATING || (kind === ALPHANUMERIC && keep-- > 0) ? text[at]! : '*') + shown;
+  // A row of characters that are hidden and one of those that are shown, in turn.
+  for (let at = 0; at < text.length;) {
+    const start = at;
+    for (; at < text.length; at++) {
+      const kind = ASCII[text.charCodeAt(at)]!;
+      if (isShown(kind, toHide)) break;
+      if (kind === ALPHANUMERIC) toHide--;
+    }
+    const end = at;
+    while (at < text.length && isShown(ASCII[text.charCodeAt(at)]!, toHide)) at++;
+    shown += (STARS[end - start] ?? '*'.repeat(end - start)) + text.slice(end, at);
   }
   return shown;
+}
+
+/** `toHide`: letters and digits that are to be hidden from here on. */
+function isShown(kind: number, toHide: number): boolean {
+  return kind === SEPARATING || (kind === ALPHANUMERIC && toHide === 0);
 }
 
 /**
@@ -142,6 +155,8 @@ const LETTER = /^[\p{L}\p{M}]$/u;
 const GROUPING = new Set(' -./()+@_,:\u00a0');
 const LEAST_TO_KEEP = 8;
 const STAR = 0x2a;
+/** So many in each. */
+const STARS: readonly string[] = Array.from({ length: 24 }, (_, count) => '*'.repeat(count));
 const HIDDEN = 0;
 const ALPHANUMERIC = 1;
 const SEPARATING = 2;

@@ -41,7 +41,8 @@ export function splice<S extends { start: number; end: number }>(text: string, s
     parts.push(text.slice(from, span.start), replace(span));
     from = span.end;
   }
-  return parts.join('') + text.slice(from);
+  parts.push(text.slice(from));
+  return parts.join('');
 }
 
 function replaceSpans(classes: DataClasses, text: string, spans: readonly Span[]): string | null {

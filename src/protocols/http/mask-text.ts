@@ -1,5 +1,6 @@
+import { isJson } from '../../masking/json-bytes.ts';
 import { maskJson } from '../../masking/json.ts';
-import { maskPaths } from '../../masking/json-path.ts';
+import { maskPaths } from '../../masking/json-places.ts';
 import { redaction } from '../../masking/mask.ts';
 import { maskSpan, maskText, splice } from '../../masking/text.ts';
 import type { HttpMasks } from './masks.ts';
@@ -7,18 +8,24 @@ import type { HttpMasks } from './masks.ts';
 /** How many values were masked, by data class. */
 export type MaskedCounts = Map<string, number>;
 
-/** A JSON text with everything hidden masked; undefined where its places cannot be told, and nothing of it may be shown. */
+/**
+ * What should be JSON with everything hidden masked; undefined where its places cannot be told, and nothing of it may be shown. What is no JSON where no places are hidden is another text.
+ */
 export function maskedJson(masks: HttpMasks, text: string, counts: MaskedCounts): string | undefined {
+  const { classes, detectors, rules } = masks;
   let shown = text;
-  if (masks.rules.length > 0) {
-    const placed = maskPaths(masks.classes, masks.rules, text);
+  if (rules.length > 0) {
+    const placed = maskPaths(classes, rules, text);
     if (placed === null) return undefined;
     if (placed !== undefined) {
       count(counts, placed.found);
       shown = placed.text;
     }
   }
-  const found = maskJson(masks.classes, masks.detectors, shown);
+  const found = maskJson(classes, detectors, shown);
+  // What JSON means without escapes is what it says: where nothing is found in that, it may be anything.
+  const isText = rules.length === 0 && (found === undefined ? text.includes('\\') && !isJson(text) : !found.wasJson);
+  if (isText) return maskedText(masks, text, counts);
   if (found === undefined) return shown;
   count(counts, found.found);
   return found.text ?? 'null';
@@ -26,13 +33,10 @@ export function maskedJson(masks: HttpMasks, text: string, counts: MaskedCounts)
 
 /** The same of a JSON text on its own line or in its own event: what is no JSON where places are hidden is shown as nothing but its class. */
 export function maskedPiece(masks: HttpMasks, text: string, counts: MaskedCounts): string {
-  const [first] = masks.rules;
-  // What JSON means without escapes is what it says: where nothing is found in that, it need not be read.
-  if (first === undefined && !text.includes('\\') && masks.detectors.scan(text).length === 0) return text;
-  if (first === undefined && !isJson(text)) return maskedText(masks, text, counts);
   const masked = maskedJson(masks, text, counts);
   if (masked !== undefined) return masked;
-  const name = masks.classes.strongest(masks.rules.map(({ rule }) => rule.class))?.class ?? first!.rule.class;
+  const ruled = masks.rules.map(({ rule }) => rule.class);
+  const name = masks.classes.strongest(ruled)?.class ?? ruled[0]!;
   count(counts, [name]);
   return JSON.stringify(redaction(name));
 }
@@ -105,15 +109,6 @@ function formDecoded(part: string): string {
     return decodeURIComponent(part.replaceAll('+', ' '));
   } catch {
     return part;
-  }
-}
-
-export function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -75,6 +75,19 @@ describe('a body', () => {
     }
   });
 
+  it('that says that it is JSON and is none is masked like any other text where no places are hidden', () => {
+    const cases = [
+      ['no JSON 078-05-1120', 'no JSON ***-**-1120'],
+      ['{"a":"078-05-1120"', '{"a":"***-**-1120"'],
+      ['{"a":"078-05-112\\u0030"}', '{"a":"***-**-1120"}'],
+      ['no JSON 078-05-112\\u0030', 'no JSON 078-05-112\\u0030'],
+      ['"078-05-1120\\u0031"', '"078-05-1120\\u0031"'],
+      ['no JSON 078-05-1120\\u0031', 'no JSON ***-**-1120\\u0031'],
+    ] as const;
+    for (const [body, expected] of cases) assert.equal(shown(plan('application/json', {}, detected), body), expected);
+    for (const body of ['no JSON', '{"a":1,}', '', ' ']) assert.equal(shown(plan('application/json'), body), body === '' ? '' : undefined);
+  });
+
   it('is shown in the mode of its target only', () => {
     const cases = [
       ['application/json', document, masked, masked],

@@ -5,7 +5,7 @@ import { shownFields, withNotice, withoutBodyFields } from './answer-head.ts';
 import type { HttpEnvironment } from './environment.ts';
 import { lineMasker } from './mask-lines.ts';
 import { eventMasker } from './mask-pieces.ts';
-import { maskedForm, maskedJson, maskedMarkup, maskedText, isJson, type MaskedCounts } from './mask-text.ts';
+import { maskedForm, maskedJson, maskedMarkup, maskedText, type MaskedCounts } from './mask-text.ts';
 import type { HttpMasks } from './masks.ts';
 import { isMarkup, mediaTypeOf, type MediaType } from './media.ts';
 import { boundaryOf, partsOf } from './multipart.ts';
@@ -157,8 +157,7 @@ export function maskedBody(
 ): string | undefined {
   if (kind === 'text' && isMarkup(name)) return maskedMarkup(masks, text, counts);
   if (kind === 'form') return maskedForm(masks, text, counts);
-  if (kind !== 'json' || (masks.rules.length === 0 && !isJson(text))) return maskedText(masks, text, counts);
-  return maskedJson(masks, text, counts);
+  return kind === 'json' ? maskedJson(masks, text, counts) : maskedText(masks, text, counts);
 }
 
 /** Undefined for what is no UTF-8, or holds NUL, as UTF-16 does whose letters are ASCII's. */

@@ -47,7 +47,9 @@ function bodyOf(
       const isJson = media.kind === 'json' && isWhole;
       // What has nothing more to be masked is cut first.
       const isMasked = masked !== undefined || !masks.hides;
-      const open = isJson ? withoutSecretMembers(text, isMasked ? mostCharacters + 1 : undefined) : undefined;
+      // Where places are hidden, nothing but JSON was masked.
+      const isKnown = masked !== undefined && masks.rules.length > 0;
+      const open = isJson ? withoutSecretMembers(text, isMasked ? mostCharacters + 1 : undefined, isKnown) : undefined;
       if (open === undefined && (masks.rules.length > 0 || speaksOfCredential(text) || text.includes('\\u'))) return null;
       const as = open === undefined ? { kind: media.kind === 'form' ? ('form' as const) : ('text' as const), name: media.name } : media;
       const shown = isMasked ? (open ?? text) : maskedBody(masks, as, open ?? text, new Map());

@@ -1,5 +1,6 @@
 import { assertNever } from '../../core/fault.ts';
-import { compileJsonPath, maskPaths } from '../../masking/json-path.ts';
+import { compileJsonPath } from '../../masking/json-path.ts';
+import { maskPaths } from '../../masking/json-places.ts';
 import { maskJson } from '../../masking/json.ts';
 import { keepLastFourOfAscii, redaction, type MaskRule } from '../../masking/mask.ts';
 import { maskText, type MaskedText } from '../../masking/text.ts';
