@@ -90,7 +90,8 @@ test('streams come as each client has them, and as each server does', async () =
 
 test('a terminal has its size, and changes it', async () => {
   for (const client of clients) {
-    const script = 'stty size; read x; stty size; echo "[$x]"; exit 5';
+    // The new size and what is typed come in no order.
+    const script = 'stty size; read x; while [ "$(stty size)" = "33 91" ]; do sleep 0.05; done; stty size; echo "[$x]"; exit 5';
     const { status, shown } = await client.onTerminal(
       ['exec', '-it', 'web-1', '--', 'sh', '-c', script],
       [{ after: '33 91', type: 'word\r', size: '100 40' }],
