@@ -1,7 +1,7 @@
 import { Outline } from './outline.ts';
 
 /**
- * Steps over a text of which nobody knows yet whether it is JSON (RFC 8259), in the bytes that `Outline` makes of it. What they pass is what `JSON.parse` takes, in a quarter of its time and
+ * Steps over a text of which nobody knows yet whether it is JSON (RFC 8259), in the bytes that `Outline` makes of it. What they pass is what `JSON.parse` takes, in half of its time and
  * without an object for it. Each gives back where it stopped, or -1 where what stands there is no JSON.
  */
 
