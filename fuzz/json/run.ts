@@ -3,7 +3,7 @@ import { isJson } from '../../src/masking/json-bytes.ts';
 import { maskJson } from '../../src/masking/json.ts';
 import { compileJsonPath } from '../../src/masking/json-path.ts';
 import { maskPaths, type PlaceRule } from '../../src/masking/json-places.ts';
-import { broken, jsonText, jsonTree, maskedTree, type JsonTree } from '../../src/masking/testing/json-trees.ts';
+import { type JsonTree, broken, jsonText, jsonTree, maskedTree, parses } from '../../src/masking/testing/json-trees.ts';
 import { streamNoise, streamPatterns, streamValues, withoutLookahead } from '../../src/masking/testing/stream-texts.ts';
 import type { DataClass, Detector, MaskKind, RecogniserName } from '../../src/masking/types.ts';
 import { nodeCrypto } from '../../src/net/crypto.ts';
@@ -67,15 +67,6 @@ function wrongOf(classes: DataClasses, rules: readonly PlaceRule[], tree: JsonTr
 
 function isSecret(member: string | number | undefined): boolean {
   return typeof member === 'string' && speaksOfCredential(member);
-}
-
-function parses(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A few that come again and again. */

@@ -3,21 +3,12 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { endOfValue, isJson, stringsOf } from './json-bytes.ts';
 import { Outline } from './outline.ts';
-import { broken, jsonText, jsonTree } from './testing/json-trees.ts';
+import { broken, jsonText, jsonTree, parses } from './testing/json-trees.ts';
 
 const parts = {
   names: ['a', 'ssn', '', 'größe', '"', '\\', '😀'],
   texts: ['', 'x', 'a/b', '"\\\b\f\n\r\t\u0000\u001f', 'é€😀\ud800', '}],:'],
 };
-
-function parses(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe('what is JSON', () => {
   it('is what JSON.parse takes', () => {

@@ -5,7 +5,7 @@ import { nodeCrypto } from '../net/crypto.ts';
 import { compileDataClasses } from './classes.ts';
 import { compileJsonPath } from './json-path.ts';
 import { maskPaths } from './json-places.ts';
-import { broken, jsonText, jsonTree, maskedTree } from './testing/json-trees.ts';
+import { broken, jsonText, jsonTree, maskedTree, parses } from './testing/json-trees.ts';
 
 const kinds = ['null', 'redact', 'hash', 'pseudonym', 'partial-last4'] as const;
 const classes = compileDataClasses(
@@ -117,12 +117,3 @@ describe('maskPaths', () => {
     assert.ok(masked > 1_000, `something was masked in ${masked} only`);
   });
 });
-
-function parses(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}

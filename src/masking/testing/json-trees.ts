@@ -157,3 +157,13 @@ const debris = [
   '\ud800',
   'é',
 ];
+
+/** Whether the engine takes it for JSON. */
+export function parses(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
