@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ClientExchange } from './http-client.ts';
 import { UpgradingSocket } from './http-upgrading.ts';
+import { Http2Arrivals } from './http2-arrivals.ts';
 import { Http2Call } from './http2-call.ts';
 import { bind, type Listener } from './listener.ts';
 
@@ -59,6 +60,7 @@ export async function listenHttp(options: HttpListenerOptions & HttpAddress): Pr
 /** Serves the connections that it is given, and those of a port where it is told to listen. */
 export function createHttp(options: HttpListenerOptions): HttpServer {
   const inOrder = new InOrder(options.handle);
+  const arrivals = new Http2Arrivals(options.handle);
   const take = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void =>
     inOrder.take(request as IncomingMessage, response as ServerResponse);
   const server = options.tls === undefined ? plainServer() : secureServer(options.tls);
@@ -88,7 +90,7 @@ export function createHttp(options: HttpListenerOptions): HttpServer {
   // Whoever listens to requests has Node make them of streams of HTTP/2, too, which are taken as they are.
   server.removeAllListeners('stream');
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
-    void options.handle(new ClientExchange(new Http2Call(stream, headers, rawHeaders)));
+    arrivals.take(new ClientExchange(new Http2Call(stream, headers, rawHeaders)));
   });
   // Without listeners these would be answered by Node, or not at all.
   server.on('checkExpectation', take as RequestListener);

@@ -98,6 +98,7 @@ export class Http2Connection implements ServerFrames, StreamHost {
     if (isBodiless) stream.sent(true);
     else if (body.kind === 'whole') this.#sending.send(stream, body.bytes, true);
     else if (body.kind === 'streamed') void this.#sending.sendPieces(stream, body.pieces);
+    this.#output.requested();
   }
 
   /** Asks for a sign of life; calls back when it comes. */

@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 import { errorCode, FrameWriter, Http2Violation } from '../protocols/http2/index.ts';
+import { togetherAtMost } from './http2-arrivals.ts';
 
-/** What goes out on a connection: all that is written in one turn of the event loop, whichever calls it belongs to, at its end. */
+/** What goes out on a connection: what is written in one turn of the event loop, whichever calls it belongs to, together. */
 export class Http2Output {
   readonly #socket: Socket;
   readonly #writer = new FrameWriter();
   #isScheduled = false;
+  /** That were written and not flushed. */
+  #requests = 0;
   /** Replies that the socket has not taken, and those of them that it was not given yet. */
   #replies = 0;
   #newReplies = 0;
@@ -20,9 +23,18 @@ export class Http2Output {
   get frames(): FrameWriter {
     if (!this.#isScheduled) {
       this.#isScheduled = true;
-      setImmediate(() => this.flush());
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.flush();
+      });
     }
     return this.#writer;
+  }
+
+  /** A request was written. A few of them go out before the turn ends: the target works on them meanwhile. */
+  requested(): void {
+    this.#requests += 1;
+    if (this.#requests === togetherAtMost) this.flush();
   }
 
   /** The same for what the target makes us say. Throws `Http2Violation` where it goes on asking and does not read the answers. */
@@ -34,7 +46,7 @@ export class Http2Output {
   }
 
   flush(): void {
-    this.#isScheduled = false;
+    this.#requests = 0;
     const pieces = this.#writer.take();
     const socket = this.#socket;
     if (socket.destroyed || !socket.writable) return;
