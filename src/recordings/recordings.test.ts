@@ -106,6 +106,66 @@ describe('a recording', () => {
     await recording.seal();
   });
 
+  it('has one write for many lines, however often they come, and none that waits longer than its time', async ({ mock }) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const written: string[] = [];
+    let end: (() => void) | undefined;
+    const disk: RecordingDisk = {
+      ...localDisk,
+      async write(_, bytes) {
+        written.push(Buffer.from(bytes).toString());
+        await new Promise<void>((resolve) => (end = resolve));
+        return bytes.length;
+      },
+    };
+    const endOfWrite = async (): Promise<void> => {
+      end?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const recording = createRecordings({ folder, clock: new Clock(), disk }).open(session('s-8'));
+    recording.note('a', { text: 'x'.repeat(70_000) });
+    recording.note('b', {});
+    await endOfWrite();
+    recording.note('c', {});
+    assert.equal(written.length, 1);
+    mock.timers.tick(200);
+    assert.equal(written.length, 2);
+    // This write takes longer than lines wait.
+    recording.note('d', {});
+    mock.timers.tick(200);
+    recording.note('e', {});
+    await endOfWrite();
+    assert.equal(written.length, 3);
+    const sealing = recording.seal();
+    for (let write = 0; write < 2; write += 1) await endOfWrite();
+    await sealing;
+    assert.deepEqual(
+      written.map((text) => [...text.matchAll(/"note":"(.)"|"(closed)"/g)].map((found) => found[1] ?? found[2])),
+      [['a'], ['b', 'c'], ['d', 'e'], ['closed']],
+    );
+  });
+
+  it('writes much at once, at whatever moment of the write before it comes', async ({ mock }) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    for (let moment = 0; moment < 12; moment += 1) {
+      let bytesWritten = 0;
+      const disk: RecordingDisk = {
+        ...localDisk,
+        async write(_, { length }) {
+          await Promise.resolve();
+          bytesWritten += length;
+          return length;
+        },
+      };
+      const recording = createRecordings({ folder, clock: new Clock(), disk }).open(session(`s-9-${moment}`));
+      recording.note('a', { text: 'x'.repeat(70_000) });
+      for (let at = 0; at < moment; at += 1) await Promise.resolve();
+      recording.note('b', { text: 'x'.repeat(70_000) });
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(bytesWritten > 140_000, `${moment}: ${bytesWritten}`);
+    }
+  });
+
   it('never takes an existing file, nor a name that is none', async () => {
     const recordings = createRecordings({ folder, clock: new Clock() });
     const first = recordings.open(session('s-4'));

@@ -25,6 +25,8 @@ export class RecordingWriter {
   #beingWrittenBytes = 0;
   #dropped = 0;
   #writing: Promise<void> | undefined;
+  /** What waits is to be written now. */
+  #wanted = false;
   #timer: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
   #sealing: Promise<Sealed> | undefined;
@@ -105,18 +107,19 @@ export class RecordingWriter {
   }
 
   /** Resolves when what waited at the call is written or has failed; never rejects. */
-  #flush(): Promise<void> {
+  #flush(): Promise<void> | undefined {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#writing ??= this.#writeWaiting().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#wanted = true;
+    if (this.#waiting.length > 0) this.#writing ??= this.#writeWaiting();
     return this.#writing;
   }
 
+  /** Not what comes meanwhile, unless that is wanted by then, too: a busy session would have a write of its own for every few lines. */
   async #writeWaiting(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) {
+      while (this.#wanted && this.#waiting.length > 0) {
+        this.#wanted = false;
         const bytes = Buffer.from(this.#waiting);
         this.#waiting = '';
         this.#beingWrittenBytes = bytes.length;
@@ -132,6 +135,7 @@ export class RecordingWriter {
     } catch (error) {
       this.#fail(error);
     }
+    this.#writing = undefined;
   }
 
   #fail(error: unknown): void {
