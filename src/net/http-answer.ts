@@ -83,6 +83,7 @@ export class AnswerRelay {
     if (plan.kind === 'refuse') throw plan.fault;
     const whole = this.#there(plan);
     if (whole !== undefined) return this.#answerWhole(plan as WholePlan, whole, client, target);
+    if (plan.kind === 'messages' && this.#answer.whole !== undefined) return this.#messages(plan, this.#answer.whole, client, target);
     return this.#whileNotStopped(plan, client, signal, target);
   }
 
@@ -164,10 +165,6 @@ export class AnswerRelay {
         return;
       case 'messages':
         this.#streamed = plan.answer;
-        if (this.#answer.whole !== undefined) {
-          await this.#messages(plan, this.#answer.whole, client, target);
-          return;
-        }
         client.sendHead(this.status, plan.fields);
         await this.#stream(plan.answer, client, signal, target);
         return;
@@ -242,12 +239,13 @@ export class AnswerRelay {
   }
 
   /** All of them at once, with head and status. Where one may not be shown, those before it are, as where they come one by one. */
-  async #messages(
+  #messages(
     { fields, answer }: AnswerPlan & { readonly kind: 'messages' },
     whole: Uint8Array,
     client: ClientExchange,
     target: string,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
+    this.#streamed = answer;
     this.#masked = answer.masked;
     const shown: Uint8Array[] = [];
     const show = (piece: Uint8Array): void => {
@@ -260,12 +258,17 @@ export class AnswerRelay {
       end = answer.end(this.#answer.trailers());
       for (const piece of end.pieces) show(piece);
     } catch (error) {
-      client.sendHead(this.status, fields);
-      for (const piece of shown) await client.write(piece);
-      throw this.#broken(error, undefined);
+      return this.#cutBehind(fields, shown, client, this.#broken(error, undefined));
     }
     this.#outcome = end.outcome;
     client.answerWithTrailers(this.status, fields, shown, end.trailers);
+    return undefined;
+  }
+
+  async #cutBehind(fields: readonly HeaderField[], shown: readonly Uint8Array[], client: ClientExchange, fault: GatewayFault): Promise<void> {
+    client.sendHead(this.status, fields);
+    for (const piece of shown) await client.write(piece);
+    throw fault;
   }
 
   /** Nobody writes to these bytes any more: they need no copy. */

@@ -65,7 +65,13 @@ export class ClientExchange {
   /** All of its request has come. */
   get isWhole(): boolean {
     if (this.#upgrade !== undefined || this.request.readableEnded) return true;
+    if (this.#response instanceof Http2Call && this.#response.isRead) return true;
     return 'complete' in this.request ? this.request.complete : this.request.destroyed;
+  }
+
+  /** All of the body of its request, where it has come already; nothing is left of it then. Undefined: it has to be waited for. */
+  takeBody(maxBytes: number): Buffer | undefined {
+    return this.#response instanceof Http2Call ? this.#response.takeBody(maxBytes) : undefined;
   }
 
   /** What stands behind the body of its request, names and values in turn; known when all of it has been read. */
@@ -210,7 +216,7 @@ export class ClientExchange {
   endWithHead(status: number, fields: readonly HeaderField[]): void {
     this.#writeHead(status, fields, { isAll: true, mayHaveTrailers: false });
     if (!(this.#response instanceof Http2Call)) this.#response.end();
-    else if (!this.request.readableEnded) this.#response.stream.close(constants.NGHTTP2_NO_ERROR);
+    else if (!this.#response.isRead) this.#response.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** Takes no more requests on this connection: its next one needs a new one. */

@@ -163,7 +163,9 @@ class Exchange {
     if (head.expectsContinue) client.continue();
     const body = head.body;
     if (body.kind === 'none') return this.#request(head, place, target, body);
-    return this.#body(head, target).then((read) => this.#request(head, place, target, read));
+    const read = this.#body(head, target);
+    if (!(read instanceof Promise)) return this.#request(head, place, target, read);
+    return read.then((waitedFor) => this.#request(head, place, target, waitedFor));
   }
 
   #request(head: CheckedHead, { prefix }: Place, target: CanonicalTarget, body: RequestBody): ReceivedRequest {
@@ -182,23 +184,31 @@ class Exchange {
     };
   }
 
-  async #body({ body, fields }: CheckedHead, target: CanonicalTarget): Promise<RequestBody> {
-    const { client, session, dialect, options, abort } = this.#underWay;
+  #body(head: CheckedHead, target: CanonicalTarget): RequestBody | Promise<RequestBody> {
+    const { client, session, dialect, options } = this.#underWay;
     if (options.target(session.target.name)?.passes?.(target) === true) return { kind: 'streamed', octets: undefined };
-    let gathered: Gathered;
+    const bytes = client.takeBody(dialect.gathers);
+    return bytes === undefined ? this.#gathered(head) : this.#whole(head, bytes);
+  }
+
+  async #gathered(head: CheckedHead): Promise<RequestBody> {
+    const { client, dialect, abort } = this.#underWay;
+    let read: Gathered;
     try {
-      gathered = await gather(client.request, dialect.gathers);
+      read = await gather(client.request, dialect.gathers);
     } catch (error) {
       throw abort.signal.aborted ? abort.signal.reason : toFault(error);
     }
-    const { bytes, isWhole } = gathered;
-    if (!isWhole) {
-      this.#begun = bytes;
-      // Trailers need chunks upstream.
-      const mayHaveTrailers = client.isHttp2 && fields.some(({ name }) => name === 'trailer');
-      return { kind: 'streamed', octets: body.kind === 'length' && !mayHaveTrailers ? body.octets : undefined };
-    }
-    const isNothing = bytes.length === 0 && body.kind === 'until-end' && client.trailers.length === 0;
+    const { bytes, isWhole } = read;
+    if (isWhole) return this.#whole(head, bytes);
+    this.#begun = bytes;
+    // Trailers need chunks upstream.
+    const mayHaveTrailers = client.isHttp2 && head.fields.some(({ name }) => name === 'trailer');
+    return { kind: 'streamed', octets: head.body.kind === 'length' && !mayHaveTrailers ? head.body.octets : undefined };
+  }
+
+  #whole({ body }: CheckedHead, bytes: Uint8Array): RequestBody {
+    const isNothing = bytes.length === 0 && body.kind === 'until-end' && this.#underWay.client.trailers.length === 0;
     return isNothing ? { kind: 'none' } : { kind: 'whole', bytes };
   }
 

@@ -191,6 +191,74 @@ describe('a request of a client of HTTP/2', () => {
     assert.deepEqual(seen, ['2.0', 'POST', '/a', 'https', true, true, 'body', ['x-b', '2'], 'text/plain']);
   });
 
+  it('has its body taken at once where all of it has come', async () => {
+    const seen: unknown[] = [];
+    for (const text of ['body', '']) {
+      const { trailers, rstCode } = await ask(
+        (client) => {
+          setImmediate(() => {
+            const bytes = client.takeBody(100);
+            seen.push(bytes?.toString(), client.trailers, client.isWhole, client.takeBody(100));
+            client.answerWithTrailers(200, [], [Buffer.from('x')], [{ name: 'x-b', value: '2' }]);
+          });
+        },
+        {},
+        (stream) => {
+          stream.on('wantTrailers', () => stream.sendTrailers({ 'x-b': '2' }));
+          stream.end(text);
+        },
+        { waitForTrailers: true },
+      );
+      assert.deepEqual([trailers?.['x-b'], rstCode], ['2', 0]);
+    }
+    assert.deepEqual(seen, ['body', ['x-b', '2'], true, undefined, '', ['x-b', '2'], true, undefined]);
+  });
+
+  it('has its body waited for where more may come, or it is longer', async () => {
+    const seen: unknown[] = [];
+    const answer = (client: ClientExchange): void => {
+      setImmediate(() => {
+        seen.push(client.takeBody(3), client.isWhole);
+        void gather(client.request, 100).then(({ bytes }) => {
+          seen.push(bytes.toString(), client.isWhole);
+          client.endWithHead(204, []);
+        });
+        more();
+      });
+    };
+    let more = (): void => {};
+    await ask(answer, {}, (stream) => void stream.end('long'));
+    await ask(answer, {}, (stream) => {
+      stream.write('b');
+      more = () => void stream.end('c');
+    });
+    assert.deepEqual(seen, [undefined, false, 'long', true, undefined, false, 'bc', true]);
+  });
+
+  it('makes room for the next ones when its body is taken', async () => {
+    const body = Buffer.alloc(50_000, 'b');
+    let taken = 0;
+    for (let number = 0; number < 40; number += 1) {
+      const { head } = await ask(
+        (client) => {
+          const wait = (): void => {
+            const bytes = client.takeBody(100_000);
+            if (bytes === undefined) setImmediate(wait);
+            else {
+              taken += bytes.length;
+              client.endWithHead(204, []);
+            }
+          };
+          wait();
+        },
+        {},
+        (stream) => void stream.end(body),
+      );
+      assert.equal(head[':status'], 204);
+    }
+    assert.equal(taken, 40 * body.length);
+  });
+
   it('is told to go on, and that its answer takes time', async () => {
     const { informed, head } = await ask(
       (client) => {

@@ -11,6 +11,7 @@ export class Http2Call {
   readonly rawHeaders: readonly string[];
   /** What stands behind the body of the request, in the same way. */
   rawTrailers: readonly string[] = [];
+  #isRead = false;
   #hasEnded = false;
   #trailers: readonly HeaderField[] = [];
 
@@ -32,6 +33,26 @@ export class Http2Call {
       peers.set(session, (peer = `${remoteAddress}:${remotePort}`));
     }
     return peer;
+  }
+
+  /**
+   * All of the body of the request, where it has come already; nothing is left of it then. Undefined: it has to be waited for. Traps: only `state` tells that nothing follows
+   * before `end` does; and Node takes a stream that was read and never flowed for one that nobody has read, which it resets behind its answer.
+   */
+  takeBody(maxBytes: number): Buffer | undefined {
+    const { stream } = this;
+    if (this.#isOver || stream.readableFlowing !== null || stream.readableLength > maxBytes) return undefined;
+    if (stream.state.remoteClose !== 1) return undefined;
+    stream.pause();
+    this.#isRead = true;
+    const bytes = stream.read() as Buffer | null;
+    // A copy: it is a view of all that came with it.
+    return bytes === null ? Buffer.alloc(0) : Buffer.from(bytes);
+  }
+
+  /** The body of the request was read to its end. */
+  get isRead(): boolean {
+    return this.#isRead || this.stream.readableEnded;
   }
 
   /** The head of the answer was given. */
