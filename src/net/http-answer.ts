@@ -265,7 +265,12 @@ export class AnswerRelay {
     return undefined;
   }
 
-  async #cutBehind(fields: readonly HeaderField[], shown: readonly Uint8Array[], client: ClientExchange, fault: GatewayFault): Promise<void> {
+  async #cutBehind(
+    fields: readonly HeaderField[],
+    shown: readonly Uint8Array[],
+    client: ClientExchange,
+    fault: GatewayFault,
+  ): Promise<void> {
     client.sendHead(this.status, fields);
     for (const piece of shown) await client.write(piece);
     throw fault;

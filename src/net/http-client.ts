@@ -5,6 +5,7 @@ import type { HeaderField } from '../protocols/request.ts';
 import type { TunnelEnd } from './http-tunnel.ts';
 import type { UpgradingSocket } from './http-upgrading.ts';
 import { byName, Http2Call, type Framing } from './http2-call.ts';
+import type { Http2Heads } from './http2-heads.ts';
 
 /** One request of a client and the way to answer it, the same for HTTP/1.1 and HTTP/2. */
 export class ClientExchange {
@@ -56,6 +57,11 @@ export class ClientExchange {
 
   get isHttp2(): boolean {
     return this.#response instanceof Http2Call;
+  }
+
+  /** What is known of the heads of its connection. Undefined for HTTP/1.1. */
+  get heads(): Http2Heads | undefined {
+    return this.#response instanceof Http2Call ? this.#response.heads : undefined;
   }
 
   get headSent(): boolean {

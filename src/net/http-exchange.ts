@@ -16,6 +16,7 @@ import { tellHeld } from './http-held.ts';
 import { readTarget } from './http-reads.ts';
 import { refuse } from './http-refusal.ts';
 import { HttpSession, type HttpSessions } from './http-sessions.ts';
+import type { KnownHead } from './http2-heads.ts';
 import type { RequestTarget } from './http-target.ts';
 import { UnderWay } from './http-under-way.ts';
 import { Stop } from './stop.ts';
@@ -50,8 +51,8 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
   const { dialects, sessions } = options;
   let words = dialectOfPath(client.head.target, fixedTarget === undefined ? dialects : []) ?? dialects[0];
   try {
-    const checked = checkedHead(client.head);
-    if (checked instanceof GatewayFault) throw checked;
+    const known = client.heads?.find(client.head);
+    const checked = known?.head ?? acceptedHead(client);
     const recognised = dialects.find((dialect) => dialect.recognises(checked)) ?? dialects[0];
     if (words === dialects[0]) words = recognised;
     const place = arrival(checked, client.head.target, options, fixedTarget);
@@ -61,14 +62,12 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
     if (crossOrigin?.isPreflight === true) return client.endWithHead(204, []);
     words = place.dialect ?? recognised;
     const dialect = place.dialect ?? options.target(place.target)?.dialect ?? recognised;
-    const { credential, head } = dialect.identify(checked);
-    if (credential === undefined) throw new GatewayFault('authentication-failed', { publicMessage: 'a token is needed' });
-    const found = sessions.of(credential, dialect.name, place.target, client.peer);
-    const opened = found instanceof HttpSession ? found : await found;
+    const { head, session, isRepeated } = enter(client, known, checked, dialect, place, sessions);
+    const opened = session instanceof HttpSession ? session : await session;
     words = dialect;
     opened.begin(abort);
     try {
-      await new Exchange(new UnderWay(client, options, dialect, opened, abort)).run(head, place);
+      await new Exchange(new UnderWay(client, options, dialect, opened, abort)).run(head, place, isRepeated);
     } finally {
       opened.finished(abort);
     }
@@ -77,6 +76,39 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
     if (fault.code === 'internal') options.report('request failed', fault, undefined);
     await refuse(client, words, fault, {});
   }
+}
+
+function acceptedHead(client: ClientExchange): CheckedHead {
+  const checked = checkedHead(client.head);
+  if (checked instanceof GatewayFault) throw checked;
+  return checked;
+}
+
+interface Entered {
+  /** Without the credential where that stands anywhere but in its own field. */
+  readonly head: CheckedHead;
+  readonly session: HttpSession | Promise<HttpSession>;
+  /** The same head object as before. */
+  readonly isRepeated: boolean;
+}
+
+/** The first door. Whoever came through it with the very same head on the same connection is known again as long as the session runs. */
+function enter(
+  client: ClientExchange,
+  known: KnownHead | undefined,
+  checked: CheckedHead,
+  dialect: RequestDialect,
+  { target }: Place,
+  sessions: HttpSessions,
+): Entered {
+  const again = known?.dialect === dialect ? sessions.again(known.credentialHash, dialect.name, target) : undefined;
+  if (again !== undefined) return { head: checked, session: again, isRepeated: true };
+  const sent = known === undefined ? checked : acceptedHead(client);
+  const { credential, head } = dialect.identify(sent);
+  if (credential === undefined) throw new GatewayFault('authentication-failed', { publicMessage: 'a token is needed' });
+  const session = sessions.of(credential, dialect.name, target, client.peer);
+  if (session instanceof HttpSession && head === sent) client.heads?.keep(client.head, head, credential, dialect);
+  return { head, session, isRepeated: false };
 }
 
 function arrival(head: CheckedHead, requestTarget: string, options: ExchangeOptions, fixedTarget: string | undefined): Place {
@@ -95,12 +127,12 @@ class Exchange {
     this.#underWay = underWay;
   }
 
-  async run(head: CheckedHead, place: Place): Promise<void> {
+  async run(head: CheckedHead, place: Place, isRepeated: boolean): Promise<void> {
     const { options, session, abort, dialect } = this.#underWay;
     // Most requests need nothing of what is awaited here, and each wait for nothing is a round of the queue of promises.
     const ready = options.target(session.target.name)?.ready?.(session);
     if (ready !== undefined) await ready;
-    const received = this.#received(head, place);
+    const received = this.#received(head, place, isRepeated);
     const request = received instanceof Promise ? await received : received;
     abort.signal.throwIfAborted();
     const target = options.target(session.target.name);
@@ -153,7 +185,7 @@ class Exchange {
     return !isTheSame || Buffer.compare(again.exact(), operation.exact()) !== 0;
   }
 
-  #received(head: CheckedHead, place: Place): ReceivedRequest | Promise<ReceivedRequest> {
+  #received(head: CheckedHead, place: Place, isRepeated: boolean): ReceivedRequest | Promise<ReceivedRequest> {
     const { client, session, dialect } = this.#underWay;
     const target = dialect.readTarget(place.rest);
     if (target instanceof GatewayFault) {
@@ -162,13 +194,13 @@ class Exchange {
     }
     if (head.expectsContinue) client.continue();
     const body = head.body;
-    if (body.kind === 'none') return this.#request(head, place, target, body);
+    if (body.kind === 'none') return this.#request(head, place, target, body, isRepeated);
     const read = this.#body(head, target);
-    if (!(read instanceof Promise)) return this.#request(head, place, target, read);
-    return read.then((waitedFor) => this.#request(head, place, target, waitedFor));
+    if (!(read instanceof Promise)) return this.#request(head, place, target, read, isRepeated);
+    return read.then((waitedFor) => this.#request(head, place, target, waitedFor, isRepeated));
   }
 
-  #request(head: CheckedHead, { prefix }: Place, target: CanonicalTarget, body: RequestBody): ReceivedRequest {
+  #request(head: CheckedHead, { prefix }: Place, target: CanonicalTarget, body: RequestBody, isRepeated: boolean): ReceivedRequest {
     const { client } = this.#underWay;
     return {
       method: head.method,
@@ -178,6 +210,7 @@ class Exchange {
       upgrade: head.upgrade,
       fields: head.fields,
       forwardable: head.upstream,
+      isRepeated,
       body,
       // Those of a body that passes as it comes are not there yet.
       ...(body.kind === 'whole' ? { trailers: checkedTrailers(client.trailers) } : {}),

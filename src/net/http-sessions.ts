@@ -34,10 +34,16 @@ export class HttpSessions {
   /** The session of this credential at this target, reached by this protocol. Throws what signing in throws. */
   of(credential: string, protocol: Protocol, target: string, peer: string): HttpSession | Promise<HttpSession> {
     if (this.#closing !== undefined) throw new GatewayFault('shutting-down', { publicMessage: this.#closing });
-    const key = hash('sha256', `${protocol}\0${target}\0${credential}`, 'base64');
+    const key = keyOf(hashOf(credential), protocol, target);
     const open = this.#open.get(key);
     if (open instanceof HttpSession && !open.hasEnded) return open;
     return this.#opened(key, credential, protocol, target, peer);
+  }
+
+  /** The same for a credential that was let in before, by its hash. Undefined: it has to be looked at again. */
+  again(credentialHash: string, protocol: Protocol, target: string): HttpSession | undefined {
+    const open = this.#closing === undefined ? this.#open.get(keyOf(credentialHash, protocol, target)) : undefined;
+    return open instanceof HttpSession && !open.hasEnded ? open : undefined;
   }
 
   async #opened(key: string, credential: string, protocol: Protocol, target: string, peer: string): Promise<HttpSession> {
@@ -195,6 +201,15 @@ export class HttpSession {
     };
     return setTimeout(look, Math.min(lookEveryMs, this.#options.idleMs, Math.max(this.session.endsAtMs - Date.now(), 0)));
   }
+}
+
+/** What is kept of a credential. */
+export function hashOf(credential: string): string {
+  return hash('sha256', credential, 'base64');
+}
+
+function keyOf(credentialHash: string, protocol: Protocol, target: string): string {
+  return `${credentialHash} ${protocol} ${target}`;
 }
 
 function tooManyFailures(): GatewayFault {

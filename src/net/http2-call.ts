@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { HeaderField } from '../protocols/request.ts';
+import { Http2Heads } from './http2-heads.ts';
 
 /**
  * A request on one stream of a client of HTTP/2, and the answer to it. Node's compatibility API would make another stream for each way, and objects of all header fields several times.
@@ -25,14 +26,23 @@ export class Http2Call {
   }
 
   get peer(): string {
+    return this.#connection?.peer ?? 'unknown:0';
+  }
+
+  /** Of its connection. Undefined where that is gone. */
+  get heads(): Http2Heads | undefined {
+    return this.#connection?.heads;
+  }
+
+  get #connection(): Connection | undefined {
     const { session } = this.stream;
-    if (session === undefined) return 'unknown:0';
-    let peer = peers.get(session);
-    if (peer === undefined) {
+    if (session === undefined) return undefined;
+    let connection = connections.get(session);
+    if (connection === undefined) {
       const { remoteAddress = 'unknown', remotePort = 0 } = session.socket;
-      peers.set(session, (peer = `${remoteAddress}:${remotePort}`));
+      connections.set(session, (connection = { peer: `${remoteAddress}:${remotePort}`, heads: new Http2Heads() }));
     }
-    return peer;
+    return connection;
   }
 
   /**
@@ -132,4 +142,9 @@ export function byName(fields: readonly HeaderField[]): Readonly<Record<string, 
   return all;
 }
 
-const peers = new WeakMap<object, string>();
+interface Connection {
+  readonly peer: string;
+  readonly heads: Http2Heads;
+}
+
+const connections = new WeakMap<object, Connection>();

@@ -9,7 +9,7 @@ import { testEnvironment } from '../../protocols/http/testing/masks.ts';
 import { nodeCrypto } from '../crypto.ts';
 import { NotedApprovals } from '../http-approvals.ts';
 import { exchange } from '../http-exchange.ts';
-import { listenHttp, type HttpListener } from '../http-server.ts';
+import { listenHttp, type HttpCertificate, type HttpListener } from '../http-server.ts';
 import { HttpSessions } from '../http-sessions.ts';
 import { HttpUpstream } from '../http-upstream.ts';
 import { SessionRegistry } from '../sessions.ts';
@@ -31,7 +31,13 @@ export interface Answer {
   readonly text: string;
 }
 
-/** A listener without TLS, a pipeline whose ports are in memory, and a target. */
+interface WorldOptions {
+  readonly idleMs?: number;
+  /** Absent: clients do not encrypt, and speak HTTP/1.1. */
+  readonly tls?: HttpCertificate;
+}
+
+/** A listener, a pipeline whose ports are in memory, and a target. */
 export class World {
   readonly ports = new TestPorts();
   readonly sessions = new SessionRegistry();
@@ -48,7 +54,7 @@ export class World {
   listener!: HttpListener;
   upstream!: HttpUpstream;
 
-  static async open(options: { readonly idleMs?: number } = {}): Promise<World> {
+  static async open(options: WorldOptions = {}): Promise<World> {
     const world = new World();
     await world.#start(options);
     return world;
@@ -69,7 +75,7 @@ export class World {
     });
   }
 
-  async #start({ idleMs }: { readonly idleMs?: number }): Promise<void> {
+  async #start({ idleMs, tls }: WorldOptions): Promise<void> {
     await new Promise<void>((resolve) => {
       this.server.listen(0, '127.0.0.1', resolve);
     });
@@ -81,7 +87,7 @@ export class World {
     this.listener = await listenHttp({
       host: '127.0.0.1',
       port: 0,
-      tls: undefined,
+      tls,
       maxConnections: 100,
       handle: (client) =>
         exchange(client, {

@@ -3,13 +3,13 @@ import { cut } from '../../core/cut.ts';
 import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
-import type { AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
+import type { AskedRequest, ReceivedRequest } from '../request.ts';
 import { askedQuestion, type AskedCall } from './acts.ts';
 import { answerPlan } from './answer.ts';
 import { callOf, describedMethod, type Call } from './call.ts';
 import { formatTimeout } from './deadline.ts';
 import type { GrpcEnvironment, GrpcSchema } from './environment.ts';
-import { callHead, contentTypeOf, valueOf } from './head.ts';
+import { headOf, valueOf } from './head.ts';
 import { CallInspector } from './inspect.ts';
 import { methodOf } from './method-name.ts';
 import { grpcOperation } from './operation.ts';
@@ -54,7 +54,7 @@ export function askGrpc(request: ReceivedRequest, environment: GrpcEnvironment):
     upstream: {
       method: 'POST',
       target: `/${name.full}`,
-      fields: upstreamFields(call),
+      fields: call.head.upstream,
       body: messages === undefined ? undefined : bytesOf(messages),
       // A call that has one answer has it when its status is there.
       hasShortAnswer: described?.serverStreams === false,
@@ -69,10 +69,10 @@ export function askGrpc(request: ReceivedRequest, environment: GrpcEnvironment):
   };
 }
 
-function readCall({ method, target, fields, forwardable }: ReceivedRequest, environment: GrpcEnvironment): Call {
-  const name = methodOf(target.path);
+function readCall(request: ReceivedRequest, environment: GrpcEnvironment): Call {
+  const name = methodOf(request.target.path);
   if (name instanceof GatewayFault) throw name;
-  const head = callHead(method, fields, forwardable, environment.target.credentialNames);
+  const head = headOf(request, environment.target.credentialNames);
   if (head instanceof GatewayFault) throw head;
   return callOf(name, kindOf(name), head, environment);
 }
@@ -110,17 +110,6 @@ function refusalOf(call: Call): GatewayFault | undefined {
     });
   }
   return undefined;
-}
-
-/** Everything but what the application sent is made anew. */
-function upstreamFields({ head }: Call): readonly HeaderField[] {
-  return [
-    { name: 'te', value: 'trailers' },
-    { name: 'content-type', value: contentTypeOf('grpc', head.subtype) },
-    ...(head.coding === undefined ? [] : [{ name: 'grpc-encoding', value: head.coding }]),
-    { name: 'grpc-accept-encoding', value: ['identity', ...head.accepts].join(',') },
-    ...head.metadata,
-  ];
 }
 
 function bytesOf(messages: readonly SentMessage[]): Uint8Array {

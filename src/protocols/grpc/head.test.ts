@@ -5,7 +5,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { HeaderField } from '../request.ts';
 import { formatTimeout, parseTimeout } from './deadline.ts';
 import { callFault } from './fault.ts';
-import { callHead, type CallHead } from './head.ts';
+import { callHead, headOf, type CallHead } from './head.ts';
 import { methodOf } from './method-name.ts';
 import { decodeMessage, encodeMessage, statusOf } from './status.ts';
 
@@ -75,7 +75,36 @@ describe('the head of a call', () => {
     for (const coding of ['identity', 'gzip', 'deflate']) assert.equal(code(head({ ...well, 'grpc-encoding': coding })), 'ok');
     for (const coding of ['br', 'snappy', 'gzip, gzip', ''])
       assert.equal(code(head({ ...well, 'grpc-encoding': coding })), 'unsupported', coding);
-    assert.deepEqual((head({ ...well, 'grpc-accept-encoding': 'br, gzip,deflate,identity' }) as CallHead).accepts, ['gzip', 'deflate']);
+    const { upstream } = head({ ...well, 'grpc-accept-encoding': 'br, gzip,deflate,identity' }) as CallHead;
+    assert.equal(upstream.find(({ name }) => name === 'grpc-accept-encoding')?.value, 'identity,gzip,deflate');
+  });
+
+  it('is read once where it comes again, but anew for another credential of the target', () => {
+    const fields: readonly HeaderField[] = Object.entries({ ...well, 'x-key': '1', 'x-mine': '2' }).map(([name, value]) => ({
+      name,
+      value,
+    }));
+    const target = { path: '/a.B/C', query: undefined, decodedPath: '/a.B/C', parameters: [] };
+    const request = (isRepeated: boolean) =>
+      ({
+        method: 'POST',
+        target,
+        host: '',
+        base: '',
+        upgrade: undefined,
+        fields,
+        forwardable: fields,
+        isRepeated,
+        body: { kind: 'none' },
+      }) as const;
+    const [none, own]: (readonly string[])[] = [[], ['x-key']];
+    const first = headOf(request(true), none!);
+    assert.equal(headOf(request(true), none!), first);
+    assert.notEqual(headOf(request(false), none!), first);
+    assert.deepEqual(
+      (headOf(request(true), own!) as CallHead).metadata.map(({ name }) => name).filter((name) => name.startsWith('x-')),
+      ['x-mine'],
+    );
   });
 
   it('passes metadata on, but nothing that gRPC or the gateway’s own credential owns', () => {

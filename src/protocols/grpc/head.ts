@@ -1,5 +1,6 @@
 import { GatewayFault } from '../../core/fault.ts';
-import type { HeaderField } from '../request.ts';
+import { boundFields } from '../http/record-text.ts';
+import type { HeaderField, ReceivedRequest } from '../request.ts';
 import { parseTimeout } from './deadline.ts';
 import type { MessageCoding } from './environment.ts';
 
@@ -15,10 +16,24 @@ export interface CallHead {
   readonly timeoutMs: number | undefined;
   /** Of messages with the compressed flag. Undefined: identity. */
   readonly coding: MessageCoding | undefined;
-  /** Codings that the client takes and the gateway knows, in the client's order. */
-  readonly accepts: readonly MessageCoding[];
   /** What the application sent beside its messages, and what goes upstream of it. */
   readonly metadata: readonly HeaderField[];
+  /** What an approval binds of that. */
+  readonly bound: readonly HeaderField[];
+  /** What the target gets: everything but the metadata is made anew. Without the deadline. */
+  readonly upstream: readonly HeaderField[];
+}
+
+/** `callHead`; a head that comes again on its connection is read once. */
+export function headOf(
+  { method, fields, forwardable, isRepeated }: ReceivedRequest,
+  credentialNames: readonly string[],
+): CallHead | GatewayFault {
+  const known = isRepeated === true ? read.get(forwardable) : undefined;
+  if (known?.credentialNames === credentialNames) return known.head;
+  const head = callHead(method, fields, forwardable, credentialNames);
+  if (isRepeated === true && !(head instanceof GatewayFault)) read.set(forwardable, { credentialNames, head });
+  return head;
 }
 
 /** Codings that the gateway knows, as it says it in `grpc-accept-encoding`. */
@@ -49,16 +64,25 @@ export function callHead(
   if (timeout !== undefined && timeoutMs === undefined) {
     return new GatewayFault('protocol-violation', { publicMessage: 'grpc-timeout is not a number and a unit' });
   }
+  const accepts = (valueOf(fields, 'grpc-accept-encoding') ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter(isCoding);
+  const metadata = forwardable.filter(({ name }) => isMetadata(name) && !credentialNames.includes(name));
   return {
     carriage,
     subtype,
     timeoutMs,
     coding: isCoding(coding) ? coding : undefined,
-    accepts: (valueOf(fields, 'grpc-accept-encoding') ?? '')
-      .split(',')
-      .map((one) => one.trim())
-      .filter(isCoding),
-    metadata: forwardable.filter(({ name }) => isMetadata(name) && !credentialNames.includes(name)),
+    metadata,
+    bound: boundFields(metadata).filter(({ name }) => !name.startsWith('grpc-')),
+    upstream: [
+      { name: 'te', value: 'trailers' },
+      { name: 'content-type', value: contentTypeOf('grpc', subtype) },
+      ...(coding === 'identity' ? [] : [{ name: 'grpc-encoding', value: coding }]),
+      { name: 'grpc-accept-encoding', value: ['identity', ...accepts].join(',') },
+      ...metadata,
+    ],
   };
 }
 
@@ -102,6 +126,12 @@ function unsupported(publicMessage: string): GatewayFault {
   return new GatewayFault('unsupported', { publicMessage });
 }
 
+interface KnownCallHead {
+  readonly credentialNames: readonly string[];
+  readonly head: CallHead;
+}
+
+const read = new WeakMap<readonly HeaderField[], KnownCallHead>();
 const plainGrpc = { carriage: 'grpc', subtype: '' } as const;
 /** Messages are protobuf; what else they could be nobody could look into. */
 const SUBTYPES: ReadonlySet<string> = new Set(['', 'proto']);

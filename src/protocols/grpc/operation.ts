@@ -5,7 +5,7 @@ import type { Question } from './acts.ts';
 import type { Call } from './call.ts';
 import { contentTypeOf } from './head.ts';
 import { compressedFlag } from './frame.ts';
-import { boundMetadata, exactText, recordedText } from './record-text.ts';
+import { exactText, recordedText } from './record-text.ts';
 import type { SentMessage } from './sent-messages.ts';
 
 export interface OperationParts {
@@ -36,7 +36,7 @@ export function grpcOperation(session: AskingSession, { call, messages, body, qu
  * is told so in its text.
  */
 function boundParts({ name, head }: Call, messages: readonly SentMessage[] | undefined): readonly (string | Uint8Array)[] {
-  const metadata = boundMetadata(head.metadata).flatMap((field) => [field.name, field.value]);
+  const metadata = head.bound.flatMap((field) => [field.name, field.value]);
   const sent = messages?.flatMap(({ flags, message }) => [Uint8Array.of(flags & compressedFlag), message]);
   return [
     'grpc 1',

@@ -1,7 +1,6 @@
 import { cut } from '../../core/cut.ts';
 import { maskProse } from '../../masking/text.ts';
 import { LEFT_OUT, speaksOfCredential } from '../http/credentials.ts';
-import { boundFields } from '../http/record-text.ts';
 import type { HeaderField, RequestBody } from '../request.ts';
 import type { Call } from './call.ts';
 import type { GrpcMasks } from './environment.ts';
@@ -24,11 +23,6 @@ export function exactText(call: Call, messages: readonly SentMessage[] | undefin
   return joined(`/${call.name.full}`, fields, messagesText(call, messages, body, noMasksOf(call.environment)));
 }
 
-/** What an approval binds of the metadata. */
-export function boundMetadata(metadata: readonly HeaderField[]): readonly HeaderField[] {
-  return boundFields(metadata).filter(({ name }) => !name.startsWith('grpc-'));
-}
-
 function messagesText(call: Call, messages: readonly SentMessage[] | undefined, body: RequestBody, masks: GrpcMasks): string {
   if (messages !== undefined) return messages.map((message) => messageText(call, message, masks)).join('\n');
   if (body.kind !== 'streamed') return '(a body that cannot be read)';
@@ -44,7 +38,7 @@ function messageText(call: Call, { message, plain }: SentMessage, masks: GrpcMas
 }
 
 function shownFields({ head }: Call): readonly HeaderField[] {
-  return boundMetadata(head.metadata).filter(({ name }) => name !== 'user-agent');
+  return head.bound.filter(({ name }) => name !== 'user-agent');
 }
 
 function joined(path: string, fields: readonly string[], messages: string): string {

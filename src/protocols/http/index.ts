@@ -6,6 +6,7 @@ import { bearerOf } from './identify.ts';
 import { canonicalTarget } from './path.ts';
 
 export type { HttpTarget } from './environment.ts';
+export { speaksOfCredential } from './credentials.ts';
 export { listedOperations } from './listed.ts';
 export { fieldsOf, readAnswerMessage, type AnswerMessage } from './answer-message.ts';
 export { isFieldContent } from './field-lines.ts';
