@@ -28,6 +28,7 @@ export class AnswerRelay {
   #windowBytes = 0;
   #isWhole = false;
   #isCoded = false;
+  #shown: Uint8Array | undefined;
   #masked: ReadonlyMap<string, number> = new Map();
   #rows = 0;
   #bytes = 0;
@@ -72,7 +73,7 @@ export class AnswerRelay {
   sample(): ReturnType<AskedRequest['sample']> {
     const [first, ...more] = this.#window;
     const bytes = first !== undefined && more.length === 0 ? first : Buffer.concat(this.#window);
-    return this.#asked.sample(this.#head, { bytes, isWhole: this.#isWhole, isCoded: this.#isCoded });
+    return this.#asked.sample(this.#head, { bytes, isWhole: this.#isWhole, isCoded: this.#isCoded, shown: this.#shown });
   }
 
   /**
@@ -128,6 +129,7 @@ export class AnswerRelay {
     const shown = plan.mask(body);
     if (shown instanceof GatewayFault) throw shown;
     this.#keepWhole(body);
+    this.#shown = shown.body;
     this.#masked = shown.masked;
     this.#countRows(shown.rows ?? 0, target);
     this.#count(shown.body, target);

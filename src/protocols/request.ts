@@ -251,4 +251,6 @@ export interface SampleWindow {
   readonly isWhole: boolean;
   /** It could not be decoded for this purpose. */
   readonly isCoded: boolean;
+  /** What the client was shown of it, where it was masked as a whole. */
+  readonly shown?: Uint8Array | undefined;
 }

@@ -1,7 +1,7 @@
 import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
-import type { AnswerHead, AnswerPlan, AskedRequest, HeaderField, MaskedAnswer, ReceivedRequest } from '../request.ts';
+import type { AnswerHead, AnswerPlan, AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
 import { askedQuestion, isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
@@ -56,16 +56,6 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
     origin === undefined ? head : relocated(head, { origin, basePath, base: request.base });
   // From whoever nothing is revealed to, the same is hidden as from the record: what was masked for the one is not masked again for the other.
   const hidesAll = environment.revealed.size === 0 && target.masking !== 'unsafe_origin';
-  let shownWhole: Uint8Array | undefined;
-  const noted = (plan: AnswerPlan): AnswerPlan => {
-    if (plan.kind !== 'whole' || !hidesAll) return plan;
-    const mask = (body: Uint8Array): MaskedAnswer | GatewayFault => {
-      const masked = plan.mask(body);
-      shownWhole = masked instanceof GatewayFault ? undefined : masked.body;
-      return masked;
-    };
-    return { ...plan, mask };
-  };
   return {
     operation: (session) => httpOperation(session, request, askedQuestion(session, recorded), masks, record),
     unmasked: isTheSame ? undefined : questionOf(exact),
@@ -77,8 +67,8 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
       trailers: (received) => received.filter(({ name }) => !isCredential(name, target)),
     },
     tunnel: request.upgrade === 'websocket' ? webSocketTunnel(request, environment, masks, record) : undefined,
-    answer: (head) => withTrailers(noted(answerPlan(ofTheGateway(head), request.method, environment, masks)), request, environment, masks),
-    sample: (head, window) => sampleOf(head, window, record, hidesAll ? shownWhole : undefined),
+    answer: (head) => withTrailers(answerPlan(ofTheGateway(head), request.method, environment, masks), request, environment, masks),
+    sample: (head, window) => sampleOf(head, window, record, hidesAll ? window.shown : undefined),
   };
 }
 
