@@ -3,7 +3,9 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { RawHead } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
 import type { TunnelEnd } from './http-tunnel.ts';
+import type { Understood } from './http-understood.ts';
 import type { UpgradingSocket } from './http-upgrading.ts';
+import { AnswerAgain } from './http1-again.ts';
 import { byName, Http2Call, type Framing } from './http2-call.ts';
 import type { Http2Heads } from './http2-heads.ts';
 
@@ -11,9 +13,10 @@ import type { Http2Heads } from './http2-heads.ts';
 export class ClientExchange {
   readonly head: RawHead;
   readonly peer: string;
-  /** The body of the request. */
-  readonly request: IncomingMessage | ServerHttp2Stream;
-  readonly #response: ServerResponse | Http2Call;
+  /** What it says, as far as that may be kept for the next one that is the same. Of a request that was recognised: there from the beginning. */
+  understood: Understood | undefined;
+  readonly #request: IncomingMessage | ServerHttp2Stream | undefined;
+  readonly #given: ServerResponse | Http2Call | AnswerAgain;
   readonly #upgrade: UpgradingSocket | undefined;
   #closes: boolean;
   /** Called once the answer is out, or its client gone. */
@@ -24,31 +27,48 @@ export class ClientExchange {
 
   constructor(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradingSocket);
   constructor(call: Http2Call);
-  constructor(request: IncomingMessage | Http2Call, response?: ServerResponse, upgrade?: UpgradingSocket) {
+  constructor(answer: AnswerAgain, understood: Understood);
+  constructor(request: IncomingMessage | Http2Call | AnswerAgain, response?: ServerResponse | Understood, upgrade?: UpgradingSocket) {
     this.#upgrade = upgrade;
     // Nothing reads requests from it any more.
     this.#closes = upgrade !== undefined;
+    if (request instanceof AnswerAgain) {
+      this.#given = request;
+      this.#request = undefined;
+      this.peer = request.peer;
+      this.understood = response as Understood;
+      this.head = { version: '1.1', method: this.understood.request.method, target: '', rawHeaders: [] };
+      request.onClosed = this.#closed;
+      return;
+    }
     if (request instanceof Http2Call) {
-      this.request = request.stream;
-      this.#response = request;
+      this.#request = request.stream;
+      this.#given = request;
       this.peer = request.peer;
       const { ':method': method = '', ':path': target = '' } = request.headers;
       this.head = { version: '2.0', method, target, rawHeaders: request.rawHeaders };
     } else {
-      this.request = request;
-      this.#response = response!;
+      this.#request = request;
+      this.#given = response as ServerResponse;
       const { remoteAddress = 'unknown', remotePort = 0 } = request.socket;
       this.peer = `${remoteAddress}:${remotePort}`;
       this.head = { version: request.httpVersion, method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders };
-      response!.on('error', ignored);
+      this.#given.on('error', ignored);
     }
     // Whoever waits for something hears of it by `onGone`; an error nobody listens to would end the process.
-    this.request.on('error', ignored);
-    this.#events.on('close', () => {
-      if (this.#isClosed) return;
-      this.#isClosed = true;
-      for (const closed of this.#onClosed) closed();
-    });
+    this.#request.on('error', ignored);
+    this.#events.on('close', this.#closed);
+  }
+
+  readonly #closed = (): void => {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const closed of this.#onClosed) closed();
+  };
+
+  /** The body of the request. */
+  get request(): IncomingMessage | ServerHttp2Stream {
+    return this.#request ?? (this.#given as AnswerAgain).response.req;
   }
 
   get scheme(): 'https' | 'http' {
@@ -56,7 +76,7 @@ export class ClientExchange {
   }
 
   get isHttp2(): boolean {
-    return this.#response instanceof Http2Call;
+    return this.#given instanceof Http2Call;
   }
 
   /** What is known of the heads of its connection. Undefined for HTTP/1.1. */
@@ -65,29 +85,30 @@ export class ClientExchange {
   }
 
   get headSent(): boolean {
-    return this.#hasSwitched || this.#response.headersSent;
+    return this.#hasSwitched || this.#given.headersSent;
   }
 
   /** All of its request has come. */
   get isWhole(): boolean {
-    if (this.#upgrade !== undefined || this.request.readableEnded) return true;
-    if (this.#response instanceof Http2Call && this.#response.isRead) return true;
-    return 'complete' in this.request ? this.request.complete : this.request.destroyed;
+    if (this.#upgrade !== undefined || this.#request === undefined || this.#request.readableEnded) return true;
+    if (this.#given instanceof Http2Call && this.#given.isRead) return true;
+    return 'complete' in this.#request ? this.#request.complete : this.#request.destroyed;
   }
 
   /** All of the body of its request, where it has come already; nothing is left of it then. Undefined: it has to be waited for. */
   takeBody(maxBytes: number): Buffer | undefined {
-    return this.#response instanceof Http2Call ? this.#response.takeBody(maxBytes) : undefined;
+    return this.#given instanceof Http2Call ? this.#given.takeBody(maxBytes) : undefined;
   }
 
   /** What stands behind the body of its request, names and values in turn; known when all of it has been read. */
   get trailers(): readonly string[] {
-    return (this.#response instanceof Http2Call ? this.#response : (this.request as IncomingMessage)).rawTrailers;
+    return (this.#given instanceof Http2Call ? this.#given : (this.request as IncomingMessage)).rawTrailers;
   }
 
   /** As it was sent; undefined where it was not. */
   get contentType(): string | undefined {
-    return (this.#response instanceof Http2Call ? this.#response : (this.request as IncomingMessage)).headers['content-type'];
+    if (this.#request === undefined) return this.understood?.request.fields.find(({ name }) => name === 'content-type')?.value;
+    return (this.#given instanceof Http2Call ? this.#given : (this.#request as IncomingMessage)).headers['content-type'];
   }
 
   /** This was the last request on its connection. */
@@ -96,7 +117,16 @@ export class ClientExchange {
   }
 
   get isGone(): boolean {
-    return this.#isClosed || this.#response.writableEnded;
+    return this.#isClosed || this.#given.writableEnded;
+  }
+
+  /** Its answer is out, or nobody waits for it. */
+  get isOver(): boolean {
+    return this.#isClosed;
+  }
+
+  get onEveryAnswer(): readonly HeaderField[] {
+    return this.#onEveryAnswer;
   }
 
   /** Stands in the head of its answer, whatever that is. */
@@ -112,7 +142,7 @@ export class ClientExchange {
   /** Calls back once if the client goes away before it has the whole answer. */
   onGone(gone: () => void): void {
     this.#onClosed.push(() => {
-      if (!this.#response.writableFinished) gone();
+      if (!this.#given.writableFinished) gone();
     });
   }
 
@@ -145,6 +175,11 @@ export class ClientExchange {
     const isBodiless = this.head.method === 'HEAD' || status === 204 || status === 304;
     const isFramed = isBodiless || lengthIn(fields) !== undefined;
     const isEmpty = isBodiless || body.length === 0;
+    if (this.#given instanceof AnswerAgain && body.length <= mostJoinedBytes) {
+      const shown = this.#onEveryAnswer.length === 0 ? fields : [...this.#onEveryAnswer, ...fields];
+      const framed = isFramed ? shown : [...shown, { name: 'content-length', value: String(body.length) }];
+      if (this.#given.write(status, framed, isEmpty ? '' : octets(body))) return undefined;
+    }
     const framed = isFramed ? fields : [...fields, { name: 'content-length', value: String(body.length) }];
     this.#writeHead(status, framed, { isAll: isEmpty, mayHaveTrailers: false });
     const response = this.#response;
@@ -241,6 +276,10 @@ export class ClientExchange {
   /** Tells when there is room, and when it is over. */
   get #events(): ServerResponse | ServerHttp2Stream {
     return this.#response instanceof Http2Call ? this.#response.stream : this.#response;
+  }
+
+  get #response(): ServerResponse | Http2Call {
+    return this.#given instanceof AnswerAgain ? this.#given.response : this.#given;
   }
 }
 

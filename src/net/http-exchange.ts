@@ -18,6 +18,7 @@ import { refuse } from './http-refusal.ts';
 import { HttpSession, type HttpSessions } from './http-sessions.ts';
 import type { KnownHead } from './http2-heads.ts';
 import type { RequestTarget } from './http-target.ts';
+import type { Understood } from './http-understood.ts';
 import { UnderWay } from './http-under-way.ts';
 import { Stop } from './stop.ts';
 
@@ -48,6 +49,7 @@ export interface ExchangeOptions {
 export async function exchange(client: ClientExchange, options: ExchangeOptions, fixedTarget?: string): Promise<void> {
   const abort = new Stop();
   client.onGone(() => abort.abort(new GatewayFault('approval-cancelled', { publicMessage: clientGone })));
+  if (client.understood !== undefined) return exchangeAgain(client, client.understood, options, abort);
   const { dialects, sessions } = options;
   let words = dialectOfPath(client.head.target, fixedTarget === undefined ? dialects : []) ?? dialects[0];
   try {
@@ -72,10 +74,30 @@ export async function exchange(client: ClientExchange, options: ExchangeOptions,
       opened.finished(abort);
     }
   } catch (error) {
-    const fault = toFault(error);
-    if (fault.code === 'internal') options.report('request failed', fault, undefined);
-    await refuse(client, words, fault, {});
+    await fail(client, words, error, options);
   }
+}
+
+/** The same for a request that is byte for byte one that was understood before: from its session on. */
+async function exchangeAgain(client: ClientExchange, understood: Understood, options: ExchangeOptions, abort: Stop): Promise<void> {
+  const { session, dialect } = understood;
+  try {
+    client.answersWith(understood.onEveryAnswer);
+    session.begin(abort);
+    try {
+      await new Exchange(new UnderWay(client, options, dialect, session, abort)).again(understood);
+    } finally {
+      session.finished(abort);
+    }
+  } catch (error) {
+    await fail(client, dialect, error, options);
+  }
+}
+
+async function fail(client: ClientExchange, words: RequestDialect, error: unknown, options: ExchangeOptions): Promise<void> {
+  const fault = toFault(error);
+  if (fault.code === 'internal') options.report('request failed', fault, undefined);
+  await refuse(client, words, fault, {});
 }
 
 function acceptedHead(client: ClientExchange): CheckedHead {
@@ -137,7 +159,22 @@ class Exchange {
     abort.signal.throwIfAborted();
     const target = options.target(session.target.name);
     if (target?.dialect !== dialect) throw unknownTarget(session.target.name);
-    const asking = this.#ask(target, request);
+    const understood = this.#underWay.understood(target, request, head);
+    this.#underWay.client.understood = understood;
+    await this.#serve(target, request, understood);
+  }
+
+  /** What was understood holds still: its caller has seen to it (`Understood.holds`). */
+  async again(understood: Understood): Promise<void> {
+    const { target, request } = understood;
+    const ready = target.ready?.(this.#underWay.session);
+    if (ready !== undefined) await ready;
+    await this.#serve(target, request, understood);
+  }
+
+  async #serve(target: RequestTarget, request: ReceivedRequest, understood: Understood | undefined): Promise<void> {
+    const { session, abort } = this.#underWay;
+    const asking = understood?.asked(session) ?? this.#ask(target, request, understood);
     const asked = asking instanceof Promise ? await asking : asking;
     const operation = asked.operation(session);
     const deadline = asked.deadlineMs === undefined ? undefined : this.#startDeadline(asked.deadlineMs);
@@ -167,10 +204,14 @@ class Exchange {
     return setTimeout(() => this.#underWay.abort.abort(deadlinePassed()), this.#underWay.timeLeft(deadlineMs));
   }
 
-  #ask(target: RequestTarget, request: ReceivedRequest): AskedRequest | Promise<AskedRequest> {
+  #ask(target: RequestTarget, request: ReceivedRequest, understood?: Understood): AskedRequest | Promise<AskedRequest> {
     const { session, abort } = this.#underWay;
     const reads = target.reads(request, session);
-    if (reads.length === 0) return target.ask(request, session, []);
+    if (reads.length === 0) {
+      const asked = target.ask(request, session, []);
+      understood?.keep(session, asked);
+      return asked;
+    }
     return readTarget(reads, target.upstream, session, abort.signal).then((read) => target.ask(request, session, read));
   }
 

@@ -10,7 +10,9 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { ClientExchange } from './http-client.ts';
+import { Http1Lines } from './http1-line.ts';
 import { UpgradingSocket } from './http-upgrading.ts';
 import { Http2Arrivals } from './http2-arrivals.ts';
 import { Http2Call } from './http2-call.ts';
@@ -59,10 +61,10 @@ export async function listenHttp(options: HttpListenerOptions & HttpAddress): Pr
 
 /** Serves the connections that it is given, and those of a port where it is told to listen. */
 export function createHttp(options: HttpListenerOptions): HttpServer {
-  const inOrder = new InOrder(options.handle);
+  const lines = new Http1Lines(options.handle);
   const arrivals = new Http2Arrivals(options.handle);
   const take = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void =>
-    inOrder.take(request as IncomingMessage, response as ServerResponse);
+    lines.of((request as IncomingMessage).socket)?.take(request as IncomingMessage, response as ServerResponse);
   const server = options.tls === undefined ? plainServer() : secureServer(options.tls);
   const sockets = new Set<Socket>();
   const streams = new Set<Http2Session>();
@@ -84,9 +86,23 @@ export function createHttp(options: HttpListenerOptions): HttpServer {
   server.on('checkContinue', take);
   server.on('clientError', answerMalformed);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const line = lines.of(socket);
+    line?.leave();
     const upgrading = new UpgradingSocket(request, socket, head);
-    inOrder.take(request, upgrading.response, upgrading);
+    line?.take(request, upgrading.response, upgrading);
   });
+  server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol !== 'h2') lines.add(socket);
+  });
+  // Node takes a connection for idle, and so closes it, while a request is served that its parser did not read.
+  server.on('timeout', (idle?: Socket | Http2Session) => {
+    if (!lines.isServingAgain(idle)) idle?.destroy();
+  });
+  const idling = server as Pick<Server, 'closeIdleConnections'>;
+  const closeIdle = idling.closeIdleConnections.bind(server);
+  idling.closeIdleConnections = () => {
+    if (!lines.anyIsServingAgain) closeIdle();
+  };
   // Whoever listens to requests has Node make them of streams of HTTP/2, too, which are taken as they are.
   server.removeAllListeners('stream');
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
@@ -119,7 +135,7 @@ export function createHttp(options: HttpListenerOptions): HttpServer {
         for (const session of streams) session.destroy();
         for (const socket of sockets) socket.destroy();
       }, closeGraceMs);
-      if ('closeIdleConnections' in server) server.closeIdleConnections();
+      idling.closeIdleConnections();
       await closed;
       await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
       clearTimeout(grace);
@@ -170,60 +186,6 @@ function secureServer(tls: HttpCertificate): Http2SecureServer {
   });
 }
 
-/**
- * The requests of one HTTP/1.1 connection, one at a time: pipelined ones would otherwise run beside each other, and what was sent first might
- * happen last.
- */
-class InOrder {
-  readonly #handle: (client: ClientExchange) => Promise<void>;
-  readonly #lines = new WeakMap<Socket, Line>();
-
-  constructor(handle: (client: ClientExchange) => Promise<void>) {
-    this.#handle = handle;
-  }
-
-  take(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradingSocket): void {
-    let line = this.#lines.get(request.socket);
-    if (line === undefined) this.#lines.set(request.socket, (line = { waiting: [], isServed: false, over: false, last: undefined }));
-    if (line.waiting.length >= maxPipelined) {
-      request.socket.destroy();
-      return;
-    }
-    const client = new ClientExchange(request, response, upgrade);
-    line.waiting.push({ client, upgrade, before: line.last });
-    line.last = client;
-    if (!line.isServed) void this.#serve(line);
-  }
-
-  async #serve(line: Line): Promise<void> {
-    line.isServed = true;
-    // The parser is still at it, and tells of a request's end after its head.
-    await Promise.resolve();
-    for (let next = line.waiting[0]; next !== undefined; next = line.waiting[0]) {
-      const { client, upgrade, before } = next;
-      if (upgrade !== undefined) await upgrade.begin(before?.answered() ?? Promise.resolve());
-      if (!line.over && !client.isGone) await this.#handle(client);
-      // What was parsed behind an answer that closes the connection may be a part of the message that was refused, and is never served.
-      line.over ||= client.closes;
-      line.waiting.shift();
-    }
-    line.isServed = false;
-  }
-}
-
-/** Of one connection. */
-interface Line {
-  /** The first one is being served. */
-  readonly waiting: {
-    readonly client: ClientExchange;
-    readonly upgrade: UpgradingSocket | undefined;
-    readonly before: ClientExchange | undefined;
-  }[];
-  isServed: boolean;
-  over: boolean;
-  last: ClientExchange | undefined;
-}
-
 /** Node refuses what is malformed before anyone sees it. */
 function answerMalformed(_error: Error, socket: Socket): void {
   if (socket.writable) {
@@ -242,7 +204,6 @@ function track<T extends { once(event: 'close', listener: () => void): unknown }
 /** A little more than `headBounds` allows, so that the refusal is worded by who knows why. */
 const maxHeaderBytes = 48 * 1024;
 const maxHeaders = 128;
-const maxPipelined = 32;
 const headersTimeoutMs = 20_000;
 const keepAliveMs = 75_000;
 const keepAliveProbeMs = 60_000;

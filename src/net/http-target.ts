@@ -19,6 +19,8 @@ export interface RequestTarget {
   /** What the target must be asked before `ask` can tell. */
   reads(request: ReceivedRequest, session: PipelineSession): readonly TargetRead[];
   ask(request: ReceivedRequest, session: PipelineSession, read: readonly TargetAnswer[]): AskedRequest;
+  /** As long as it is the same object, `ask` says the same of the same request that needs no reading at the target. Absent: that cannot be told. */
+  asksBy?(session: PipelineSession): object;
   /** The body of such a request passes as it comes, however short it is. Absent: none does. */
   passes?(target: CanonicalTarget): boolean;
   /** What pages of other origins are told, before anybody has signed in. Absent, and where it is undefined: nothing. */

@@ -1,4 +1,5 @@
-import type { FaultContext, RequestDialect } from '../protocols/request.ts';
+import { speaksOfCredential, type CheckedHead } from '../protocols/http/index.ts';
+import type { FaultContext, ReceivedRequest, RequestDialect } from '../protocols/request.ts';
 import { toFault, type GatewayFault } from '../core/fault.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PipelineSession } from '../core/pipeline-session.ts';
@@ -6,6 +7,8 @@ import type { ClientExchange } from './http-client.ts';
 import type { ExchangeOptions } from './http-exchange.ts';
 import { refuse } from './http-refusal.ts';
 import type { HttpSession } from './http-sessions.ts';
+import type { RequestTarget } from './http-target.ts';
+import { Understood } from './http-understood.ts';
 import type { Stop } from './stop.ts';
 
 /** A request inside a session: what all who work on it know. */
@@ -25,6 +28,14 @@ export class UnderWay {
     this.session = opened.session;
     this.abort = abort;
     this.#opened = opened;
+  }
+
+  /** What is kept of a request for one that is the same; undefined where no other can be, or where a secret may be in it besides its credential. */
+  understood(target: RequestTarget, request: ReceivedRequest, head: CheckedHead): Understood | undefined {
+    const { client, dialect, options } = this;
+    if (client.isHttp2 || request.body.kind !== 'none' || request.upgrade !== undefined || head.expectsContinue) return undefined;
+    if ([...request.fields, ...request.target.parameters].some(({ name }) => speaksOfCredential(name))) return undefined;
+    return new Understood({ dialect, session: this.#opened, target, request, onEveryAnswer: client.onEveryAnswer, find: options.target });
   }
 
   /** Milliseconds until its own deadline, which was so far away when it came. */

@@ -1,8 +1,9 @@
 import type { HttpTargetConfig } from '../../config/index.ts';
+import type { PipelineSession } from '../../core/pipeline-session.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import { compileJsonPath } from '../../masking/json-path.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
-import type { HttpTarget } from '../../protocols/http/index.ts';
+import type { AskEnvironment, HttpTarget } from '../../protocols/http/index.ts';
 import { requestProtocols } from '../../protocols/registry.ts';
 import { operationsOf } from '../http-listing.ts';
 import type { InForce } from './in-force.ts';
@@ -11,15 +12,22 @@ import type { WayToTarget } from './request-targets.ts';
 /** An HTTP target, and what its requests need to know. */
 export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstream, credential }: WayToTarget): RequestTarget {
   const target = httpSettings(config, credential?.fieldNames);
+  const randomBytes = (length: number): Uint8Array => nodeCrypto.randomBytes(length);
+  // Policy gives the same set for the same question, for as long as it holds.
+  const made = new WeakMap<ReadonlySet<string>, AskEnvironment>();
+  const environment = ({ principal, target: asked }: PipelineSession): AskEnvironment => {
+    const { classes } = inForce.targets;
+    const revealed = inForce.policy.reveals(principal, asked, classes.names);
+    let found = made.get(revealed);
+    if (found?.classes !== classes) made.set(revealed, (found = { target, classes, revealed, randomBytes }));
+    return found;
+  };
   return {
     dialect: requestProtocols.http,
     upstream,
     reads: () => [],
-    ask(request, { principal, target: asked }) {
-      const { classes } = inForce.targets;
-      const revealed = inForce.policy.reveals(principal, asked, classes.names);
-      return requestProtocols.http.ask(request, { target, classes, revealed, randomBytes: (length) => nodeCrypto.randomBytes(length) }, []);
-    },
+    asksBy: environment,
+    ask: (request, session) => requestProtocols.http.ask(request, environment(session), []),
   };
 }
 

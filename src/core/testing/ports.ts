@@ -1,6 +1,6 @@
 import type { Decision } from '../decision.ts';
 import { GatewayFault } from '../fault.ts';
-import type { Completion, Operation, TranscriptPart } from '../operation.ts';
+import type { Completion, Operation, ResultSample, TranscriptPart } from '../operation.ts';
 import type { PipelinePorts } from '../ports.ts';
 import type { ApprovalAnswer, HeldOperation, PendingApproval, PolicyQuestion } from '../ports.ts';
 import type { Principal } from '../principal.ts';
@@ -160,14 +160,16 @@ export class TestApproval implements PendingApproval {
 
 export class TestRecording {
   readonly events: string[] = [];
+  readonly samples: ResultSample[] = [];
   broken = false;
 
   decided(operation: Operation, decision: string): void {
     this.#write(`decided ${operation.id} ${decision}`);
   }
 
-  sample(): void {
+  sample(sample: ResultSample): void {
     this.#write('sample');
+    this.samples.push(sample);
   }
 
   completed(completion: Completion): void {

@@ -11,6 +11,7 @@ import { NotedApprovals } from '../http-approvals.ts';
 import { exchange } from '../http-exchange.ts';
 import { listenHttp, type HttpCertificate, type HttpListener } from '../http-server.ts';
 import { HttpSessions } from '../http-sessions.ts';
+import type { RequestTarget } from '../http-target.ts';
 import { HttpUpstream } from '../http-upstream.ts';
 import { SessionRegistry } from '../sessions.ts';
 
@@ -53,6 +54,9 @@ export class World {
   readonly server: Server;
   listener!: HttpListener;
   upstream!: HttpUpstream;
+  /** How often it was found out what a request asks for. */
+  asks = 0;
+  #target!: RequestTarget;
 
   static async open(options: WorldOptions = {}): Promise<World> {
     const world = new World();
@@ -69,6 +73,8 @@ export class World {
       response.setHeader('content-type', 'text/plain');
       if (incoming.url === '/state') response.end(this.state);
       else if (incoming.url === '/echo') incoming.pipe(response);
+      else if (incoming.url === '/nothing') response.writeHead(204).end();
+      else if (incoming.url === '/long') response.end('long '.repeat(40_000));
       else if (incoming.url === '/large') response.end(Buffer.alloc(5 * 1024 * 1024));
       else if (incoming.url === '/slow') this.release = () => response.end('slow');
       else response.end('upstream');
@@ -80,6 +86,7 @@ export class World {
       this.server.listen(0, '127.0.0.1', resolve);
     });
     this.upstream = new HttpUpstream({ host: '127.0.0.1', port: (this.server.address() as AddressInfo).port, tls: undefined });
+    this.configure();
     const approvals = new NotedApprovals(this.ports.approvals);
     const { identity, policy, audit, recordings, clock, newSessionId, maxSessionMs, findTarget } = this.ports;
     const pipeline = new Pipeline({ identity, policy, approvals, audit, recordings, clock, newSessionId, maxSessionMs, findTarget });
@@ -92,12 +99,7 @@ export class World {
       handle: (client) =>
         exchange(client, {
           dialects: [requestProtocols.http, kubernetes],
-          target: () => ({
-            dialect: requestProtocols.http,
-            reads: () => this.reads,
-            ask: (request, _session, read) => this.asked(requestProtocols.http.ask(request, testEnvironment(nodeCrypto, []), []), read),
-            upstream: this.upstream,
-          }),
+          target: () => this.#target,
           sessions: http,
           policy,
           audit,
@@ -116,6 +118,20 @@ export class World {
       this.server.closeAllConnections();
       this.server.close();
     });
+  }
+
+  /** Anew: as after a change of the configuration. */
+  configure(): void {
+    this.#target = {
+      dialect: requestProtocols.http,
+      reads: () => this.reads,
+      asksBy: () => this.asked,
+      ask: (request, _session, read) => {
+        this.asks += 1;
+        return this.asked(requestProtocols.http.ask(request, testEnvironment(nodeCrypto, []), []), read);
+      },
+      upstream: this.upstream,
+    };
   }
 
   hold(): void {

@@ -5,7 +5,7 @@ import { problemOf } from './fault.ts';
 import { bearerOf } from './identify.ts';
 import { canonicalTarget } from './path.ts';
 
-export type { HttpTarget } from './environment.ts';
+export type { AskEnvironment, HttpTarget } from './environment.ts';
 export { speaksOfCredential } from './credentials.ts';
 export { listedOperations } from './listed.ts';
 export { fieldsOf, readAnswerMessage, type AnswerMessage } from './answer-message.ts';
