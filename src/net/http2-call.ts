@@ -91,7 +91,7 @@ export class Http2Call {
     const raw: string[] = [':status', String(status)];
     // It is a field of HTTP/1.1.
     for (const { name, value } of fields) if (name !== 'connection') raw.push(name, value);
-    if (mayHaveTrailers) this.stream.once('wantTrailers', () => this.stream.sendTrailers(byName(this.#trailers)));
+    if (mayHaveTrailers) this.stream.on('wantTrailers', () => this.stream.sendTrailers(byName(this.#trailers)));
     this.stream.respond(raw, { endStream: isAll, waitForTrailers: mayHaveTrailers });
   }
 

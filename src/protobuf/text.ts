@@ -154,20 +154,21 @@ class Printer {
       count += values.length;
       const last = members.at(-1);
       if (last !== undefined && field?.isRepeated === true && last.field === field) for (const value of values) last.values.push(value);
-      else if (values.length > 0) members.push({ number, field, values: [...values] });
+      else if (values.length > 0) members.push({ number, field, values });
     }
     return members;
   }
 
   #braced<T>(braces: string, items: readonly T[], depth: number, print: (item: T) => void): void {
     if (items.length === 0) return this.#put(braces);
-    const indent = '  '.repeat(depth);
-    this.#put(braces[0]!);
-    for (const [index, item] of items.entries()) {
-      this.#put(`${index === 0 ? '' : ','}\n${indent}  `);
+    const line = `\n${'  '.repeat(depth)}`;
+    let before = `${braces[0]}${line}  `;
+    for (const item of items) {
+      this.#put(before);
       print(item);
+      before = `,${line}  `;
     }
-    this.#put(`\n${indent}${braces[1]}`);
+    this.#put(`${line}${braces[1]}`);
   }
 
   #put(text: string): void {
@@ -177,7 +178,7 @@ class Printer {
 }
 
 /** Past a record's value: what it holds, several of a packed field. */
-function valuesAt(cursor: Cursor, tag: number, field: Field | undefined, most: number): readonly Value[] {
+function valuesAt(cursor: Cursor, tag: number, field: Field | undefined, most: number): Value[] {
   const wireType = tag % 8;
   const from = cursor.at;
   if (wireType === START_GROUP) return [{ start: from, end: cursor.skipGroup(tag, 1) }];

@@ -1,3 +1,4 @@
+import { RecentMap } from '../../core/recent-map.ts';
 import { maskText, maskProse } from '../../masking/text.ts';
 import { fromBase64, toBase64 } from '../base64.ts';
 import type { HeaderField } from '../request.ts';
@@ -11,12 +12,12 @@ export type MaskedCounts = Map<string, number>;
  * places of the target are hidden, or its masking is strict, they are left out: nobody can tell what their octets mean.
  */
 export function shownMetadata(fields: readonly HeaderField[], masks: GrpcMasks, counts: MaskedCounts): readonly HeaderField[] {
-  return fields
-    .filter(({ name }) => isShown(name))
-    .flatMap((field) => {
-      if (!masks.hides || PLAIN.has(field.name)) return [field];
-      return field.name.endsWith('-bin') ? shownBinary(field, masks, counts) : [shownText(field, masks, counts)];
-    });
+  const shown = fields.filter(({ name }) => isShown(name));
+  if (!masks.hides) return shown;
+  return shown.flatMap((field) => {
+    if (PLAIN.has(field.name)) return [field];
+    return field.name.endsWith('-bin') ? shownBinary(field, masks, counts) : [shownText(field, masks, counts)];
+  });
 }
 
 export function maskedText(text: string, masks: GrpcMasks, counts: MaskedCounts): string {
@@ -54,7 +55,17 @@ export function binaryValue(value: string): Uint8Array | undefined {
   return fromBase64(text.padEnd(Math.ceil(text.length / 4) * 4, '='));
 }
 
+/** Servers send the same few names again and again. */
 function isShown(name: string): boolean {
+  let known = shownNames.get(name);
+  if (known === undefined) {
+    known = mayBeShown(name);
+    if (name.length <= longestRemembered) shownNames.set(name, known);
+  }
+  return known;
+}
+
+function mayBeShown(name: string): boolean {
   if (name.startsWith('grpc-')) return RESERVED.has(name);
   return !NOT_SHOWN.has(name) && !OF_THE_GATEWAY.some((prefix) => name.startsWith(prefix));
 }
@@ -76,5 +87,7 @@ const NOT_SHOWN: ReadonlySet<string> = new Set([
 ]);
 /** Nothing sensitive has this form. */
 const PLAIN: ReadonlySet<string> = new Set(['date', 'grpc-retry-pushback-ms']);
+const shownNames = new RecentMap<string, boolean>(500);
+const longestRemembered = 64;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -36,19 +36,15 @@ export function grpcOperation(session: AskingSession, { call, messages, body, qu
  * is told so in its text.
  */
 function boundParts({ name, head }: Call, messages: readonly SentMessage[] | undefined): readonly (string | Uint8Array)[] {
-  const metadata = head.bound.flatMap((field) => [field.name, field.value]);
-  const sent = messages?.flatMap(({ flags, message }) => [Uint8Array.of(flags & compressedFlag), message]);
-  return [
-    'grpc 1',
-    name.full,
-    contentTypeOf('grpc', head.subtype),
-    head.coding ?? 'identity',
-    String(metadata.length / 2),
-    ...metadata,
-    messages === undefined ? 'streamed' : 'whole',
-    ...(sent ?? []),
-  ];
+  const { subtype, coding, bound } = head;
+  const parts: (string | Uint8Array)[] = ['grpc 1', name.full, contentTypeOf('grpc', subtype), coding ?? 'identity', String(bound.length)];
+  for (const field of bound) parts.push(field.name, field.value);
+  parts.push(messages === undefined ? 'streamed' : 'whole');
+  for (const { flags, message } of messages ?? []) parts.push((flags & compressedFlag) === 0 ? plain : compressed, message);
+  return parts;
 }
 
+const plain = Uint8Array.of(0);
+const compressed = Uint8Array.of(compressedFlag);
 /** One for all: the log knows by the object that it is the same. */
 const noClasses: readonly string[] = [];
