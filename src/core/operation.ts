@@ -76,6 +76,8 @@ export interface Operation {
   readonly dataClasses: readonly string[];
   /** Exactly what an approval binds: the bytes to be forwarded and their parameters. Built only when it is needed. */
   exact(): Uint8Array;
+  /** The same object for operations whose `exact()` is the same: the pipeline keeps their digest in it. Absent: nothing is known of such. */
+  readonly sameExact?: { digest?: string } | undefined;
   /** For the reviewer, who decides on it; never kept. */
   unmasked(): UnmaskedOperation;
   /** Same value, same decision (under one policy version and principal): the key of the decision cache. Absent: not cached. */

@@ -316,6 +316,14 @@ export class PipelineSession implements OpenSession {
     return refused(fault);
   }
 
+  #digest(operation: Operation): string {
+    const { sameExact } = operation;
+    if (sameExact?.digest !== undefined) return sameExact.digest;
+    const digest = this.#ports.audit.digest(operation.exact());
+    if (sameExact !== undefined) sameExact.digest = digest;
+    return digest;
+  }
+
   #record(
     operation: Operation,
     decision: 'allow' | 'deny',
@@ -337,7 +345,7 @@ export class PipelineSession implements OpenSession {
       facts: operation.facts,
       text: operation.text,
       text_exact: operation.textIsExact,
-      digest: operation.textIsExact ? undefined : audit.digest(operation.exact()),
+      digest: operation.textIsExact ? undefined : this.#digest(operation),
       parameters: operation.parameters,
       runs: operation.runs,
       data_classes: operation.dataClasses,

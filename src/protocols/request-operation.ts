@@ -15,6 +15,8 @@ export interface UnderstoodRequest {
   readonly dataClasses: readonly string[];
   /** The same object for the same question (`Operation.cacheKey`). Absent: there is none. */
   readonly cacheKey?: object;
+  /** One object for all operations that are made of this. Absent: there is one. */
+  readonly sameExact?: { digest?: string };
   /** With nothing masked, for the reviewer who decides on it. */
   unmasked(): { readonly text: string; readonly parameters?: readonly string[] };
   /** What an approval binds: everything that the target acts by. A request that differs in any of it is another one, and is held anew. */
@@ -39,6 +41,7 @@ export function requestOperation(session: AskingSession, request: UnderstoodRequ
     dataClasses,
     cacheKey,
     exact: () => lengthPrefixed(request.bound()),
+    sameExact: request.sameExact,
     unmasked(): UnmaskedOperation {
       const { text, parameters = [] } = request.unmasked();
       return { text, runs: [], parameters };

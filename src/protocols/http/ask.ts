@@ -1,7 +1,8 @@
 import { escapeLine } from '../../core/escape.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import { maskProse } from '../../masking/text.ts';
-import type { AnswerHead, AnswerPlan, AskedRequest, HeaderField, ReceivedRequest } from '../request.ts';
+import { requestOperation, type UnderstoodRequest } from '../request-operation.ts';
+import type { AnswerHead, AnswerPlan, AskedRequest, AskingSession, HeaderField, ReceivedRequest } from '../request.ts';
 import { askedQuestion, isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
@@ -14,7 +15,7 @@ import { masksOf, recordMasksOf, type HttpMasks } from './masks.ts';
 import { mediaTypeOf } from './media.ts';
 import { possibleNames } from './multipart.ts';
 import { namesAnotherMethod } from './path.ts';
-import { httpOperation } from './operation.ts';
+import { understoodRequest } from './operation.ts';
 import { sampleOf } from './sample.ts';
 import { mayFollow } from './trailers.ts';
 import { webSocketTunnel } from './web-socket.ts';
@@ -56,8 +57,12 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
     origin === undefined ? head : relocated(head, { origin, basePath, base: request.base });
   // From whoever nothing is revealed to, the same is hidden as from the record: what was masked for the one is not masked again for the other.
   const hidesAll = environment.revealed.size === 0 && target.masking !== 'unsafe_origin';
+  let made: { readonly session: AskingSession; readonly of: UnderstoodRequest } | undefined;
   return {
-    operation: (session) => httpOperation(session, request, askedQuestion(session, recorded), masks, record),
+    operation(session) {
+      if (made?.session !== session) made = { session, of: understoodRequest(request, askedQuestion(session, recorded), masks, record) };
+      return requestOperation(session, made.of);
+    },
     unmasked: isTheSame ? undefined : questionOf(exact),
     refusal: refusalOf(request, target.readOnly) ?? listing?.refusal ?? (inBody instanceof GatewayFault ? inBody : undefined),
     upstream: {

@@ -46,12 +46,14 @@ export function readFields(rawHeaders: readonly string[]): readonly HeaderField[
 
 /** The members of a comma-separated list (RFC 9110 section 5.6.1), in lower case, over all fields of this name. Empty members are none. */
 export function listOf(fields: readonly HeaderField[], name: string): readonly string[] {
-  if (!fields.some((field) => field.name === name)) return none;
-  return fields
-    .filter((field) => field.name === name)
-    .flatMap(({ value }) => value.split(','))
-    .map((member) => member.trim().toLowerCase())
-    .filter((member) => member !== '');
+  let members: string[] | undefined;
+  for (const field of fields) {
+    if (field.name !== name) continue;
+    members ??= [];
+    if (!field.value.includes(',')) members.push(field.value.trim().toLowerCase());
+    else for (const member of field.value.split(',')) members.push(member.trim().toLowerCase());
+  }
+  return members?.filter((member) => member !== '') ?? none;
 }
 
 export function violation(problem: string): GatewayFault {

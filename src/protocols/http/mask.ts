@@ -3,6 +3,7 @@ import { GatewayFault } from '../../core/fault.ts';
 import type { AnswerHead, AnswerPlan, ContentCoding, HeaderField, MaskedAnswer } from '../request.ts';
 import { shownFields, withNotice, withoutBodyFields } from './answer-head.ts';
 import type { HttpEnvironment } from './environment.ts';
+import { listOf } from './head-fields.ts';
 import { lineMasker } from './mask-lines.ts';
 import { eventMasker } from './mask-pieces.ts';
 import { maskedForm, maskedJson, maskedMarkup, maskedText, type MaskedCounts } from './mask-text.ts';
@@ -176,10 +177,7 @@ function isEmpty({ fields }: AnswerHead): boolean {
 
 /** One coding; of several, or another one, `unknown`. */
 export function codingOf(fields: readonly HeaderField[]): ContentCoding | 'unknown' | undefined {
-  const codings = fields
-    .filter(({ name }) => name === 'content-encoding')
-    .flatMap(({ value }) => value.split(',').map((one) => one.trim().toLowerCase()))
-    .filter((one) => one !== '' && one !== 'identity');
+  const codings = listOf(fields, 'content-encoding').filter((one) => one !== 'identity');
   const [first, ...more] = codings;
   if (first === undefined) return undefined;
   if (more.length > 0) return 'unknown';

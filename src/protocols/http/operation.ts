@@ -1,28 +1,22 @@
-import type { Operation } from '../../core/operation.ts';
-import { requestOperation } from '../request-operation.ts';
-import type { AskingSession, ReceivedRequest } from '../request.ts';
+import type { UnderstoodRequest } from '../request-operation.ts';
+import type { ReceivedRequest } from '../request.ts';
 import { isPureRead, type Question } from './acts.ts';
 import type { HttpMasks } from './masks.ts';
 import { boundFields, exactText, recordedText } from './record-text.ts';
 
-/** Makes the operation that policy decides on. `question`: with everything sensitive masked, as it goes on record. */
-export function httpOperation(
-  session: AskingSession,
-  request: ReceivedRequest,
-  question: Question,
-  masks: HttpMasks,
-  record: HttpMasks,
-): Operation {
-  return requestOperation(session, {
+/** What the operation is made of that policy decides on. `question`: with everything sensitive masked, as it goes on record. */
+export function understoodRequest(request: ReceivedRequest, question: Question, masks: HttpMasks, record: HttpMasks): UnderstoodRequest {
+  return {
     protocol: 'http',
     question,
     pureRead: request.upgrade === undefined && isPureRead(request.method),
     recorded: { text: recordedText(record, request) },
     dataClasses: masks.ruleClasses,
     cacheKey: question,
+    sameExact: {},
     unmasked: () => ({ text: exactText(request) }),
     bound: () => boundParts(request),
-  });
+  };
 }
 
 /**
