@@ -165,11 +165,14 @@ class Exchange {
   }
 
   /** What was understood holds still: its caller has seen to it (`Understood.holds`). */
-  async again(understood: Understood): Promise<void> {
+  again(understood: Understood): Promise<void> {
     const { target, request } = understood;
     const ready = target.ready?.(this.#underWay.session);
-    if (ready !== undefined) await ready;
-    await this.#serve(target, request, understood);
+    if (ready === undefined) return this.#serve(target, request, understood);
+    return ready.then(() => {
+      if (!understood.holds) throw unknownTarget(this.#underWay.session.target.name);
+      return this.#serve(target, request, understood);
+    });
   }
 
   async #serve(target: RequestTarget, request: ReceivedRequest, understood: Understood | undefined): Promise<void> {

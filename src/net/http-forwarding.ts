@@ -42,53 +42,55 @@ class Forwarding {
 
   async run(upstream: Upstream): Promise<void> {
     const { client, session, options, abort } = this.#underWay;
-    const { operation } = this.#granted;
+    const { asked, grant, operation, request } = this.#granted;
+    const { signal } = abort;
     try {
-      await this.#relayAnswer(upstream);
+      const hasTimer = this.#timeoutMs !== undefined || asked.isLongLived !== true;
+      // How long a client takes to send is no time of the target's.
+      if (hasTimer && (request.body.kind !== 'streamed' || this.#timeoutMs !== undefined)) this.#startTimer();
+      const forwarded: Forwarded = {
+        ...asked.upstream,
+        fields: this.#fields(),
+        body: this.#body(request.body, hasTimer ? () => this.#startTimer() : () => {}),
+        trailers: () => this.#trailers(),
+      };
+      const answer = isUpgrade(this.#granted, upstream)
+        ? await serveUpgrade(this.#underWay, this.#granted, upstream, forwarded, () => this.#stopTimer())
+        : await upstream.send(forwarded, grant, session.id, signal);
+      // It ran as a tunnel, and is over.
+      if (answer === undefined) return;
+      this.#answer = answer;
+      if (this.#timeoutMs === undefined) this.#stopTimer();
+      this.#relay = new AnswerRelay(answer, asked, session.limits);
+      // Nothing of the answer before the record of what was asked: if it cannot be made durable, nobody sees it.
+      if (options.audit.durableCount <= grant.sequence) await options.audit.durable(grant.sequence);
+      signal.throwIfAborted();
+      const relayed = this.#relay.run(client, signal, session.target.name);
+      if (relayed !== undefined) await relayed;
+      this.#complete(undefined);
     } catch (error) {
-      const fault = abort.signal.aborted ? (abort.signal.reason as GatewayFault) : toFault(error);
+      const fault = signal.aborted ? (signal.reason as GatewayFault) : toFault(error);
       this.#complete(fault);
       this.#answer?.discard();
       if (client.headSent) await this.#cut(fault);
       else await this.#underWay.refuse(fault, operation, this.#relay !== undefined);
       if (fault.code === 'internal') options.report('request failed', fault, session.id);
     } finally {
-      clearTimeout(this.#timer);
+      this.#stopTimer();
     }
-  }
-
-  async #relayAnswer(upstream: Upstream): Promise<void> {
-    const { client, session, options, abort } = this.#underWay;
-    const { asked, grant, request } = this.#granted;
-    const { signal } = abort;
-    const hasTimer = this.#timeoutMs !== undefined || asked.isLongLived !== true;
-    // How long a client takes to send is no time of the target's.
-    if (hasTimer && (request.body.kind !== 'streamed' || this.#timeoutMs !== undefined)) this.#startTimer();
-    const forwarded: Forwarded = {
-      ...asked.upstream,
-      fields: this.#fields(),
-      body: this.#body(request.body, hasTimer ? () => this.#startTimer() : () => {}),
-      trailers: () => this.#trailers(),
-    };
-    const answer = isUpgrade(this.#granted, upstream)
-      ? await serveUpgrade(this.#underWay, this.#granted, upstream, forwarded, () => clearTimeout(this.#timer))
-      : await upstream.send(forwarded, grant, session.id, signal);
-    // It ran as a tunnel, and is over.
-    if (answer === undefined) return;
-    this.#answer = answer;
-    if (this.#timeoutMs === undefined) clearTimeout(this.#timer);
-    this.#relay = new AnswerRelay(answer, asked, session.limits);
-    // Nothing of the answer before the record of what was asked: if it cannot be made durable, nobody sees it.
-    if (options.audit.durableCount <= grant.sequence) await options.audit.durable(grant.sequence);
-    signal.throwIfAborted();
-    const relayed = this.#relay.run(client, signal, session.target.name);
-    if (relayed !== undefined) await relayed;
-    this.#complete(undefined);
   }
 
   #startTimer(): void {
     const { abort, session } = this.#underWay;
-    this.#timer ??= setTimeout(() => abort.abort(tooSlow(session.target.name, this.#timeoutMs)), this.#timeoutMs ?? answerTimeoutMs);
+    const timeoutMs = this.#timeoutMs;
+    const late = (): GatewayFault => tooSlow(session.target.name, timeoutMs);
+    if (timeoutMs === undefined) abort.expire(performance.now() + answerTimeoutMs, late);
+    else this.#timer ??= setTimeout(() => abort.abort(late()), timeoutMs);
+  }
+
+  #stopTimer(): void {
+    this.#underWay.abort.expire(Number.POSITIVE_INFINITY, undefined);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
   }
 
   #fields(): readonly HeaderField[] {

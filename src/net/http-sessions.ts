@@ -191,10 +191,12 @@ export class HttpSession {
     await this.session.close(reason).catch(this.#options.failed);
   }
 
-  /** Looks now and then whether it was idle for long enough, or its identity ends, whichever comes first. */
+  /** Looks now and then whether a request has waited too long for its answer, whether it was idle for long enough, or its identity ends, whichever comes first. */
   #wait(): NodeJS.Timeout {
     const look = (): void => {
       const now = Date.now();
+      const passed = performance.now();
+      for (const stop of this.#running) stop.look(passed);
       if (now >= this.session.endsAtMs) void this.end('the identity of this session has expired');
       else if (this.#running.size === 0 && now - this.#idleSinceMs >= this.#options.idleMs) void this.end('idle');
       else this.#timer = setTimeout(look, Math.min(lookEveryMs, this.#options.idleMs, this.session.endsAtMs - now));

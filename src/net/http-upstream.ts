@@ -113,26 +113,18 @@ export class HttpUpstream implements Upstream {
 }
 
 /** One request on a connection that is free. */
-async function exchange(
+function exchange(
   connection: Http1Connection,
   request: Http1Request,
   grant: Grant,
   sessionId: string,
   signal: StopSignal,
-): Promise<Http1Answer | SwitchedProtocols | typeof closedUnanswered> {
+): ReturnType<Http1Connection['send']> {
   // After the last wait: what was revoked meanwhile does not go.
-  if (!isGenuine(grant, sessionId) || signal.aborted) {
-    connection.close();
-    signal.throwIfAborted();
-    throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
-  }
-  const abort = (): void => connection.destroy(signal.reason as GatewayFault);
-  signal.addEventListener('abort', abort);
-  try {
-    return await connection.send(request);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  if (isGenuine(grant, sessionId) && !signal.aborted) return connection.send(request, signal);
+  connection.close();
+  signal.throwIfAborted();
+  throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
 }
 
 /** Only what changes nothing is ever sent twice. */

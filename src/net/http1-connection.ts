@@ -5,6 +5,7 @@ import type { HeaderField } from '../protocols/request.ts';
 import { malformed, unavailable } from './http-faults.ts';
 import { Http1Answer, type AnswerSource } from './http1-answer.ts';
 import { sendRequest, type Http1Request } from './http1-request.ts';
+import type { StopSignal } from './stop.ts';
 
 /** The target goes on in another protocol, and nobody reads the connection any more. */
 export interface SwitchedProtocols {
@@ -49,10 +50,11 @@ export class Http1Connection implements AnswerSource {
     return !this.#socket.destroyed && this.#socket.writable;
   }
 
-  /** Resolves with the head of the answer. Rejects with `upstream-unavailable`, or with what the connection was destroyed with. */
-  send(request: Http1Request): Promise<Http1Answer | SwitchedProtocols | typeof closedUnanswered> {
+  /** Resolves with the head of the answer. Rejects with `upstream-unavailable`, or with what the connection was destroyed with: until the head is there `signal` does that, with its reason. */
+  send(request: Http1Request, signal?: StopSignal): Promise<Http1Answer | SwitchedProtocols | typeof closedUnanswered> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { method: request.method, upgrades: request.upgrades, resolve, reject };
+      this.#waiting = { method: request.method, upgrades: request.upgrades, signal, resolve, reject };
+      signal?.addEventListener('abort', this.#abort);
       this.#isSending = true;
       this.#send(request);
     });
@@ -131,17 +133,17 @@ export class Http1Connection implements AnswerSource {
     }
   }
 
-  #begin(answer: Http1Answer, persists: boolean, bytes: Buffer, behind: number, { resolve }: Waiting): void {
+  #begin(answer: Http1Answer, persists: boolean, bytes: Buffer, behind: number, waiting: Waiting): void {
     this.#answer = answer;
     this.#persists = persists;
     // What is malformed so far is no answer at all.
     this.#body(answer, bytes, behind);
-    this.#waiting = undefined;
+    this.#settle(waiting);
     this.#begun = undefined;
     this.#informational = 0;
     // Nobody reads it yet.
     if (!answer.isOver) this.#socket.pause();
-    resolve(answer);
+    waiting.resolve(answer);
   }
 
   #body(answer: Http1Answer, bytes: Uint8Array, from: number): void {
@@ -163,14 +165,14 @@ export class Http1Connection implements AnswerSource {
     this.keptMs = seconds === undefined ? Infinity : Number(seconds) * 1000 - keepAliveMarginMs;
   }
 
-  #switch(fields: readonly HeaderField[], unread: Buffer, { upgrades, resolve }: Waiting): void {
-    if (!upgrades) throw unavailable('the target switched protocols without being asked to', 'unexpected 101');
-    this.#waiting = undefined;
+  #switch(fields: readonly HeaderField[], unread: Buffer, waiting: Waiting): void {
+    if (!waiting.upgrades) throw unavailable('the target switched protocols without being asked to', 'unexpected 101');
+    this.#settle(waiting);
     this.#socket.pause();
     // Whoever takes it is not there yet.
     this.#socket.on('error', () => {});
     this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose);
-    resolve({ fields, socket: this.#socket, unread });
+    waiting.resolve({ fields, socket: this.#socket, unread });
   }
 
   readonly #onEnd = (): void => {
@@ -186,16 +188,24 @@ export class Http1Connection implements AnswerSource {
     this.#closed(this);
     const waiting = this.#waiting;
     if (waiting !== undefined && this.#begun === undefined && this.#informational === 0) {
-      this.#waiting = undefined;
+      this.#settle(waiting);
       waiting.resolve(closedUnanswered);
       return;
     }
     this.#fail(unavailable('connection refused, reset or timed out', this.#error?.message ?? 'it closed the connection', this.#error));
   };
 
+  /** Nobody waits any more. */
+  #settle({ signal }: Waiting): void {
+    this.#waiting = undefined;
+    signal?.removeEventListener('abort', this.#abort);
+  }
+
+  readonly #abort = (): void => this.destroy(this.#waiting?.signal?.reason as GatewayFault);
+
   #fail(fault: GatewayFault): void {
     const [waiting, answer] = [this.#waiting, this.#answer];
-    this.#waiting = undefined;
+    if (waiting !== undefined) this.#settle(waiting);
     this.#answer = undefined;
     waiting?.reject(fault);
     answer?.fail(fault);
@@ -206,6 +216,7 @@ interface Waiting {
   readonly method: string;
   /** It asked for another protocol. */
   readonly upgrades: boolean;
+  readonly signal: StopSignal | undefined;
   readonly resolve: (answer: Http1Answer | SwitchedProtocols | typeof closedUnanswered) => void;
   readonly reject: (fault: GatewayFault) => void;
 }

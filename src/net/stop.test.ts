@@ -33,4 +33,21 @@ describe('what ends a request', () => {
     stop.abort(gone);
     assert.deepEqual(told, ['first']);
   });
+
+  it('comes by itself when its time is over, once somebody looks', () => {
+    const stop = new Stop();
+    stop.expire(1_000, () => gone);
+    stop.look(999);
+    assert.equal(stop.aborted, false);
+    stop.look(1_000);
+    assert.equal(stop.reason, gone);
+  });
+
+  it('does not come where its time was taken back', () => {
+    const stop = new Stop();
+    stop.expire(1_000, () => gone);
+    stop.expire(Number.POSITIVE_INFINITY, undefined);
+    stop.look(2_000);
+    assert.equal(stop.aborted, false);
+  });
 });

@@ -18,6 +18,8 @@ export interface StopSignal {
 export class Stop implements StopSignal {
   #reason: GatewayFault | undefined;
   readonly #listeners: (() => void)[] = [];
+  #expiresAt = Number.POSITIVE_INFINITY;
+  #late: (() => GatewayFault) | undefined;
 
   get signal(): StopSignal {
     return this;
@@ -36,6 +38,16 @@ export class Stop implements StopSignal {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     for (let listener = this.#listeners.shift(); listener !== undefined; listener = this.#listeners.shift()) listener();
+  }
+
+  /** Ends it with what `late` says once `look` is told of that time, by the clock of `performance.now()`. A timer of its own would be made and taken back with every request. */
+  expire(at: number, late: (() => GatewayFault) | undefined): void {
+    this.#expiresAt = at;
+    this.#late = late;
+  }
+
+  look(now: number): void {
+    if (now >= this.#expiresAt && this.#late !== undefined) this.abort(this.#late());
   }
 
   throwIfAborted(): void {
