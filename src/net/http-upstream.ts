@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { GatewayFault } from '../core/fault.ts';
 import { isGenuine, type Grant } from '../core/grant.ts';
 import type { HeaderField } from '../protocols/request.ts';
@@ -100,15 +101,29 @@ export class HttpUpstream implements Upstream {
   }
 
   async #open(isSingle: boolean): Promise<Http1Connection> {
+    const idle = this.#idle;
+    const connectionOn = (socket: Socket): Http1Connection =>
+      new Http1Connection(
+        socket,
+        (connection) => (isSingle ? connection.close() : idle.put(connection)),
+        (connection) => idle.remove(connection),
+      );
+    if (this.#address.tls === undefined && !isSingle) {
+      let connection: Http1Connection | undefined;
+      let isEarly = false;
+      const socket = await dial(this.#address, (piece) => {
+        if (connection === undefined) isEarly = true;
+        else connection.take(piece);
+      });
+      connection = connectionOn(socket);
+      // It speaks before it was asked.
+      if (isEarly) connection.close();
+      return connection;
+    }
     const plain = await dial(this.#address);
     const socket = this.#address.tls === undefined ? plain : await encrypt(plain, this.#address, 'http/1.1');
     socket.allowHalfOpen = isSingle;
-    const idle = this.#idle;
-    return new Http1Connection(
-      socket,
-      (connection) => (isSingle ? connection.close() : idle.put(connection)),
-      (connection) => idle.remove(connection),
-    );
+    return connectionOn(socket);
   }
 }
 

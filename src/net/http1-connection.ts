@@ -96,6 +96,11 @@ export class Http1Connection implements AnswerSource {
     if (this.#answer === answer) this.#socket.destroy();
   }
 
+  /** Of a socket that is read without `data` events. */
+  take(piece: Buffer): void {
+    this.#onData(piece);
+  }
+
   readonly #onData = (bytes: Buffer): void => {
     try {
       if (this.#waiting !== undefined) this.#head(bytes, this.#waiting);
