@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import os from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import type { WholeFile } from './file-system.ts';
 import { FILE_MODE } from './file-system.ts';
@@ -13,6 +14,12 @@ export interface Answer {
   readonly id: number;
   readonly failure?: { readonly message: string; readonly code: string | undefined };
 }
+
+/** About a third of the time that a session's thread gets. */
+const nicer = 5;
+
+// Where it shares a core with sessions, they come first, most of the time: what it writes is derived from what is on disk already. On Linux a priority is a thread's own.
+if (process.platform === 'linux') os.setPriority(Math.min(os.getPriority() + nicer, os.constants.priority.PRIORITY_LOW));
 
 /** The thread of `FileThread`. */
 parentPort?.on('message', (request: Request) => parentPort!.postMessage(answerTo(request)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { WholeFile } from './file-system.ts';
@@ -68,3 +68,23 @@ function someFiles(at: string, count: number, round: number): WholeFile[] {
 }
 
 const ENDS_AT_FIRST_MESSAGE = `import { parentPort } from 'node:worker_threads'; parentPort.once('message', () => process.exit());`;
+
+test('sessions come first where the thread shares a core with them', { skip: process.platform !== 'linux' }, async () => {
+  const at = join(folder, 'priority');
+  mkdirSync(at);
+  await localDisk.writeFiles(someFiles(at, 100, 1), [at]);
+  const threads = readdirSync('/proc/self/task').map((id) => ({
+    name: readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim(),
+    // proc(5): the 19th field; what stands in parentheses may have spaces.
+    nice: Number(
+      readFileSync(`/proc/self/task/${id}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[16],
+    ),
+  }));
+  assert.deepEqual(
+    threads.filter(({ name }) => name === 'audit files').map(({ nice }) => nice),
+    [Math.min(getPriority() + 5, 19)],
+  );
+  assert.equal(threads.find(({ name }) => name !== 'audit files')?.nice, getPriority());
+});
