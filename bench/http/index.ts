@@ -30,6 +30,8 @@ interface Goal {
   readonly figure: string;
   readonly goal: string;
   readonly measured: number;
+  /** What the least that a proxy on Node can do has, keeping the records: `node:http with records`. Undefined where it does nothing of the kind. */
+  readonly floor: number | undefined;
   readonly met: boolean;
 }
 
@@ -74,8 +76,14 @@ export async function benchHttp(options: HttpOptions): Promise<HttpFigures> {
   const goals = goalsOf(small, json);
   heading('Goals');
   table(
-    ['figure', 'goal', 'measured', ''],
-    goals.map(({ figure, goal, measured, met }) => [figure, goal, number(measured, 2), met ? 'met' : 'missed']),
+    ['figure', 'goal', 'measured', 'floor', ''],
+    goals.map(({ figure, goal, measured, floor, met }) => [
+      figure,
+      goal,
+      number(measured, 2),
+      floor === undefined ? '' : number(floor, 2),
+      met ? 'met' : 'missed',
+    ]),
   );
   return { machine, small, json, goals };
 }
@@ -101,7 +109,7 @@ async function measure(
       const loaded = await load({
         ...rest,
         way: world.way(name, who),
-        requests,
+        requests: round === 0 ? warmUp(name, requests) : requests,
         folder: world.folder,
       });
       if (round > 0) runs[index]!.push(loaded);
@@ -113,6 +121,11 @@ async function measure(
     const way = who === 'analyst' ? `${name}, analyst` : name;
     return { way, clients: rest.clients, perSecond: of('perSecond'), p50Us: of('p50Us'), p99Us: of('p99Us'), cpuUs: of('cpuUs') };
   });
+}
+
+/** The engine under Node's programs goes on compiling for some 60,000 requests. */
+function warmUp(name: WayName, requests: number): number {
+  return name === 'direct' || name === 'nginx' || name === 'haproxy' ? requests : requests * 3;
 }
 
 function print(title: string, measured: readonly Measured[]): void {
@@ -134,12 +147,25 @@ function goalsOf(small: readonly Measured[], json: readonly Measured[]): readonl
   const of = (all: readonly Measured[], way: string): Measured => all.findLast((one) => one.way === way)!;
   const nginx = of(small, 'nginx');
   const process = of(small, 'sallyport process');
+  const floor = of(small, 'node:http with records');
   const ratio = process.perSecond / nginx.perSecond;
   const tail = process.p99Us / nginx.p99Us;
   const added = of(json, 'sallyport process').cpuUs - of(json, 'sallyport open').cpuUs;
   return [
-    { figure: 'small answers, requests/s ÷ nginx, 16 clients', goal: '≥ 0.35', measured: ratio, met: ratio >= 0.35 },
-    { figure: 'small answers, p99 ÷ nginx, 16 clients', goal: '≤ 3', measured: tail, met: tail <= 3 },
-    { figure: '10 KB of JSON, CPU that masking adds, µs', goal: '≤ 150', measured: added, met: added <= 150 },
+    {
+      figure: 'small answers, requests/s ÷ nginx, 16 clients',
+      goal: '≥ 0.35',
+      measured: ratio,
+      floor: floor.perSecond / nginx.perSecond,
+      met: ratio >= 0.35,
+    },
+    {
+      figure: 'small answers, p99 ÷ nginx, 16 clients',
+      goal: '≤ 3',
+      measured: tail,
+      floor: floor.p99Us / nginx.p99Us,
+      met: tail <= 3,
+    },
+    { figure: '10 KB of JSON, CPU that masking adds, µs', goal: '≤ 150', measured: added, floor: undefined, met: added <= 150 },
   ];
 }

@@ -81,7 +81,7 @@ export class ClientExchange {
 
   /** What is known of the heads of its connection. Undefined for HTTP/1.1. */
   get heads(): Http2Heads | undefined {
-    return this.#response instanceof Http2Call ? this.#response.heads : undefined;
+    return this.#given instanceof Http2Call ? this.#given.heads : undefined;
   }
 
   get headSent(): boolean {
