@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { GatewayFault, toFault } from '../core/fault.ts';
-import { readAnswerMessage } from '../protocols/http/index.ts';
+import { readAnswerMessage, type AnswerMessage } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
 import { malformed, unavailable } from './http-faults.ts';
 import { Http1Answer, type AnswerSource } from './http1-answer.ts';
@@ -30,6 +30,7 @@ export class Http1Connection implements AnswerSource {
   /** The beginning of a head. */
   #begun: Buffer | undefined;
   #informational = 0;
+  #lastHead: { readonly text: string; readonly method: string; readonly message: AnswerMessage } | undefined;
   #answer: Http1Answer | undefined;
   #persists = false;
   #isSending = false;
@@ -120,8 +121,7 @@ export class Http1Connection implements AnswerSource {
         this.#begun = unread;
         return;
       }
-      const message = readAnswerMessage(unread.toString('latin1', 0, end), waiting.method);
-      if (message === undefined) throw malformed('its head cannot be read in one way only');
+      const message = this.#message(unread.toString('latin1', 0, end), waiting.method);
       const behind = end + 4;
       if (message.status >= 200) {
         this.#begin(new Http1Answer(message, this), message.persists, unread, behind, waiting);
@@ -136,6 +136,16 @@ export class Http1Connection implements AnswerSource {
       this.#informational += 1;
       if (this.#informational > mostInformational) throw malformed('it has too many informational answers');
     }
+  }
+
+  /** The head of an answer often is the one before, for as long as its Date is the same. */
+  #message(text: string, method: string): AnswerMessage {
+    const last = this.#lastHead;
+    if (last?.text === text && last.method === method) return last.message;
+    const message = readAnswerMessage(text, method);
+    if (message === undefined) throw malformed('its head cannot be read in one way only');
+    this.#lastHead = { text, method, message };
+    return message;
   }
 
   #begin(answer: Http1Answer, persists: boolean, bytes: Buffer, behind: number, waiting: Waiting): void {

@@ -122,6 +122,19 @@ describe('an answer', () => {
     assert.equal(target.connections.length, 2);
   });
 
+  it('with the head of the one before is read by its own request: to HEAD it has no body', async () => {
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
+    const target = await Target.start((socket, request) => socket.write(request === 1 ? head : `${head}ab`));
+    const texts = [await target.text(), await target.text({ method: 'HEAD' }), await target.text()];
+    assert.deepEqual(texts, ['ab', '', 'ab']);
+    assert.equal(target.connections.length, 1);
+  });
+
+  it('that cannot be trusted is refused each time', async () => {
+    const target = await Target.start((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'));
+    for (let times = 0; times < 2; times += 1) await assert.rejects(target.send(), fails('upstream-unavailable', /read in one way/));
+  });
+
   it('has trailers', async () => {
     const target = await Target.start((socket) =>
       socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\n\r\n'),
