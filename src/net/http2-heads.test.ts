@@ -67,6 +67,29 @@ describe('a head that comes again', () => {
     assert.equal(all.find(raw()), undefined, 'a credential from elsewhere');
   });
 
+  it('of a call of gRPC may have another deadline, and has that one; what is none makes it another head', () => {
+    const within = (value: string): RawHead => raw([...lines.slice(0, 10), 'grpc-timeout', value, ...lines.slice(10)]);
+    const all = keeping(within('4999923u'));
+    const first = all.find(within('4999923u'))!;
+    for (const value of ['4999923u', '1S', '12345678n']) {
+      const { head } = all.find(within(value))!;
+      assert.equal(head.upstream, first.head.upstream);
+      assert.deepEqual(
+        head.fields.filter(({ name }) => name === 'grpc-timeout'),
+        [{ name: 'grpc-timeout', value }],
+      );
+      const byName = (one: CheckedHead) => one.fields.map(({ name, value: said }) => `${name}: ${said}`).toSorted();
+      assert.deepEqual(byName(head), byName(checkedHead(within(value)) as CheckedHead));
+    }
+    for (const value of ['', '1', '123456789n', '1x', ' 1S', '1S\n', '-1S']) assert.equal(all.find(within(value)), undefined, value);
+    assert.equal(all.find(raw()), undefined, 'none at all');
+    const twice = raw([...within('1S').rawHeaders, 'grpc-timeout', '2S']);
+    assert.equal(keeping(twice).find(twice), undefined);
+    const http = new Http2Heads();
+    http.keep(within('1S'), checkedHead(within('1S')) as CheckedHead, token, requestProtocols.http);
+    assert.deepEqual([http.find(within('1S')) !== undefined, http.find(within('2S'))], [true, undefined]);
+  });
+
   it('is one of a few, none of them long; a client that never repeats itself is left alone', () => {
     const numbered = (number: number): RawHead => raw([...lines, 'x-number', String(number)]);
     const few = keeping(...[0, 1, 2, 3, 4].map(numbered));

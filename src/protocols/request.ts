@@ -108,7 +108,7 @@ export interface ReceivedRequest {
   readonly fields: readonly HeaderField[];
   /** What may go upstream. */
   readonly forwardable: readonly HeaderField[];
-  /** Its head has come before on its connection: the lists of its fields are the same objects as then. Absent: it has not. */
+  /** Its head has come before on its connection: `forwardable` is the same object as then. Of a call of gRPC the deadline may be another one, which then stands in `fields` alone. Absent: it has not. */
   readonly isRepeated?: boolean;
   readonly body: RequestBody;
   /** What stands behind a body that was gathered, and may go upstream. Absent: nothing. */

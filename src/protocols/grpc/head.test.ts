@@ -98,9 +98,16 @@ describe('the head of a call', () => {
         body: { kind: 'none' },
       }) as const;
     const [none, own]: (readonly string[])[] = [[], ['x-key']];
-    const first = headOf(request(true), none!);
-    assert.equal(headOf(request(true), none!), first);
-    assert.notEqual(headOf(request(false), none!), first);
+    const first = headOf(request(true), none!) as CallHead;
+    assert.equal((headOf(request(true), none!) as CallHead).metadata, first.metadata);
+    assert.notEqual((headOf(request(false), none!) as CallHead).metadata, first.metadata);
+    const within = (timeout: string) => headOf({ ...request(true), fields: [...fields, { name: 'grpc-timeout', value: timeout }] }, none!);
+    const [soon, later, malformed] = ['250m', '1S', '1x'].map(within) as [CallHead, CallHead, GatewayFault];
+    assert.deepEqual(
+      [soon.timeoutMs, later.timeoutMs, later.metadata === first.metadata, malformed.code],
+      [250, 1_000, true, 'protocol-violation'],
+    );
+    assert.equal((headOf(request(true), none!) as CallHead).timeoutMs, undefined);
     assert.deepEqual(
       (headOf(request(true), own!) as CallHead).metadata.map(({ name }) => name).filter((name) => name.startsWith('x-')),
       ['x-mine'],

@@ -24,13 +24,16 @@ export interface CallHead {
   readonly upstream: readonly HeaderField[];
 }
 
-/** `callHead`; a head that comes again on its connection is read once. */
+/** `callHead`; a head that comes again on its connection is read once, but for its deadline. */
 export function headOf(
   { method, fields, forwardable, isRepeated }: ReceivedRequest,
   credentialNames: readonly string[],
 ): CallHead | GatewayFault {
   const known = isRepeated === true ? read.get(forwardable) : undefined;
-  if (known?.credentialNames === credentialNames) return known.head;
+  if (known?.credentialNames === credentialNames) {
+    const timeoutMs = timeoutOf(fields);
+    return timeoutMs instanceof GatewayFault ? timeoutMs : { ...known.head, timeoutMs };
+  }
   const head = callHead(method, fields, forwardable, credentialNames);
   if (isRepeated === true && !(head instanceof GatewayFault)) read.set(forwardable, { credentialNames, head });
   return head;
@@ -59,11 +62,8 @@ export function callHead(
   const coding = valueOf(fields, 'grpc-encoding') ?? 'identity';
   if (coding !== 'identity' && !isCoding(coding))
     return unsupported(`the message encoding ${coding.slice(0, 32)} is not one of ${knownCodings}`);
-  const timeout = valueOf(fields, 'grpc-timeout');
-  const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
-  if (timeout !== undefined && timeoutMs === undefined) {
-    return new GatewayFault('protocol-violation', { publicMessage: 'grpc-timeout is not a number and a unit' });
-  }
+  const timeoutMs = timeoutOf(fields);
+  if (timeoutMs instanceof GatewayFault) return timeoutMs;
   const accepts = (valueOf(fields, 'grpc-accept-encoding') ?? '')
     .split(',')
     .map((one) => one.trim())
@@ -84,6 +84,13 @@ export function callHead(
       ...metadata,
     ],
   };
+}
+
+/** Undefined: no deadline. */
+function timeoutOf(fields: readonly HeaderField[]): number | undefined | GatewayFault {
+  const timeout = valueOf(fields, 'grpc-timeout');
+  if (timeout === undefined) return undefined;
+  return parseTimeout(timeout) ?? new GatewayFault('protocol-violation', { publicMessage: 'grpc-timeout is not a number and a unit' });
 }
 
 /** A call of gRPC by its content type, whatever else is wrong with it. */
