@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Operation } from '../core/operation.ts';
 import { eventSchema } from './format.ts';
-import { completedLine, decidedLine, sampleLine } from './lines.ts';
+import { CompletedLine, DecidedLine, SampleLine } from './lines.ts';
 
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom('"', '\\', '\n', '\u2028', '\ud800', 'é😀'));
 const cells = fc.array(fc.option(text), { maxLength: 4 });
@@ -29,7 +29,7 @@ test('whatever a statement holds, its lines are one line each and read back as w
           ...(parameters === undefined ? {} : { parameters }),
           ...(runs === undefined ? {} : { runs }),
         };
-        assert.deepEqual(read(decidedLine(at, operation, 'deny', code)), {
+        assert.deepEqual(read(new DecidedLine(at, operation, 'deny', code).compose()), {
           at,
           event: 'decided',
           operation: id,
@@ -45,7 +45,7 @@ test('whatever a statement holds, its lines are one line each and read back as w
   );
   fc.assert(
     fc.property(fc.nat(), text, fc.array(text, { maxLength: 4 }), fc.array(cells, { maxLength: 4 }), (at, operationId, columns, rows) => {
-      assert.deepEqual(read(sampleLine(at, { operationId, columns, rows })), {
+      assert.deepEqual(read(new SampleLine(at, { operationId, columns, rows }).compose()), {
         at,
         event: 'sample',
         operation: operationId,
@@ -67,7 +67,7 @@ test('whatever a statement holds, its lines are one line each and read back as w
       counts,
       (at, operationId, how, errorCode, [rows, bytes, took], masked) => {
         const completion = { operationId, outcome: how, rows, bytes, masked, ...(errorCode === undefined ? {} : { errorCode }) };
-        assert.deepEqual(read(completedLine(at, completion, took)), {
+        assert.deepEqual(read(new CompletedLine(at, completion, took).compose()), {
           at,
           event: 'completed',
           operation: operationId,

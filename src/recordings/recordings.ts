@@ -5,7 +5,7 @@ import type { ClockPort, RecordedSession, RecordingPort, SessionRecording } from
 import type { SealedRecording } from '../core/record.ts';
 import { localDisk, type RecordingDisk } from './disk.ts';
 import { headerOf, recordingUnavailable, type RecordingEvent } from './format.ts';
-import { completedLine, decidedLine, sampleLine } from './lines.ts';
+import { CompletedLine, DecidedLine, SampleLine } from './lines.ts';
 import { recoverRecordings, type RecoveredRecordings } from './recover.ts';
 import { RecordingWriter } from './writer.ts';
 
@@ -58,12 +58,12 @@ class OpenRecording implements SessionRecording {
 
   decided(operation: Operation, decision: 'allow' | 'deny', code: string | undefined): void {
     const at = this.#at();
-    this.#writer.append(at, decidedLine(at, operation, decision, code));
+    this.#writer.append(at, new DecidedLine(at, operation, decision, code));
   }
 
   sample(sample: ResultSample): void {
     const at = this.#at();
-    this.#writer.append(at, sampleLine(at, sample));
+    this.#writer.append(at, new SampleLine(at, sample));
   }
 
   completed(completion: Completion, durationMs: number): void {
@@ -73,7 +73,7 @@ class OpenRecording implements SessionRecording {
       const event: RecordingEvent = { at, event: 'transfer', operation: completion.operationId, ...transfer, masked };
       this.#writer.append(at, JSON.stringify(event));
     }
-    this.#writer.append(at, completedLine(at, completion, durationMs));
+    this.#writer.append(at, new CompletedLine(at, completion, durationMs));
   }
 
   transcript(operation: string, { stream, text }: TranscriptPart): Promise<void> | undefined {

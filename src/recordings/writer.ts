@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { RecordingDisk } from './disk.ts';
 import { recordingUnavailable, type RecordingEvent, type RecordingHeader } from './format.ts';
+import type { Line } from './lines.ts';
 
 export interface Sealed {
   /** Lower-case hex, of the whole file. */
@@ -9,7 +10,7 @@ export interface Sealed {
 }
 
 /**
- * Appends lines to one file without ever waiting for it: lines collect in memory and go out every 200 ms, or sooner when 64 Ki characters
+ * Appends lines to one file without ever waiting for it: lines collect in memory and go out every 200 ms, or sooner when about 64 Ki characters
  * have come together, one write at a time. The digest is taken on the way. An event that finds 8 Mi characters waiting is refused, and a `gap` line
  * says so once there is room again. After an error of the disk everything is refused for good: what the file then holds is unknown.
  */
@@ -19,8 +20,9 @@ export class RecordingWriter {
   readonly #finalPath: string;
   readonly #descriptor: number;
   readonly #hash: Hash = createHash('sha256');
-  /** Lines that wait, as one text: encoded together, not one by one. */
-  #waiting = '';
+  #waiting: (Line | string)[] = [];
+  /** Of all that waits, about, in UTF-16 units. */
+  #waitingLength = 0;
   #writtenBytes = 0;
   #beingWrittenBytes = 0;
   #dropped = 0;
@@ -45,13 +47,13 @@ export class RecordingWriter {
   }
 
   /**
-   * An event, which happened `atMs` after the session's start, as JSON without a line feed. Throws `recording-unavailable` where it
+   * An event, which happened `atMs` after the session's start, as JSON without a line feed, or what will make that. Throws `recording-unavailable` where it
    * was not taken.
    */
-  append(atMs: number, line: string): void {
+  append(atMs: number, line: Line | string): void {
     if (this.#failure !== undefined) throw recordingUnavailable(`cannot write ${this.#path}: ${this.#failure.message}`, this.#failure);
     if (this.#sealing !== undefined) throw recordingUnavailable(`${this.#path} is sealed`);
-    if (this.#waiting.length + this.#beingWrittenBytes > maxWaitingBytes) {
+    if (this.#waitingLength + this.#beingWrittenBytes > maxWaitingBytes) {
       this.#dropped++;
       throw recordingUnavailable(`the disk does not keep up with ${this.#path}`);
     }
@@ -64,7 +66,7 @@ export class RecordingWriter {
 
   /** Undefined, unless much waits: then it resolves when that is written, or has failed. Never rejects. */
   get room(): Promise<void> | undefined {
-    return this.#waiting.length + this.#beingWrittenBytes > muchWaitingBytes ? this.#flush() : undefined;
+    return this.#waitingLength + this.#beingWrittenBytes > muchWaitingBytes ? this.#flush() : undefined;
   }
 
   /** Writes everything and the last line, makes it durable and gives the file its final name. Rejects with `recording-unavailable`. */
@@ -99,10 +101,11 @@ export class RecordingWriter {
   }
 
   /** Nothing is written after a failure: the descriptor may soon be another file's. */
-  #take(line: string): void {
+  #take(line: Line | string): void {
     if (this.#failure !== undefined) return;
-    this.#waiting += `${line}\n`;
-    if (this.#waiting.length >= flushLength) void this.#flush();
+    this.#waiting.push(line);
+    this.#waitingLength += line.length + 1;
+    if (this.#waitingLength >= flushLength) void this.#flush();
     else this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref();
   }
 
@@ -120,8 +123,9 @@ export class RecordingWriter {
     try {
       while (this.#wanted && this.#waiting.length > 0) {
         this.#wanted = false;
-        const bytes = Buffer.from(this.#waiting);
-        this.#waiting = '';
+        const bytes = composed(this.#waiting);
+        this.#waiting = [];
+        this.#waitingLength = 0;
         this.#beingWrittenBytes = bytes.length;
         this.#hash.update(bytes);
         for (let done = 0; done < bytes.length;) {
@@ -141,13 +145,21 @@ export class RecordingWriter {
   #fail(error: unknown): void {
     clearTimeout(this.#timer);
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    this.#waiting = '';
+    this.#waiting = [];
+    this.#waitingLength = 0;
     this.#beingWrittenBytes = 0;
   }
+}
+
+/** Each line with its line feed. */
+function composed(lines: readonly (Line | string)[]): Buffer {
+  let text = '';
+  for (const line of lines) text += `${typeof line === 'string' ? line : line.compose()}\n`;
+  return Buffer.from(text);
 }
 
 const flushAfterMs = 200;
 const flushLength = 65_536;
 const muchWaitingBytes = 1024 * 1024;
-/** Counted in UTF-16 units while they wait, of which each becomes at most three bytes. */
+/** Counted in UTF-16 units while they wait, of which each becomes at most three bytes, or six where it is escaped. */
 const maxWaitingBytes = 8 * 1024 * 1024;
