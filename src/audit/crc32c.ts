@@ -1,16 +1,15 @@
 /**
- * CRC-32C (Castagnoli, reflected polynomial 0x82F63B78; RFC 3720 appendix B.4) of `bytes[begin, end)`, sixteen bytes a step through sixteen tables, read as
+ * CRC-32C (Castagnoli, reflected polynomial 0x82F63B78; RFC 3720 appendix B.4) of the bytes from `begin` to `end`, sixteen bytes a step through sixteen tables, read as
  * words: 0.5 µs for a record, where byte by byte it takes 0.85. It finds torn writes; it is no protection against people, the tree is.
  */
-export function crc32c(bytes: Uint8Array, begin: number, end: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function crc32c(view: DataView, begin: number, end: number): number {
   let crc = 0xffffffff;
   let at = begin;
   for (const wide = end - 16; at <= wide; at += 16) {
     crc = wordOf(12, crc ^ view.getInt32(at, true)) ^ wordOf(8, view.getInt32(at + 4, true));
     crc ^= wordOf(4, view.getInt32(at + 8, true)) ^ wordOf(0, view.getInt32(at + 12, true));
   }
-  for (; at < end; at++) crc = (crc >>> 8) ^ TABLES[(crc ^ bytes[at]!) & 0xff]!;
+  for (; at < end; at++) crc = (crc >>> 8) ^ TABLES[(crc ^ view.getUint8(at)) & 0xff]!;
   return (crc ^ 0xffffffff) >>> 0;
 }
 

@@ -3,17 +3,23 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { AuditRecord } from '../core/record.ts';
 import { RecordEncoder } from './encoder.ts';
-import { encodeRecord, type Stamp } from './record.ts';
+import { encodeRecord, MAX_LEAF_BYTES, type Stamp } from './record.ts';
 
 type Decided = AuditRecord & { type: 'operation.decided' };
 type Completed = AuditRecord & { type: 'operation.completed' };
 
 test('any record is encoded to the very bytes that encodeRecord gives, however much of it is the same as before', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.oneof(decided, completed, note), stamp), { minLength: 1, maxLength: 20 }), (records) => {
-      const encoder = new RecordEncoder();
-      for (const [record, stamped] of records) assert.equal(encoder.encode(record, stamped), encodeRecord(record, stamped));
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.oneof(decided, completed, note), stamp), {
+        minLength: 1,
+        maxLength: 20,
+      }),
+      (records) => {
+        const encoder = new RecordEncoder();
+        for (const [record, stamped] of records) check(encoder, record, stamped);
+      },
+    ),
     { numRuns: 400 },
   );
 });
@@ -22,25 +28,79 @@ test('one member after the other is changed, while the rest stays the same objec
   const encoder = new RecordEncoder();
   const [one, other] = fc.sample(decided, { numRuns: 2, seed: 3 }) as [Decided, Decided];
   const [now, later] = fc.sample(stamp, { numRuns: 2, seed: 3 }) as [Stamp, Stamp];
-  const check = (record: Decided, stamped: Stamp): void => assert.equal(encoder.encode(record, stamped), encodeRecord(record, stamped));
   for (const name of Object.keys(decidedMembers)) {
-    check(one, now);
-    check({ ...one, [name]: other[name as keyof Decided] }, now);
-    for (const stamped of ['time', 'gateway', 'policy_version'] as const) check(one, { ...now, [stamped]: later[stamped] });
+    check(encoder, one, now);
+    check(encoder, { ...one, [name]: other[name as keyof Decided] }, now);
+    for (const stamped of ['time', 'gateway', 'policy_version'] as const) check(encoder, one, { ...now, [stamped]: later[stamped] });
   }
+});
+
+test('what is changed after a record was given is not in it', () => {
+  const encoder = new RecordEncoder();
+  const [one] = fc.sample(decided, { numRuns: 1 }) as [Decided];
+  const [now] = fc.sample(stamp, { numRuns: 1 }) as [Stamp];
+  const parameters = ['a', null];
+  const masked: Record<string, number> = { ssn: 1 };
+  const operation: Decided = { ...one, code: undefined, approvals: undefined, runs: undefined, parameters };
+  const ended: Completed = { ...(fc.sample(completed, { numRuns: 1 })[0] as Completed), transfers: undefined, masked };
+  const expected = [operation, ended].map((record) => encodeRecord(record, now));
+  const leaves = [operation, ended].map((record) => encoder.later(record, now));
+  parameters.push('b');
+  masked['ssn'] = 2;
+  assert.deepEqual(
+    leaves.map((leaf) => leaf?.encode()),
+    expected,
+  );
+});
+
+test('what may be too long for a leaf is not put together later', () => {
+  const encoder = new RecordEncoder();
+  const [one] = fc.sample(decided, { numRuns: 1 }) as [Decided];
+  const [now] = fc.sample(stamp, { numRuns: 1 }) as [Stamp];
+  const { text: _, ...common } = {
+    ...one,
+    code: undefined,
+    approvals: undefined,
+    runs: undefined,
+    digest: undefined,
+    parameters: undefined,
+  };
+  let longest = 0;
+  for (let length = 1; length < 70_000; length += 1 + (length >> 4)) {
+    const leaf = encoder.later({ ...common, text: '\0'.repeat(length) }, now);
+    if (leaf === undefined) continue;
+    longest = length;
+    assert.ok(Buffer.byteLength(leaf.encode()) <= MAX_LEAF_BYTES);
+  }
+  assert.ok(longest > 8_000);
+  assert.equal(encoder.later({ ...common, text: '', parameters: ['\0'.repeat(11_000)] }, now), undefined);
 });
 
 test('what was encoded once cannot be changed afterwards', () => {
   const [record] = fc.sample(decided, { numRuns: 1 }) as [Decided];
   const acts = [{ action: 'sql:select', object: 'Relation::"a"' }];
   const facts = { statements: ['select'] };
-  new RecordEncoder().encode(
+  new RecordEncoder().later(
     { ...record, acts, facts, code: undefined, approvals: undefined, runs: undefined },
     { v: 1, time: '', gateway: '', policy_version: '' },
   );
   assert.throws(() => (acts[0]!.action = 'sql:insert'), TypeError);
   assert.throws(() => facts.statements.push('delete'), TypeError);
 });
+
+/** Whatever is put together later is what `encodeRecord` gives, and all that is neither rare nor long is. */
+function check(encoder: RecordEncoder, record: AuditRecord, stamped: Stamp): void {
+  const leaf = encoder.later(record, stamped);
+  const isRare =
+    record.type === 'operation.decided'
+      ? [record.code, record.approvals, record.runs].some((member) => member !== undefined)
+      : record.type !== 'operation.completed' || record.transfers !== undefined;
+  assert.equal(leaf === undefined, isRare);
+  if (leaf === undefined) return;
+  const json = leaf.encode();
+  assert.equal(json, encodeRecord(record, stamped));
+  assert.ok(json.length <= leaf.size * 6);
+}
 
 /** From few values, so that the same ones (objects too) come again in other records. */
 function few<Value>(...values: readonly Value[]): fc.Arbitrary<Value> {

@@ -1,4 +1,5 @@
 import { crc32c } from './crc32c.ts';
+import type { LaterLeaf } from './encoder.ts';
 import type { Body } from './record.ts';
 import { MAX_LEAF_BYTES } from './record.ts';
 import { sha256Into } from './sha256.ts';
@@ -30,6 +31,7 @@ export function withoutRoom(bytes: Buffer): Buffer {
 
 /** Walks the frames of a segment; the leaf given to `visit` is a view. */
 export function scanSegment(bytes: Buffer, visit: (leaf: Uint8Array) => void): ScannedSegment {
+  const view = viewOf(bytes);
   let at = 0;
   let frames = 0;
   for (;;) {
@@ -42,7 +44,7 @@ export function scanSegment(bytes: Buffer, visit: (leaf: Uint8Array) => void): S
     }
     const begin = at + FRAME_HEADER_BYTES;
     if (length < MIN_LEAF_BYTES || length > MAX_LEAF_BYTES || length > bytes.byteLength - begin) break;
-    if (crc32c(bytes, begin, begin + length) !== crc) break;
+    if (crc32c(view, begin, begin + length) !== crc) break;
     visit(bytes.subarray(begin, begin + length));
     frames++;
     at = begin + length;
@@ -52,19 +54,22 @@ export function scanSegment(bytes: Buffer, visit: (leaf: Uint8Array) => void): S
 }
 
 /**
- * Records that go to the disk together: their frames, laid out behind room for one barrier, so that one write takes all. The leaf hashes are
- * computed later, once.
+ * Records that go to the disk together: their frames, laid out behind room for one barrier, so that one write takes all. They are laid out, and their leaf hashes
+ * computed, when they are needed, many one after the other.
  */
 export class Batch {
   /** Sequence of the first record. */
   readonly first: number;
   readonly bodies: Body[] = [];
+  /** Of what is laid out. */
   bytes: Buffer;
   length = BARRIER.byteLength;
   count = 0;
-  bodyBytes = 0;
+  /** About what it takes: each record's UTF-16 units and its frame's header, and the bytes of bodies. */
+  size = 0;
   /** The leaf hashes, joined, once `hash` was called. */
   hashes: Buffer = NONE;
+  readonly #leaves: (string | LaterLeaf)[] = [];
   #waiting: PromiseWithResolvers<void> | undefined;
 
   constructor(first: number, bytes: Buffer | undefined) {
@@ -74,24 +79,35 @@ export class Batch {
   }
 
   /** The leaf must not be longer than `MAX_LEAF_BYTES`. */
-  add(leaf: string): void {
-    const begin = this.length + FRAME_HEADER_BYTES;
-    this.#reserve(begin + leaf.length * 3);
-    const length = this.bytes.write(leaf, begin, 'utf8');
-    this.bytes.writeUInt32BE(length, this.length);
-    // Here and not when it is written: what follows an effect is added while nobody waits.
-    this.bytes.writeUInt32BE(crc32c(this.bytes, begin, begin + length), begin - 4);
-    this.length = begin + length;
+  add(leaf: string | LaterLeaf): void {
+    this.#leaves.push(leaf);
+    this.size += FRAME_HEADER_BYTES + (typeof leaf === 'string' ? leaf.length : leaf.size);
     this.count++;
+  }
+
+  /** Lays out what was added since the last time. */
+  layOut(): void {
+    if (this.#leaves.length === 0) return;
+    let view = viewOf(this.bytes);
+    for (const leaf of this.#leaves) {
+      const text = typeof leaf === 'string' ? leaf : leaf.encode();
+      const begin = this.length + FRAME_HEADER_BYTES;
+      if (this.#reserve(begin + text.length * 3)) view = viewOf(this.bytes);
+      const length = this.bytes.write(text, begin, 'utf8');
+      view.setUint32(this.length, length);
+      view.setUint32(begin - 4, crc32c(view, begin, begin + length));
+      this.length = begin + length;
+    }
+    this.#leaves.length = 0;
   }
 
   addBody(body: Body): void {
     this.bodies.push(body);
-    this.bodyBytes += body.content.byteLength;
+    this.size += body.content.byteLength;
   }
 
   /**
-   * Computes the leaf hashes. For a moment it puts RFC 6962's 0x00 before each leaf, in place of a byte of its CRC, to hash without a copy: the caller
+   * Computes the leaf hashes of all that is laid out. For a moment it puts RFC 6962's 0x00 before each leaf, in place of a byte of its CRC, to hash without a copy: the caller
    * sees to it that no write is reading the bytes.
    */
   hash(): void {
@@ -137,12 +153,18 @@ export class Batch {
     }
   }
 
-  #reserve(end: number): void {
-    if (end <= this.bytes.byteLength) return;
+  /** True where the bytes are others now. */
+  #reserve(end: number): boolean {
+    if (end <= this.bytes.byteLength) return false;
     const larger = Buffer.allocUnsafe(Math.max(end, this.bytes.byteLength * 2));
     this.bytes.copy(larger, 0, 0, this.length);
     this.bytes = larger;
+    return true;
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 const MIN_LEAF_BYTES = 2;

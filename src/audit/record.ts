@@ -147,7 +147,9 @@ function encodeObject(values: Values): string {
 
 /** ECMAScript's JSON string form is RFC 8785's, for well-formed text. */
 export function quote(text: string): string {
-  return JSON.stringify(text.isWellFormed() ? text : text.toWellFormed());
+  const json = JSON.stringify(text);
+  // What is no longer than the text has nothing escaped in it, and so no half of a pair.
+  return json.length === text.length + 2 || text.isWellFormed() ? json : JSON.stringify(text.toWellFormed());
 }
 
 function notJson(what: string): GatewayFault {

@@ -65,6 +65,7 @@ export class Journal {
    */
   async write(batch: Batch, flush: boolean): Promise<void> {
     this.#check();
+    batch.layOut();
     if (this.#isFull) await this.#rotate(batch.first);
     const bytes = this.#framesOf(batch);
     if (this.#meetsZeros(bytes)) await this.#reserving;
@@ -90,8 +91,9 @@ export class Journal {
    * writes the batch from its beginning.
    */
   writeNow(batch: Batch): boolean {
-    if (this.#isFull || this.#isSlow || batch.length > MAX_WRITE_NOW_BYTES) return false;
     this.#check();
+    batch.layOut();
+    if (this.#isFull || this.#isSlow || batch.length > MAX_WRITE_NOW_BYTES) return false;
     const bytes = this.#framesOf(batch);
     if (this.#meetsZeros(bytes)) return false;
     if (this.#file.writeNow(bytes, this.#end) < bytes.byteLength) return false;

@@ -250,13 +250,24 @@ test('digests are keyed: the same for the same bytes in every run, and not the p
   await again.close();
 });
 
-test('a value that JSON cannot hold is refused and leaves no trace', async () => {
-  const disk = new MemoryDisk();
-  const log = await openOn(disk);
-  assert.throws(() => log.append({ type: 'session.note', session: 's', event: 'e', detail: { n: Number.NaN } }), GatewayFault);
-  await fill(log, 0, 2);
-  await log.close();
-  assert.equal((await checkFolder(disk)).leaves.length, 2);
+test('a value that JSON cannot hold is refused at once and leaves no trace', async () => {
+  for (const durability of ['process', 'disk'] as const) {
+    const disk = new MemoryDisk();
+    const log = await openOn(disk, { durability });
+    await fill(log, 0, 1);
+    const completed = { type: 'operation.completed', session: 's', operation: 'o', outcome: 'succeeded', masked: {} } as const;
+    const counts = { rows: 1, bytes: 1, duration_ms: 1 };
+    for (const record of [
+      { type: 'session.note', session: 's', event: 'e', detail: { n: Number.NaN } },
+      ...Object.keys(counts).map((name) => ({ ...completed, ...counts, [name]: Number.NaN })),
+      { ...completed, ...counts, masked: { ssn: Number.NaN } },
+      { ...decided, facts: { n: Number.NaN } },
+    ] satisfies AuditRecord[])
+      assert.throws(() => log.append(record), GatewayFault);
+    await fill(log, 1, 2);
+    await log.close();
+    assert.equal((await checkFolder(disk)).leaves.length, 2);
+  }
 });
 
 test('a closed log takes nothing any more', async () => {
@@ -274,6 +285,22 @@ test('a sequence that was never given out has no durability', async () => {
   await assert.rejects(log.durable(0), RangeError);
   await log.close();
 });
+
+const decided: AuditRecord & { readonly type: 'operation.decided' } = {
+  type: 'operation.decided',
+  session: 's',
+  operation: 's-1',
+  target: 'orders',
+  principal: 'ci|a',
+  decision: 'allow',
+  policies: [],
+  acts: [],
+  facts: {},
+  text: 'SELECT ?',
+  text_exact: false,
+  data_classes: [],
+  pure_read: true,
+};
 
 function isUnavailable(error: unknown): boolean {
   return error instanceof GatewayFault && error.code === 'audit-unavailable';

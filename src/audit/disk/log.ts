@@ -5,8 +5,8 @@ import type { AuditRecord } from '../../core/record.ts';
 import { KeyedDigest } from '../digest.ts';
 import { RecordEncoder } from '../encoder.ts';
 import { Batch } from '../frames.ts';
-import type { Stamp } from '../record.ts';
-import { isTooLong, shortenRecord } from '../record.ts';
+import { encodeRecord, isTooLong, shortenRecord, type Stamp } from '../record.ts';
+import { Stamps } from '../stamps.ts';
 import type { EntryBundles } from '../tiles.ts';
 import type { MerkleTree } from '../tree.ts';
 import type { Bodies } from './bodies.ts';
@@ -16,7 +16,7 @@ import type { WriterLock } from './lock.ts';
 import type { Publisher } from './publish.ts';
 
 export interface LogLimits {
-  /** Records and bytes that may wait for the disk before appends are refused. */
+  /** Records, and about how many bytes, may wait for the disk before appends are refused. */
   readonly backlogRecords: number;
   readonly backlogBytes: number;
   /** Records that may be durable without being under a signed checkpoint before appends are refused. */
@@ -73,6 +73,7 @@ export class LogWriter implements AuditPort {
   readonly #parts: LogParts;
   readonly #digest: KeyedDigest;
   readonly #encoder = new RecordEncoder();
+  readonly #stamps: Stamps;
   #next: number;
   #filling: Batch;
   #spare: Buffer | undefined;
@@ -101,12 +102,11 @@ export class LogWriter implements AuditPort {
   #retry: NodeJS.Timeout | undefined;
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #listeners = new Set<() => void>();
-  #stampMs = Number.NaN;
-  #stampTime = '';
 
   constructor(parts: LogParts) {
     this.#parts = parts;
     this.#digest = new KeyedDigest(parts.digestKey);
+    this.#stamps = new Stamps(parts);
     this.#next = parts.tree.size;
     this.durableCount = this.#next;
     this.#filling = new Batch(this.#next, undefined);
@@ -128,28 +128,33 @@ export class LogWriter implements AuditPort {
 
   append(record: AuditRecord): number {
     if (this.#refusing !== undefined) throw unavailable(this.#refusing);
-    const { limits, publisher, tree } = this.#parts;
+    const { durability, limits, publisher, tree } = this.#parts;
     if (this.#next - this.durableCount >= limits.backlogRecords || this.#waitingBytes >= limits.backlogBytes) {
       throw unavailable('too many records wait for the disk');
     }
     if (tree.size - publisher.published.size >= limits.unsignedRecords) throw unavailable('too many records wait for a signed checkpoint');
     const batch = this.#filling;
-    const before = batch.length + batch.bodyBytes;
-    const stamp = this.#stamp();
-    const leaf = this.#encoder.encode(record, stamp);
-    if (isTooLong(leaf)) {
-      const shortened = shortenRecord(record, stamp);
-      batch.add(shortened.leaf);
-      for (const body of shortened.bodies) batch.addBody(body);
-    } else {
-      batch.add(leaf);
-    }
-    this.#waitingBytes += batch.length + batch.bodyBytes - before;
+    const before = batch.size;
+    const stamp = this.#stamps.now();
+    const later = this.#encoder.later(record, stamp);
+    if (later !== undefined) batch.add(later);
+    else this.#addNow(batch, record, stamp);
+    this.#waitingBytes += batch.size - before;
+    // What follows an effect is then laid out while nobody waits, and what may be done before the flush needs no moment more.
+    if (durability === 'disk') batch.layOut();
     const sequence = this.#next++;
     if (NOBODY_WAITS_FOR.has(record.type)) this.#scheduleLazily();
     else if (this.#isAlone && !this.#scheduled && !this.#busy) this.#run();
     else this.#scheduleNow();
     return sequence;
+  }
+
+  #addNow(batch: Batch, record: AuditRecord, stamp: Stamp): void {
+    const leaf = encodeRecord(record, stamp);
+    if (!isTooLong(leaf)) return batch.add(leaf);
+    const shortened = shortenRecord(record, stamp);
+    batch.add(shortened.leaf);
+    for (const body of shortened.bodies) batch.addBody(body);
   }
 
   durable(sequence: number): Promise<void> {
@@ -228,16 +233,6 @@ export class LogWriter implements AuditPort {
     await this.#parts.lock.release();
     for (const listener of this.#listeners) listener();
     if (failure !== undefined) throw failure;
-  }
-
-  #stamp(): Stamp {
-    const { clock, gateway, policyVersion } = this.#parts;
-    const now = clock.now();
-    if (now !== this.#stampMs) {
-      this.#stampMs = now;
-      this.#stampTime = new Date(now).toISOString();
-    }
-    return { v: 1, time: this.#stampTime, gateway, policy_version: policyVersion() };
   }
 
   /** At the end of this turn, so that all that the turn brings shares the flush; or when the flush on its way has ended. */
@@ -330,7 +325,7 @@ export class LogWriter implements AuditPort {
     const { bundles, durability, limits, publisher, tree } = this.#parts;
     tree.append(batch.hashes);
     batch.leaves((leaf) => bundles.append(leaf));
-    this.#waitingBytes -= batch.length + batch.bodyBytes - EMPTY_BATCH_BYTES;
+    this.#waitingBytes -= batch.size;
     this.durableCount += batch.count;
     this.#isAlone = durability === 'disk' && batch.count <= RECORDS_OF_ONE;
     batch.resolve();
@@ -443,5 +438,4 @@ const LAZY_MS = 5;
 /** What completes one statement, and what decides the next. */
 const RECORDS_OF_ONE = 2;
 const LOST = 'another process has taken the audit log';
-const EMPTY_BATCH_BYTES = 8;
 const MAX_SPARE_BYTES = 1024 * 1024;
