@@ -6,22 +6,23 @@ import { HASH_BYTES } from './tiles.ts';
  * where `createHmac` takes 3.1 with a `KeyObject` and 40 with the key's bytes.
  */
 export class KeyedDigest {
-  readonly #innerPad: Buffer = Buffer.alloc(BLOCK_BYTES, 0x36);
+  /** The inner pad, and room for bytes where they are few. */
+  readonly #inner: Buffer = Buffer.alloc(BLOCK_BYTES + FEW_BYTES, 0x36);
   /** The outer pad, and room for the inner hash. */
   readonly #outer: Buffer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES, 0x5c);
 
   constructor(key: Uint8Array) {
     if (key.byteLength > BLOCK_BYTES) throw new RangeError('the key is longer than a block');
     for (const [i, byte] of key.entries()) {
-      this.#innerPad[i]! ^= byte;
+      this.#inner[i]! ^= byte;
       this.#outer[i]! ^= byte;
     }
   }
 
   of(bytes: Uint8Array): string {
-    const inner = Buffer.allocUnsafe(BLOCK_BYTES + bytes.byteLength);
-    inner.set(this.#innerPad);
-    inner.set(bytes, BLOCK_BYTES);
+    let inner = this.#inner.subarray(0, BLOCK_BYTES + bytes.byteLength);
+    if (bytes.byteLength > FEW_BYTES) inner = Buffer.concat([this.#inner.subarray(0, BLOCK_BYTES), bytes]);
+    else inner.set(bytes, BLOCK_BYTES);
     this.#outer.write(hash('sha256', inner, 'binary'), BLOCK_BYTES, 'binary');
     return hash('sha256', this.#outer, 'hex');
   }
@@ -29,3 +30,4 @@ export class KeyedDigest {
 
 /** Of SHA-256 (FIPS 180-4). */
 const BLOCK_BYTES = 64;
+const FEW_BYTES = 4_096;
