@@ -53,6 +53,25 @@ test('what becomes a leaf later is laid out in its place, once, and what is adde
   assert.deepEqual([scanned.whole, batch.count, batch.size], [true, 4, 4 * 8 + 2 * 7 + 2 * 1_000]);
 });
 
+test('what is laid out stays so, once, where one behind it cannot be, which is tried again', () => {
+  const batch = new Batch(0, undefined);
+  let canBe = false;
+  batch.add('{"a":1}');
+  batch.add({
+    size: 10,
+    encode() {
+      if (!canBe) throw new Error('not yet');
+      return '{"b":2}';
+    },
+  });
+  for (let times = 0; times < 2; times += 1) assert.throws(() => batch.layOut(), /not yet/);
+  canBe = true;
+  batch.layOut();
+  const leaves: string[] = [];
+  scanSegment(batch.bytes.subarray(0, batch.length), (leaf) => leaves.push(Buffer.from(leaf).toString()));
+  assert.deepEqual(leaves, ['{"a":1}', '{"b":2}']);
+});
+
 test('a segment cut anywhere ends at its last whole frame; any changed byte is damage', () => {
   const batch = new Batch(0, undefined);
   for (let i = 0; i < 3; i++) batch.add(`{"event":"e${i}"}`);

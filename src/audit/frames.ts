@@ -69,7 +69,9 @@ export class Batch {
   size = 0;
   /** The leaf hashes, joined, once `hash` was called. */
   hashes: Buffer = NONE;
+  /** To be laid out, and how many of them are. */
   readonly #leaves: (string | LaterLeaf)[] = [];
+  #laidOut = 0;
   #waiting: PromiseWithResolvers<void> | undefined;
 
   constructor(first: number, bytes: Buffer | undefined) {
@@ -85,11 +87,12 @@ export class Batch {
     this.count++;
   }
 
-  /** Lays out what was added since the last time. */
+  /** Lays out what was added since the last time. What is laid out stays so where one that comes later cannot be. */
   layOut(): void {
-    if (this.#leaves.length === 0) return;
+    if (this.#laidOut === this.#leaves.length) return;
     let view = viewOf(this.bytes);
-    for (const leaf of this.#leaves) {
+    for (; this.#laidOut < this.#leaves.length; this.#laidOut++) {
+      const leaf = this.#leaves[this.#laidOut]!;
       const text = typeof leaf === 'string' ? leaf : leaf.encode();
       const begin = this.length + FRAME_HEADER_BYTES;
       if (this.#reserve(begin + text.length * 3)) view = viewOf(this.bytes);
@@ -99,6 +102,7 @@ export class Batch {
       this.length = begin + length;
     }
     this.#leaves.length = 0;
+    this.#laidOut = 0;
   }
 
   addBody(body: Body): void {
