@@ -5,7 +5,7 @@ import type { HeaderField } from '../protocols/request.ts';
 import type { TunnelEnd } from './http-tunnel.ts';
 import type { Understood } from './http-understood.ts';
 import type { UpgradingSocket } from './http-upgrading.ts';
-import { AnswerAgain } from './http1-again.ts';
+import { AnswerAgain, mostJoinedBytes, octets } from './http1-again.ts';
 import { byName, Http2Call, type Framing } from './http2-call.ts';
 import type { Http2Heads } from './http2-heads.ts';
 
@@ -175,10 +175,10 @@ export class ClientExchange {
     const isBodiless = this.head.method === 'HEAD' || status === 204 || status === 304;
     const isFramed = isBodiless || lengthIn(fields) !== undefined;
     const isEmpty = isBodiless || body.length === 0;
-    if (this.#given instanceof AnswerAgain && body.length <= mostJoinedBytes) {
+    if (this.#given instanceof AnswerAgain && body.length <= shortBodyBytes) {
       const shown = this.#onEveryAnswer.length === 0 ? fields : [...this.#onEveryAnswer, ...fields];
       const framed = isFramed ? shown : [...shown, { name: 'content-length', value: String(body.length) }];
-      if (this.#given.write(status, framed, isEmpty ? '' : octets(body))) return undefined;
+      if (this.#given.write(status, framed, isEmpty ? nothing : body)) return undefined;
     }
     const framed = isFramed ? fields : [...fields, { name: 'content-length', value: String(body.length) }];
     this.#writeHead(status, framed, { isAll: isEmpty, mayHaveTrailers: false });
@@ -283,11 +283,6 @@ export class ClientExchange {
   }
 }
 
-/** A character for each octet. */
-function octets(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-}
-
 function ignored(): void {}
 
 function lengthIn(fields: readonly HeaderField[]): string | undefined {
@@ -297,5 +292,4 @@ function lengthIn(fields: readonly HeaderField[]): string | undefined {
 const mayHaveTrailers: Framing = { isAll: false, mayHaveTrailers: true };
 const readIdleMs = 120_000;
 const shortBodyBytes = 64 * 1024;
-/** Longer ones are not copied. */
-const mostJoinedBytes = 8 * 1024;
+const nothing = new Uint8Array(0);

@@ -195,6 +195,13 @@ describe('a request that came on the connection before', () => {
     assert.deepEqual(world.seen, ['GET /long', 'GET /long', 'GET /a']);
   });
 
+  it('has an answer of some length as the first one had it', async () => {
+    const { raw } = await opened();
+    const [first, again] = [await raw.ask(get('/middling')), await raw.ask(get('/middling'))];
+    assert.equal(undated(again), undated(first));
+    assert.ok(again.endsWith('middling '.repeat(2_000)));
+  });
+
   it('answers HEAD with a head', async () => {
     const { raw } = await opened();
     const head = get('/a', 'good', 'HEAD');

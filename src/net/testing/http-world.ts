@@ -75,6 +75,7 @@ export class World {
       else if (incoming.url === '/echo') incoming.pipe(response);
       else if (incoming.url === '/nothing') response.writeHead(204).end();
       else if (incoming.url === '/long') response.end('long '.repeat(40_000));
+      else if (incoming.url === '/middling') response.end('middling '.repeat(2_000));
       else if (incoming.url === '/large') response.end(Buffer.alloc(5 * 1024 * 1024));
       else if (incoming.url === '/slow') this.release = () => response.end('slow');
       else response.end('upstream');
