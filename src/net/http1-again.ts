@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { isFieldContent } from '../protocols/http/index.ts';
+import { fieldName, isFieldContent } from '../protocols/http/index.ts';
 import type { HeaderField } from '../protocols/request.ts';
 
 /**
@@ -49,7 +49,7 @@ export class AnswerAgain {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
     let isDated = false;
     for (const { name, value } of fields) {
-      if (ofTheConnection.has(name) || !isFieldContent(value)) return false;
+      if (ofTheConnection.has(name) || fieldName(name) === undefined || !isFieldContent(value)) return false;
       isDated ||= name === 'date';
       head += `${name}: ${value}\r\n`;
     }

@@ -74,6 +74,17 @@ async function opened(): Promise<{ world: World; raw: Raw }> {
   return { world, raw };
 }
 
+/** A request that came before is under way, and its target takes its time. */
+async function slowAgain(world: World, raw: Raw): Promise<void> {
+  raw.send(get('/slow'));
+  await until(() => world.release !== undefined);
+  world.release!();
+  await raw.answers(1);
+  world.release = undefined;
+  raw.send(get('/slow'));
+  await until(() => world.release !== undefined);
+}
+
 describe('a request that came on the connection before', () => {
   it('is asked of policy and recorded each time, and read once', async () => {
     const { world, raw } = await opened();
@@ -170,13 +181,7 @@ describe('a request that came on the connection before', () => {
     await raw.ask(get('/a'));
     assert.equal(await raw.ask(get('/nothing')).then(status), '204');
     assert.equal(await raw.ask(get('/nothing')).then(status), '204', 'an answer without a body');
-    raw.send(get('/slow'));
-    await until(() => world.release !== undefined);
-    world.release!();
-    await raw.answers(1);
-    world.release = undefined;
-    raw.send(get('/slow'));
-    await until(() => world.release !== undefined);
+    await slowAgain(world, raw);
     raw.close();
     await until(() => world.ports.audit.records.some((one) => one.type === 'operation.completed' && one.reason === 'the client went away'));
   });
@@ -215,13 +220,7 @@ describe('a request that came on the connection before', () => {
 
   it('is answered in order with those that come while it is served', async () => {
     const { world, raw } = await opened();
-    raw.send(get('/slow'));
-    await until(() => world.release !== undefined);
-    world.release!();
-    await raw.answers(1);
-    world.release = undefined;
-    raw.send(get('/slow'));
-    await until(() => world.release !== undefined);
+    await slowAgain(world, raw);
     const post = `POST /http/crm/echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\nContent-Length: 3\r\n\r\nabc`;
     raw.send(post.slice(0, 60));
     await turns(2);
@@ -278,13 +277,7 @@ describe('a request that came on the connection before', () => {
   it('is told where the gateway ends, and not cut off', async () => {
     const { world, raw } = await opened();
     world.ports.audit.immediate = true;
-    raw.send(get('/slow'));
-    await until(() => world.release !== undefined);
-    world.release!();
-    await raw.answers(1);
-    world.release = undefined;
-    raw.send(get('/slow'));
-    await until(() => world.release !== undefined);
+    await slowAgain(world, raw);
     const closed = world.listener.close('maintenance');
     assert.equal(status((await raw.answers(1))[0] ?? ''), '503');
     await closed;
