@@ -146,9 +146,9 @@ async function terminal(at: Workplace): Promise<Shown> {
   return {
     sizes: at.clean(`status ${one.status}\n${one.shown}`),
     interrupted: at.clean(`status ${interrupted.status}\n${interrupted.shown}`),
-    // busybox draws its prompt once more when it hears of the terminal's size, which is a race.
+    // When busybox draws its prompt is a race with what is typed, and it draws it once more when it hears of the terminal's size.
     // oxlint-disable-next-line no-control-regex -- they are what is looked for
-    shell: at.clean(`status ${shell.status}\n${shell.shown.replaceAll(/(?:> |\u001b\[6n|\u001b\[J|\r(?=> ))+/g, '> ')}`),
+    shell: at.clean(`status ${shell.status}\n${shell.shown.replaceAll(/(?:> |\u001b\[6n|\u001b\[J|\r(?=> ))+/g, '')}`),
   };
 }
 
