@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { gather } from './http-body.ts';
-import { listenHttp } from './http-server.ts';
+import type { ClientExchange } from './http-client.ts';
+import { listenHttp, type HttpListener } from './http-server.ts';
 import type { Understood } from './http-understood.ts';
 import { turns, until, World } from './testing/http-world.ts';
 
@@ -284,23 +285,20 @@ describe('a request that came on the connection before', () => {
   });
 });
 
+function listening(handle: (client: ClientExchange) => Promise<void>): Promise<HttpListener> {
+  const end = (): Promise<void> => Promise.resolve();
+  return listenHttp({ host: '127.0.0.1', port: 0, tls: undefined, maxConnections: 10, handle, end, failed: () => {} });
+}
+
 describe('what comes behind an answer that is on its way', () => {
   it('waits until that is out', async () => {
-    const listener = await listenHttp({
-      host: '127.0.0.1',
-      port: 0,
-      tls: undefined,
-      maxConnections: 10,
-      async handle(client) {
-        const isFirst = client.understood === undefined;
-        client.understood ??= { holds: true, onEveryAnswer: [], request: { method: 'GET', fields: [] } } as unknown as Understood;
-        const body = Buffer.alloc(isFirst ? 3 : 8 * 1024 * 1024, 'x');
-        client.sendHead(200, [{ name: 'content-length', value: String(body.length) }]);
-        void client.write(body);
-        client.end();
-      },
-      end: () => Promise.resolve(),
-      failed: () => {},
+    const listener = await listening(async (client) => {
+      const isFirst = client.understood === undefined;
+      client.understood ??= { holds: true, onEveryAnswer: [], request: { method: 'GET', fields: [] } } as unknown as Understood;
+      const body = Buffer.alloc(isFirst ? 3 : 8 * 1024 * 1024, 'x');
+      client.sendHead(200, [{ name: 'content-length', value: String(body.length) }]);
+      void client.write(body);
+      client.end();
     });
     const raw = new Raw(listener.port);
     const request = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -357,28 +355,20 @@ async function plainReader(): Promise<Reader> {
 async function recognisingReader(): Promise<Reader & { recognised: number }> {
   const seen: string[] = [];
   const reader = { port: 0, seen, recognised: 0, close: () => {} };
-  const listener = await listenHttp({
-    host: '127.0.0.1',
-    port: 0,
-    tls: undefined,
-    maxConnections: 10,
-    async handle(client) {
-      const known = client.understood as unknown as { readonly label: string } | undefined;
-      if (known === undefined) {
-        const { method, target } = client.head;
-        const label = `${method} ${target} `;
-        const at = seen.push('') - 1;
-        const { bytes } = await gather(client.request, 1 << 20);
-        seen[at] = label + bytes.toString('latin1');
-        client.understood = { label, holds: true, request: { method, fields: [] } } as unknown as Understood;
-      } else {
-        reader.recognised += 1;
-        seen.push(known.label);
-      }
-      await client.answer(200, [], Buffer.from('ok'));
-    },
-    end: () => Promise.resolve(),
-    failed: () => {},
+  const listener = await listening(async (client) => {
+    const known = client.understood as unknown as { readonly label: string } | undefined;
+    if (known === undefined) {
+      const { method, target } = client.head;
+      const label = `${method} ${target} `;
+      const at = seen.push('') - 1;
+      const { bytes } = await gather(client.request, 1 << 20);
+      seen[at] = label + bytes.toString('latin1');
+      client.understood = { label, holds: true, request: { method, fields: [] } } as unknown as Understood;
+    } else {
+      reader.recognised += 1;
+      seen.push(known.label);
+    }
+    await client.answer(200, [], Buffer.from('ok'));
   });
   return Object.assign(reader, { port: listener.port, close: () => void listener.close('over') });
 }

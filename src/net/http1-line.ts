@@ -50,6 +50,7 @@ class Http1Line {
   readonly #waiting: Waiting[] = [];
   #isServed = false;
   #over = false;
+  /** Until its answer is out, and the next piece comes. */
   #last: ClientExchange | undefined;
   /** Node's. Undefined where it does not let itself be put behind; then all is read by it. */
   readonly #parse: ((piece: Buffer) => void) | undefined;
@@ -109,11 +110,13 @@ class Http1Line {
     const understood = this.#last?.understood;
     if (this.#digest !== undefined && understood !== undefined) this.#repeats.keep(this.#digest, understood);
     this.#digest = undefined;
+    // Its head, with the credential in it, is not held on to.
+    if (this.#last?.isOver === true) this.#last = undefined;
   }
 
   /** Nothing is under way, and all that was answered is with the system. */
   get #isFree(): boolean {
-    return !this.#isServed && !this.#over && this.#last?.isOver === true && this.#socket.writableLength === 0;
+    return !this.#isServed && !this.#over && this.#last === undefined && this.#socket.writableLength === 0;
   }
 
   #read(piece: Buffer): void {
