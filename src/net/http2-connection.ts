@@ -16,7 +16,7 @@ import {
   type Setting,
 } from '../protocols/http2/index.ts';
 import { malformed, unavailable } from './http-faults.ts';
-import type { ForwardedBody } from './http-upstream.ts';
+import type { Forwarded, ForwardedBody } from './http-upstream.ts';
 import { Http2Output } from './http2-output.ts';
 import { Http2Sending } from './http2-sending.ts';
 import { Http2Stream, streamWindowBytes, type Http2StreamOptions, type StreamHost } from './http2-stream.ts';
@@ -83,22 +83,28 @@ export class Http2Connection implements ServerFrames, StreamHost {
     return this.#streams.size;
   }
 
-  /** Sends a request. Throws `internal` for what cannot stand in a head. */
-  call(head: RequestHead, body: ForwardedBody, options: Http2StreamOptions): void {
+  /** Sends a request. `trailers`: as in `Forwarded`. Throws `internal` for what cannot stand in a head. */
+  call(head: RequestHead, body: ForwardedBody, trailers: Forwarded['trailers'], options: Http2StreamOptions): void {
     const block = this.#encoder.write(head);
-    if (block === undefined) {
-      throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'something cannot stand in a head' });
-    }
-    const stream = new Http2Stream(this.#nextStream, this.#streamWindow, this, options);
+    if (block === undefined) throw cannotStand();
+    const stream = new Http2Stream(this.#nextStream, this.#streamWindow, this, options, () => this.#behind(trailers));
     this.#streams.set(stream.id, stream);
     this.#nextStream += 2;
     if (this.#nextStream > lastStream) this.drain();
-    const isBodiless = body.kind === 'none' || (body.kind === 'whole' && body.bytes.length === 0);
+    const isBodiless = body.kind === 'none' || (body.kind === 'whole' && body.bytes.length === 0 && (trailers?.() ?? []).length === 0);
     this.#output.frames.headers(stream.id, block, isBodiless);
     if (isBodiless) stream.sent(true);
     else if (body.kind === 'whole') this.#sending.send(stream, body.bytes, true);
     else if (body.kind === 'streamed') void this.#sending.sendPieces(stream, body.pieces);
     this.#output.requested();
+  }
+
+  #behind(trailers: Forwarded['trailers']): Uint8Array | undefined {
+    const fields = trailers?.() ?? [];
+    if (fields.length === 0) return undefined;
+    const block = this.#encoder.writeTrailers(fields);
+    if (block === undefined) throw cannotStand();
+    return block;
   }
 
   /** Asks for a sign of life; calls back when it comes. */
@@ -272,6 +278,10 @@ export class Http2Connection implements ServerFrames, StreamHost {
   readonly #onClose = (): void => {
     this.destroy(unavailable('connection refused, reset or timed out', this.#error?.message ?? 'it closed the connection', this.#error));
   };
+}
+
+function cannotStand(): GatewayFault {
+  return new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'something cannot stand in a head' });
 }
 
 const pingBytes = new Uint8Array(8);

@@ -9,6 +9,8 @@ export interface SendingStream {
   /** What there was no room for. */
   unsent: { readonly bytes: Uint8Array; readonly isLast: boolean } | undefined;
   readonly isClosed: boolean;
+  /** The header block behind the body, if any; asked for when that is on its way. Throws what breaks the request off. */
+  behind(): Uint8Array | undefined;
   /** What was to be sent is sent. */
   sent(isLast: boolean): void;
   /** Resolves when what waits was sent, or is not to be sent any more. Undefined: nothing waits. */
@@ -39,22 +41,40 @@ export class Http2Sending {
     for (;;) {
       const length = Math.min(bytes.length - at, maxFrameBytes, stream.sendWindow, this.#window);
       if (length <= 0 && bytes.length > at) break;
-      const end = at + length;
-      this.#output.frames.data(stream.id, bytes.subarray(at, end), isLast && end === bytes.length);
-      this.#frames += 1;
+      const piece = bytes.subarray(at, at + length);
       stream.sendWindow -= length;
       this.#window -= length;
-      at = end;
-      if (at < bytes.length) continue;
+      at += length;
+      if (at < bytes.length) {
+        this.#data(stream, piece, false);
+        continue;
+      }
       stream.unsent = undefined;
       this.#waiting.delete(stream);
-      stream.sent(isLast);
+      if (isLast) this.#end(stream, piece);
+      else this.#data(stream, piece, false);
+      if (!stream.isClosed) stream.sent(isLast);
       return;
     }
     stream.unsent = { bytes: bytes.subarray(at), isLast };
     // Behind the others.
     this.#waiting.delete(stream);
     this.#waiting.add(stream);
+  }
+
+  #data(stream: SendingStream, piece: Uint8Array, endsStream: boolean): void {
+    this.#output.frames.data(stream.id, piece, endsStream);
+    this.#frames += 1;
+  }
+
+  #end(stream: SendingStream, piece: Uint8Array): void {
+    try {
+      const behind = stream.behind();
+      if (behind === undefined || piece.length > 0) this.#data(stream, piece, behind === undefined);
+      if (behind !== undefined) this.#output.frames.headers(stream.id, behind, true);
+    } catch (error) {
+      stream.breaksOff(error);
+    }
   }
 
   /** A body that passes as it comes. Waits wherever there is no room. */

@@ -43,6 +43,7 @@ export class Http2Stream implements SendingStream, AnswerSource {
   readonly id: number;
   sendWindow: number;
   unsent: SendingStream['unsent'];
+  readonly behind: SendingStream['behind'];
   readonly #host: StreamHost;
   readonly #options: Http2StreamOptions;
   #answer: Http2Answer | undefined;
@@ -58,8 +59,10 @@ export class Http2Stream implements SendingStream, AnswerSource {
   /** Of what is being sent. */
   #sent: (() => void) | undefined;
 
-  constructor(id: number, sendWindow: number, host: StreamHost, options: Http2StreamOptions) {
+  /** `behind`: as in `SendingStream`. */
+  constructor(id: number, sendWindow: number, host: StreamHost, options: Http2StreamOptions, behind: SendingStream['behind']) {
     this.id = id;
+    this.behind = behind;
     this.sendWindow = sendWindow;
     this.#host = host;
     this.#options = options;

@@ -214,6 +214,86 @@ describe('a request over HTTP/2', () => {
     assert.deepEqual(await seen.promise, ['/a.B/C', '1', 'body']);
   });
 
+  describe('with trailers', () => {
+    const fields = [
+      { name: 'x-checksum', value: '7' },
+      { name: 'x-signature', value: 'abc' },
+    ];
+    /** What a target sees of a request: its body, what stands behind it, and whether it was cut short. */
+    const seenBy = async (more: Partial<Forwarded>, options: { readonly windowBytes?: number } = {}) => {
+      const seen = Promise.withResolvers<{ readonly body: number; readonly behind: readonly string[]; readonly code: number }>();
+      const { send } = await targetThat((stream) => {
+        let body = 0;
+        let behind: readonly string[] = [];
+        stream.on('trailers', (_trailers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => (behind = raw));
+        const read = (): void => void stream.on('data', (piece: Buffer) => (body += piece.length));
+        // Until then, what does not fit into the windows waits.
+        if (options.windowBytes === undefined) read();
+        else setTimeout(read, 50);
+        stream.on('close', () => seen.resolve({ body, behind, code: stream.rstCode }));
+        stream.on('end', () => stream.destroyed || stream.aborted || answers(stream, ''));
+      });
+      const answer = send(more);
+      answer.catch(() => {});
+      return { answer, seen: await seen.promise };
+    };
+    const raw = ['x-checksum', '7', 'x-signature', 'abc'];
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('one');
+      yield Buffer.from('two');
+    }
+
+    it('has them behind a body that is there as a whole', async () => {
+      const { seen } = await seenBy({ body: { kind: 'whole', bytes: Buffer.from('body') }, trailers: () => fields });
+      assert.deepEqual(seen, { body: 4, behind: raw, code: 0 });
+    });
+
+    it('has them behind a body of nothing', async () => {
+      const { seen } = await seenBy({ body: { kind: 'whole', bytes: Buffer.alloc(0) }, trailers: () => fields });
+      assert.deepEqual(seen, { body: 0, behind: raw, code: 0 });
+    });
+
+    it('has them behind a body that waits for the windows of the target', async () => {
+      const { seen } = await seenBy({ body: { kind: 'whole', bytes: big }, trailers: () => fields }, { windowBytes: 0 });
+      assert.deepEqual(seen, { body: big.length, behind: raw, code: 0 });
+    });
+
+    it('has them behind a body that passes as it comes, and asks for them when that is over', async () => {
+      let over = false;
+      async function* asTheyCome(): AsyncGenerator<Uint8Array> {
+        yield* pieces();
+        over = true;
+      }
+      const { seen } = await seenBy({
+        body: { kind: 'streamed', octets: undefined, pieces: asTheyCome() },
+        trailers: () => (over ? fields : []),
+      });
+      assert.deepEqual(seen, { body: 6, behind: raw, code: 0 });
+    });
+
+    it('ends behind its body where there are none', async () => {
+      const { seen } = await seenBy({ body: { kind: 'streamed', octets: undefined, pieces: pieces() }, trailers: () => [] });
+      assert.deepEqual(seen, { body: 6, behind: [], code: 0 });
+    });
+
+    for (const [what, trailers] of [
+      ['cannot stand there', () => [{ name: ':path', value: '/b' }]],
+      [
+        'are no fields',
+        (): never => {
+          throw new GatewayFault('protocol-violation', { publicMessage: 'no field' });
+        },
+      ],
+    ] as const) {
+      it(`is broken off at the target where they ${what}: it is not taken for whole`, async () => {
+        const { answer, seen } = await seenBy({ body: { kind: 'streamed', octets: undefined, pieces: pieces() }, trailers });
+        assert.equal(seen.code, constants.NGHTTP2_CANCEL);
+        assert.deepEqual(seen.behind, []);
+        await assert.rejects(answer, { code: 'upstream-unavailable' });
+      });
+    }
+  });
+
   it('takes the place of one that is over: one stream at a time is enough for many', async () => {
     const { send, sessions } = await targetThat((stream) => answers(stream, 'x'), { mostStreams: 1 });
     for (let call = 0; call < 5; call += 1) {
@@ -268,13 +348,17 @@ describe('header fields over HTTP/2', () => {
     inside.map((text) => text.trim()),
   );
   const fields = fc.uniqueArray(fc.record({ name, value }, { noNullPrototype: true }), { maxLength: 12, selector: (one) => one.name });
-  const exchange = fc.record({ asked: fields, answered: fields, behind: fields });
+  const exchange = fc.record({ asked: fields, askedBehind: fields, answered: fields, behind: fields });
 
   it('are the same for us and for nghttp2, both ways, whatever stands in its tables', async () => {
     let now: { readonly answered: readonly HeaderField[]; readonly behind: readonly HeaderField[] } = { answered: [], behind: [] };
     let asked: readonly string[] = [];
+    let askedBehind: readonly string[] = [];
     const { send } = await targetThat((stream, _number, _head, raw) => {
       asked = raw;
+      askedBehind = [];
+      stream.on('trailers', (_trailers: IncomingHttpHeaders, _flags: number, behind: readonly string[]) => (askedBehind = behind));
+      stream.resume();
       stream.respond([':status', '200', ...now.answered.flatMap((field) => [field.name, field.value])], { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers(Object.fromEntries(now.behind.map((field) => [field.name, field.value]))));
       stream.end('body');
@@ -282,11 +366,12 @@ describe('header fields over HTTP/2', () => {
     await fc.assert(
       fc.asyncProperty(exchange, async (one) => {
         now = one;
-        const answer = await send({ fields: one.asked });
+        const body = { kind: 'whole', bytes: Buffer.from('body') } as const;
+        const answer = await send({ fields: one.asked, body, trailers: () => one.askedBehind });
         await whole(answer);
         assert.deepEqual(
-          asked.slice(8),
-          one.asked.flatMap((field) => [field.name, field.value]),
+          [asked.slice(8), askedBehind],
+          [one.asked, one.askedBehind].map((list) => list.flatMap((field) => [field.name, field.value])),
         );
         assert.deepEqual(
           answer.fields.filter((field) => field.name !== 'date'),

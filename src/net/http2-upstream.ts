@@ -63,9 +63,9 @@ export class Http2Upstream implements Upstream {
     if (!isGenuine(grant, sessionId)) {
       throw new GatewayFault('internal', { publicMessage: 'internal gateway error', detail: 'forward without a genuine grant' });
     }
-    const { method, target, fields, body, hasShortAnswer } = forwarded;
+    const { method, target, fields, body, trailers, hasShortAnswer } = forwarded;
     const head = { method, scheme: this.#scheme, authority: this.#authority, path: target, fields };
-    connection.call(head, body, {
+    connection.call(head, body, trailers, {
       method,
       waitMs: hasShortAnswer === true ? this.#shortAnswerMs : 0,
       isWhole: body.kind !== 'streamed',

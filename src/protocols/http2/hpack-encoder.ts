@@ -44,15 +44,32 @@ export class HpackEncoder {
   /** A view that the next call overwrites. Undefined for what cannot stand in a head: nothing is written then, and nothing has changed. */
   write({ method, scheme, authority, path, fields }: RequestHead): Uint8Array | undefined {
     if (!this.#mayStand(':method', method) || !this.#mayStand(':authority', authority) || !this.#mayStand(':path', path)) return undefined;
-    for (const { name, value } of fields) if (name.startsWith(':') || !this.#mayStand(name, value)) return undefined;
-    this.#at = 0;
-    this.#resize();
+    if (!this.#mayAllStand(fields)) return undefined;
+    this.#begin();
     this.#field(':method', method);
     this.#field(':scheme', scheme);
     this.#field(':authority', authority);
     this.#field(':path', path);
     for (const { name, value } of fields) this.#field(name, value);
     return this.#buffer.subarray(0, this.#at);
+  }
+
+  /** What stands behind a body (RFC 9113 section 8.1); as `write`. */
+  writeTrailers(fields: readonly HeaderField[]): Uint8Array | undefined {
+    if (!this.#mayAllStand(fields)) return undefined;
+    this.#begin();
+    for (const { name, value } of fields) this.#field(name, value);
+    return this.#buffer.subarray(0, this.#at);
+  }
+
+  #begin(): void {
+    this.#at = 0;
+    this.#resize();
+  }
+
+  #mayAllStand(fields: readonly HeaderField[]): boolean {
+    for (const { name, value } of fields) if (name.startsWith(':') || !this.#mayStand(name, value)) return false;
+    return true;
   }
 
   /** What stands in a table has been looked at. */
