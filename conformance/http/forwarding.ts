@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { GatewayFault } from '../../src/core/fault.ts';
+import { gather } from '../../src/net/http-body.ts';
+import { ApiOverHttp2 } from '../../src/net/http-over-http2.ts';
+import type { Forwarded } from '../../src/net/http-upstream.ts';
+import { opened } from '../../src/net/testing/http2-target.ts';
 import { canonicalTarget, targetText } from '../../src/protocols/http/path.ts';
 import type { Understood } from './front.ts';
-import type { Upstreams, Way } from './upstreams/index.ts';
+import type { Upstreams } from './upstreams/index.ts';
 import type { Seen } from './upstreams/reporter.ts';
+import { Reporter2 } from './upstreams/reporter2.ts';
 import { inParallel, send, type Sent } from './upstreams/send.ts';
 import type { WsgiSeen, WsgiServer } from './upstreams/wsgi.ts';
 
@@ -29,13 +34,55 @@ export async function checkForwarding(upstreams: Upstreams, messages: readonly M
         const { method, target, body = '' } = forwarded;
         assert.deepEqual(reading(seen[0]!), { method, target, body });
         assert.ok(!seen[0]!.rawHeaders.includes('forged'), sent);
-        assert.deepEqual(fieldsOf(seen[0]!), expectedFields(way, understood), `${way.name}: ${sent}`);
+        assert.deepEqual(fieldsOf(seen[0]!), expectedFields(way.name, understood), `${way.name}: ${sent}`);
       });
       assert.equal(upstreams.reporter.count(way.name) - before, messages.length);
     }
   } finally {
     agent.destroy();
   }
+}
+
+/** The same in HTTP/2, by the gateway's own connections: to Node's server, which is nghttp2, and to nginx, which has one of its own and goes on in HTTP/1.1. */
+export async function checkForwardingOverHttp2(upstreams: Upstreams, messages: readonly Message[]): Promise<void> {
+  const node = await Reporter2.start();
+  try {
+    for (const [name, port, reporter] of [
+      ['node', node.port, node],
+      [upstreams.nginxHttp2.name, upstreams.nginxHttp2.port, upstreams.reporter],
+    ] as const) {
+      const before = reporter.count(name);
+      const upstream = new ApiOverHttp2({ host: '127.0.0.1', port, tls: undefined });
+      await inParallel([...messages.entries()], 16, async ([at, { sent, understood }]) => {
+        const { method, target, body = '' } = asForwarded(understood, firstForwarded + at);
+        const status = await sendOverHttp2(upstream, understood, target);
+        assert.equal(status, 200, `${name} refuses ${sent}`);
+        const seen = reporter.seen(name, firstForwarded + at);
+        assert.equal(seen.length, 1, sent);
+        assert.deepEqual(reading(seen[0]!), { method, target, body });
+        assert.ok(!seen[0]!.rawHeaders.includes('forged'), sent);
+        // nginx puts the cookie of HTTP/2 behind all others.
+        assert.deepEqual(fieldsOf(seen[0]!).toSorted(), expectedFields(name, understood).toSorted(), `${name}: ${sent}`);
+      });
+      upstream.close();
+      assert.equal(reporter.count(name) - before, messages.length);
+    }
+  } finally {
+    await node.close();
+  }
+}
+
+async function sendOverHttp2(upstream: ApiOverHttp2, { head, body }: Understood, target: string): Promise<number> {
+  const { grant, id } = await opened;
+  const forwarded: Forwarded = {
+    method: head.method,
+    target,
+    fields: head.upstream,
+    body: body === undefined ? { kind: 'none' } : { kind: 'whole', bytes: Buffer.from(body, 'latin1') },
+  };
+  const answer = await upstream.send(forwarded, grant, id, new AbortController().signal);
+  await gather(answer.body, 1_000);
+  return answer.status;
 }
 
 /** The same for a server that makes variables of fields. */
@@ -88,8 +135,8 @@ function fieldsOf({ rawHeaders }: Seen): readonly string[] {
 }
 
 /** nginx drops names in which there is anything but letters, digits and `-`. */
-function expectedFields(way: Way, { head }: Understood): readonly string[] {
-  const fields = way.name === 'nginx' ? head.upstream.filter(({ name }) => /^[a-z0-9-]+$/.test(name)) : head.upstream;
+function expectedFields(way: string, { head }: Understood): readonly string[] {
+  const fields = way.startsWith('nginx') ? head.upstream.filter(({ name }) => /^[a-z0-9-]+$/.test(name)) : head.upstream;
   return fields.map(({ name, value }) => `${name}: ${value}`);
 }
 

@@ -1,8 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createSecureServer as createSecureServer2,
+  createServer as createServer2,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { DemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { run, type Ran } from '../harness.ts';
@@ -41,6 +48,10 @@ export interface HouseOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** The API does not encrypt. */
   readonly plainUpstream?: boolean;
+  /** The API is spoken to in HTTP/2. Where it encrypts it takes HTTP/1.1, too. */
+  readonly overHttp2?: boolean;
+  /** Takes upgrades of HTTP/1.1. */
+  readonly upgrade?: (request: IncomingMessage, socket: Duplex) => void;
 }
 
 export function startHouse(options: HouseOptions): Promise<House> {
@@ -55,14 +66,20 @@ async function start(site: Site, options: HouseOptions): Promise<House> {
     void options.handle(request, response);
   };
   const own = await authority.issue(['localhost']);
-  const upstream = options.plainUpstream ? createServer(take) : createSecureServer({ cert: own.certificate, key: own.key }, take);
+  const upstream = apiServer(options, { cert: own.certificate, key: own.key }, take);
   await new Promise<void>((resolve) => {
     upstream.listen(0, '127.0.0.1', resolve);
   });
   const upstreamPort = (upstream.address() as AddressInfo).port;
 
+  if (options.upgrade !== undefined) upstream.on('upgrade', options.upgrade);
+  const connections = new Set<Socket>();
+  upstream.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   site.closers.push(async () => {
-    upstream.closeAllConnections();
+    for (const socket of connections) socket.destroy();
     await new Promise((resolve) => {
       upstream.close(resolve);
     });
@@ -84,6 +101,7 @@ async function start(site: Site, options: HouseOptions): Promise<House> {
           upstream: {
             url: `${scheme}://localhost:${upstreamPort}/v2`,
             ...(options.plainUpstream ? { tls: 'unsafe_disable' } : { ca: 'file:ca.crt' }),
+            ...(options.overHttp2 ? { http_version: 2 } : {}),
             credential: { bearer: 'file:crm.token' },
           },
           labels: { env: 'production' },
@@ -119,6 +137,17 @@ async function start(site: Site, options: HouseOptions): Promise<House> {
     },
     close: () => site.close(),
   };
+}
+
+/** Requests of both versions look the same to a handler. */
+function apiServer(
+  { overHttp2, plainUpstream }: HouseOptions,
+  tls: { readonly cert: string; readonly key: string },
+  take: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  if (!overHttp2) return plainUpstream ? createServer(take) : createSecureServer(tls, take);
+  const take2 = take as unknown as (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+  return plainUpstream ? createServer2(take2) : createSecureServer2({ ...tls, allowHTTP1: true }, take2);
 }
 
 /** Everything of a request's body. */

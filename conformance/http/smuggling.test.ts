@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { targetText } from '../../src/protocols/http/path.ts';
 import { messageCases } from './cases.ts';
-import { checkForwarding, checkForwardingToWsgi, reading, type Message } from './forwarding.ts';
+import { checkForwarding, checkForwardingOverHttp2, checkForwardingToWsgi, reading, type Message } from './forwarding.ts';
 import { listenHttp1, type Front, type Understood } from './front.ts';
 import { exchange } from './upstreams/exchange.ts';
 import { startUpstreams, type Upstreams } from './upstreams/index.ts';
@@ -74,6 +74,9 @@ describe('messages that servers cut differently', () => {
   });
 
   it('go upstream as one message each, and are understood there as policy understood them', () => checkForwarding(upstreams, messages()));
+
+  it('go upstream in HTTP/2 as one request each, and are understood there as policy understood them', () =>
+    checkForwardingOverHttp2(upstreams, messages()));
 
   it('go to WSGI without anything that a client said about itself', () => checkForwardingToWsgi(wsgi, messages()));
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { streamCases } from './cases.ts';
-import { checkForwarding, checkForwardingToWsgi, type Message } from './forwarding.ts';
+import { checkForwarding, checkForwardingOverHttp2, checkForwardingToWsgi, type Message } from './forwarding.ts';
 import { listenHttp2, type Front, type Understood } from './front.ts';
 import { exchange } from './upstreams/exchange.ts';
 import { startUpstreams, type Upstreams } from './upstreams/index.ts';
@@ -53,6 +53,9 @@ describe('HTTP/2 written down as HTTP/1', () => {
   }
 
   it('goes upstream as one message each, and is understood there as policy understood it', () => checkForwarding(upstreams, messages()));
+
+  it('goes upstream in HTTP/2 as one request each, and is understood there as policy understood it', () =>
+    checkForwardingOverHttp2(upstreams, messages()));
 
   it('goes to WSGI without anything that a client said about itself', () => checkForwardingToWsgi(wsgi, messages()));
 

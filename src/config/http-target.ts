@@ -8,6 +8,12 @@ import type { AddProblem, AnyTargetConfig, TargetKind } from './target-kind.ts';
 export const httpTarget = strict({
   protocol: z.literal('http'),
   ...requestTarget,
+  upstream: requestTarget.upstream.extend({
+    http_version: z
+      .literal([1.1, 2], { error: 'expected 1.1 or 2' })
+      .default(1.1)
+      .describe('The HTTP that the target is spoken to in. 2: TLS must agree on it; with unsafe_disable, with prior knowledge.'),
+  }),
   cookies: flag.default(false).describe('Cookies pass both ways. Otherwise clients and target never see each other’s.'),
   body_facts: z
     .record(
@@ -44,7 +50,7 @@ export type RawHttpTarget = z.output<typeof httpTarget>;
 
 export interface HttpTargetConfig extends AnyTargetConfig {
   readonly protocol: 'http';
-  readonly upstream: RequestUpstream;
+  readonly upstream: RequestUpstream & { readonly httpVersion: HttpVersion };
   /** Cookies pass both ways. */
   readonly cookies: boolean;
   /** Places in JSON, `$.currency`, by name. Undefined: policy asks about no body. */
@@ -54,6 +60,9 @@ export interface HttpTargetConfig extends AnyTargetConfig {
   /** Lower case, without parameters: they pass although nobody can look into them. */
   readonly unmaskedMediaTypes: readonly string[];
 }
+
+/** That a target is spoken to in. */
+export type HttpVersion = 1.1 | 2;
 
 interface OpenApiConfig {
   readonly document: Secret;
@@ -69,7 +78,8 @@ export const httpTargets: TargetKind<RawHttpTarget, HttpTargetConfig> = {
     }
   },
   async read(raw, common, secret) {
-    const [upstream, document] = await Promise.all([readRequestUpstream(raw.upstream, secret), secret(['openapi'], raw.openapi)]);
+    const [read, document] = await Promise.all([readRequestUpstream(raw.upstream, secret), secret(['openapi'], raw.openapi)]);
+    const upstream = { ...read, httpVersion: raw.upstream.http_version };
     const { cookies, body_facts: bodyFacts, unsafe_unmasked_media_types: unmaskedMediaTypes } = raw;
     return { ...common, protocol: 'http', upstream, cookies, bodyFacts, openapi: openApiOf(raw, document, secret.add), unmaskedMediaTypes };
   },

@@ -2,7 +2,7 @@ export type { Secret } from './secret.ts';
 export { ConfigError } from './problem.ts';
 export { loadConfig } from './load.ts';
 export type { GrpcSchemaConfig, GrpcTargetConfig } from './grpc-target.ts';
-export type { HttpTargetConfig } from './http-target.ts';
+export type { HttpTargetConfig, HttpVersion } from './http-target.ts';
 export type { CosmosTargetConfig } from './cosmos-target.ts';
 export type { KubernetesTargetConfig } from './kubernetes-target.ts';
 export type { PostgresTargetConfig } from './postgres-target.ts';

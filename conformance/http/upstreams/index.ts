@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../../src/cli/demo/free-port.ts';
 import { eventually } from '../../harness.ts';
 import { haproxyConfiguration } from './haproxy.ts';
 import { nginxConfiguration } from './nginx.ts';
@@ -15,11 +16,19 @@ export interface Way {
   readonly path: string;
 }
 
+/** The same by a port of loopback. */
+export interface PortWay {
+  readonly name: string;
+  readonly port: number;
+}
+
 /** Real upstreams on Unix sockets below one temporary folder. */
 export interface Upstreams {
   readonly reporter: Reporter;
   /** To a server that reads the request, forwards it as it came, and says what it understood in fields of its own. */
   readonly nginx: Way;
+  /** To the same nginx in HTTP/2, with prior knowledge. */
+  readonly nginxHttp2: PortWay;
   /** To an nginx that forwards the path as it understands it, spelled anew. */
   readonly nginxRewriting: Way;
   /** To an HAProxy with all of its normalisation on. */
@@ -36,10 +45,11 @@ export async function startUpstreams(): Promise<Upstreams> {
   const node = socket('direct');
   const nginx = socket('nginx');
   const nginxRewriting = socket('nginx-rewriting');
+  const nginxHttp2 = { name: 'nginx-http2', port: await freePort() };
   const haproxy = socket('haproxy');
   const reporter = new Reporter();
   await reporter.listen(node.path);
-  writeFileSync(join(folder, 'nginx.conf'), nginxConfiguration(folder, node, nginx, nginxRewriting));
+  writeFileSync(join(folder, 'nginx.conf'), nginxConfiguration(folder, node, nginx, nginxRewriting, nginxHttp2));
   writeFileSync(join(folder, 'haproxy.cfg'), haproxyConfiguration(node, haproxy));
   const servers = [
     startServer('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr']),
@@ -57,7 +67,7 @@ export async function startUpstreams(): Promise<Upstreams> {
     await close();
     throw error;
   }
-  return { reporter, nginx, nginxRewriting, haproxy, node, all, close };
+  return { reporter, nginx, nginxHttp2, nginxRewriting, haproxy, node, all, close };
 }
 
 interface Server {

@@ -1,7 +1,7 @@
-import type { Way } from './index.ts';
+import type { PortWay, Way } from './index.ts';
 
 /** An nginx as Debian sets it up, where it matters: slashes merged, dot segments removed, names with `_` dropped. */
-export function nginxConfiguration(folder: string, reporter: Way, asItCame: Way, rewriting: Way): string {
+export function nginxConfiguration(folder: string, reporter: Way, asItCame: Way, rewriting: Way, overHttp2: PortWay): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${folder}/${kind};`).join('\n');
   return `daemon off;
 master_process off;
@@ -19,21 +19,22 @@ ${temporary}
     server unix:${reporter.path};
     keepalive 16;
   }
-${server(asItCame, 'http://reporter')}
-${server(rewriting, 'http://reporter/')}
+${server(asItCame.name, `unix:${asItCame.path}`, 'http://reporter')}
+${server(rewriting.name, `unix:${rewriting.path}`, 'http://reporter/')}
+${server(overHttp2.name, `127.0.0.1:${overHttp2.port} http2`, 'http://reporter')}
 }
 `;
 }
 
-function server(way: Way, to: string): string {
+function server(name: string, listen: string, to: string): string {
   return `  server {
-    listen unix:${way.path};
+    listen ${listen};
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;
     proxy_set_header understood-path $uri;
     proxy_set_header understood-query $args;
     proxy_set_header understood-method $request_method;
-    proxy_set_header way ${way.name};
+    proxy_set_header way ${name};
     location / {
       proxy_pass ${to};
     }

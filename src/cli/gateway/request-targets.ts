@@ -1,5 +1,6 @@
-import type { RequestTargetConfig } from '../../config/index.ts';
+import type { HttpVersion, RequestTargetConfig } from '../../config/index.ts';
 import { upstreamCredential, type UpstreamCredential } from '../../identity/upstream/index.ts';
+import { ApiOverHttp2 } from '../../net/http-over-http2.ts';
 import { withCredential } from '../../net/http-credential.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
 import { HttpUpstream } from '../../net/http-upstream.ts';
@@ -33,7 +34,7 @@ export class RequestTargets {
     const known = this.#made.get(name);
     if (known?.of === of) return known.target;
     const address = targets.requestAddress(of);
-    const place = JSON.stringify([of.protocol, address]);
+    const place = JSON.stringify([spokenTo(of), address]);
     const connections = known?.place === place ? known.connections : connectionsTo(of, address);
     const credential = credentialOf(of);
     const upstream = credential === undefined ? connections : withCredential(connections, address, credential);
@@ -66,8 +67,20 @@ function credentialOf(of: RequestTargetConfig): UpstreamCredential | undefined {
   return of.protocol === 'cosmos' ? cosmosCredential(of.upstream, made, clock) : made;
 }
 
-function connectionsTo({ protocol }: RequestTargetConfig, address: UpstreamAddress): Upstream {
-  return protocol === 'grpc' ? new Http2Upstream(address) : new HttpUpstream(address);
+function connectionsTo(of: RequestTargetConfig, address: UpstreamAddress): Upstream {
+  switch (spokenTo(of)) {
+    case 'grpc':
+      return new Http2Upstream(address);
+    case 2:
+      return new ApiOverHttp2(address);
+    default:
+      return new HttpUpstream(address);
+  }
+}
+
+function spokenTo(of: RequestTargetConfig): 'grpc' | HttpVersion {
+  if (of.protocol === 'grpc') return 'grpc';
+  return of.protocol === 'http' ? of.upstream.httpVersion : 1.1;
 }
 
 /** One line for each protocol that is served. */
