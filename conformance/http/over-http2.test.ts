@@ -31,6 +31,8 @@ for (const plainUpstream of [true, false]) {
     let house: House;
     let asked: Asked[] = [];
     let poured = 0;
+    /** Ends the events. */
+    let goOn = (): void => {};
     const sessions = new Set<ServerHttp2Session>();
 
     const streamOf = (response: ServerResponse) => (response as unknown as Http2ServerResponse).stream;
@@ -66,7 +68,7 @@ for (const plainUpstream of [true, false]) {
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ssn, note: `call ${ssn}` }));
       } else if (path === '/events') {
         response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: {"ssn":"${ssn}"}\n\n`);
-        setTimeout(() => response.end('data: last\n\n'), 400);
+        goOn = () => response.end('data: {"n":2}\n\n');
       } else if (path === '/trailers') {
         response.writeHead(200, { 'content-type': 'text/plain' }).write('body');
         response.addTrailers({ 'x-checksum': 'abc' });
@@ -124,19 +126,22 @@ for (const plainUpstream of [true, false]) {
     it('has its sensitive values masked, in JSON and in events as they come', async () => {
       const document = (await (await house.fetch('pipeline', '/customers/1')).json()) as { ssn: string; note: string };
       assert.equal(document.ssn, '***-**-1120');
-      const began = performance.now();
       const events = await house.fetch('pipeline', '/events');
       const reader = events.body!.getReader();
-      const first = Buffer.from((await reader.read()).value!).toString();
-      assert.ok(performance.now() - began < 390 && first.includes('data: ') && !first.includes(ssn), first);
-      await reader.cancel();
+      const next = async (): Promise<string> => Buffer.from((await reader.read()).value ?? []).toString();
+      assert.equal(await next(), 'data: {"ssn":"***-**-1120"}\n\n');
+      goOn();
+      assert.equal(await next(), 'data: {"n":2}\n\n');
+      assert.equal((await reader.read()).done, true);
     });
 
     it('is told how long a body is that is known, and gets it', async () => {
       await house.fetch('fraud-omar', '/x', { method: 'POST', body: 'seven77' });
       assert.deepEqual([asked[0]?.body, asked[0]?.fields['content-length']], ['seven77', '7']);
       const { stdout } = await house.curl('fraud-omar', '--data-binary', `@${house.largeFile()}`, `${house.crm}/hash`);
-      const hash = createHash('sha256').update(Buffer.alloc(20 * megabyte, 0x61)).digest('hex');
+      const hash = createHash('sha256')
+        .update(Buffer.alloc(20 * megabyte, 0x61))
+        .digest('hex');
       assert.equal(stdout, `${20 * megabyte} ${hash}`);
     });
 
@@ -145,7 +150,7 @@ for (const plainUpstream of [true, false]) {
       const hash = createHash('sha256');
       for (const part of parts) hash.update(part);
       const body = Readable.toWeb(Readable.from(parts)) as ReadableStream;
-      const answer = await house.fetch('fraud-omar', '/hash', { method: 'POST', body, duplex: 'half' } as RequestInit);
+      const answer = await house.fetch('fraud-omar', '/hash', { method: 'POST', body, duplex: 'half' });
       assert.equal(await answer.text(), `${40 * megabyte} ${hash.digest('hex')}`);
     });
 
@@ -161,10 +166,20 @@ for (const plainUpstream of [true, false]) {
 
     it('may answer with no body, with another place, and before it has the body of the request', async () => {
       const statuses: number[] = [];
-      for (const path of ['/none', '/same', '/moved']) statuses.push((await house.fetch('fraud-omar', path, { redirect: 'manual' })).status);
+      for (const path of ['/none', '/same', '/moved'])
+        statuses.push((await house.fetch('fraud-omar', path, { redirect: 'manual' })).status);
       const head = await house.fetch('fraud-omar', '/x', { method: 'HEAD' });
       assert.deepEqual([...statuses, head.status, await head.text()], [204, 304, 302, 200, '']);
-      const { stdout } = await house.curl('fraud-omar', '-o', '/dev/null', '-w', '%{http_code}', '--data-binary', `@${house.largeFile()}`, `${house.crm}/early`);
+      const { stdout } = await house.curl(
+        'fraud-omar',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{http_code}',
+        '--data-binary',
+        `@${house.largeFile()}`,
+        `${house.crm}/early`,
+      );
       assert.equal(stdout, '413');
       assert.equal((await house.fetch('fraud-omar', '/x')).status, 200);
     });
@@ -173,7 +188,7 @@ for (const plainUpstream of [true, false]) {
     if (!plainUpstream) {
       it('is asked for a WebSocket in HTTP/1.1', async () => {
         const headers = { authorization: `Bearer ${await house.token('fraud-omar')}` };
-        const socket = new WebSocket(`wss://localhost:${house.httpsPort}/http/crm/socket`, { headers } as unknown as string[]);
+        const socket = new WebSocket(`wss://localhost:${house.httpsPort}/http/crm/socket`, { headers });
         const message = await new Promise((resolve, reject) => {
           socket.addEventListener('message', ({ data }) => resolve(data));
           socket.addEventListener('error', () => reject(new Error('not opened')));
@@ -208,7 +223,11 @@ for (const plainUpstream of [true, false]) {
 
     it('sees that a client broke off its body', async () => {
       const session = connect(`https://localhost:${house.httpsPort}`, { ca: readText(house.authorityFile) });
-      const stream = session.request({ ':path': '/http/crm/cut-up', ':method': 'POST', authorization: `Bearer ${await house.token('fraud-omar')}` });
+      const stream = session.request({
+        ':path': '/http/crm/cut-up',
+        ':method': 'POST',
+        authorization: `Bearer ${await house.token('fraud-omar')}`,
+      });
       stream.on('error', () => {});
       stream.write(Buffer.alloc(2 * megabyte));
       await pause(500);

@@ -43,6 +43,21 @@ it('an HTTP target is read with its listener, its address, its credential and it
   assert.deepEqual([target.cookies, target.readOnly, target.hold, target.unmaskedMediaTypes], [false, false, 'wait', []]);
 });
 
+it('an HTTP target is spoken to in HTTP/1.1 unless it is said to be HTTP/2; targets of other protocols know their own', async () => {
+  edit(crm);
+  const versionOf = async (): Promise<unknown> => {
+    const target = (await load()).targets.find(({ name }) => name === 'crm');
+    return target?.protocol === 'http' && target.upstream.httpVersion;
+  };
+  assert.equal(await versionOf(), 1.1);
+  edit(crm.replace('ca: file', 'http_version: 2, ca: file'));
+  assert.equal(await versionOf(), 2);
+  edit(crm.replace('ca: file', 'http_version: 3, ca: file'));
+  assert.match(await problems(), /targets\.crm\.upstream\.http_version: expected 1\.1 or 2/);
+  edit(crm.replace('/v2,', ', http_version: 2,').replace('protocol: http', 'protocol: grpc'));
+  assert.match(await problems(), /http_version/);
+});
+
 it('an HTTP target with a port of its own needs no other', async () => {
   workspace.edit(['targets:\n', `${crm}    listen: 127.0.0.1:9443\n`]);
   const { listeners, targets } = await load();

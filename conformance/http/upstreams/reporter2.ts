@@ -11,7 +11,7 @@ export class Reporter2 {
   private constructor(server: Http2Server) {
     this.#server = server;
     server.on('session', (session) => this.#sessions.add(session));
-    server.on('stream', (stream, _head, _flags, raw) => this.#report(stream, raw as readonly string[]));
+    server.on('stream', (stream, _head, _flags, raw) => this.#report(stream, raw));
   }
 
   static async start(): Promise<Reporter2> {
