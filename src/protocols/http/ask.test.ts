@@ -135,6 +135,10 @@ describe('what goes on record', () => {
     assert.equal(text('/a?x=%0Aif-match%3A%20078-05-1120&z'), 'GET /a?x=%0Aif-match:%20***-**-1120&z');
   });
 
+  it('has each parameter in its place, also behind an empty one, and never the next one as it is', () => {
+    assert.equal(text('/a?&card=4111111111111111&token=bdfghjk&&y=1'), 'GET /a?card=************1111&token=[redacted]&y=1');
+  });
+
   it('has no credential, whatever its name looks like', () => {
     for (const [target, sent] of [
       ['/login?access_token=bdfghjk', {}],

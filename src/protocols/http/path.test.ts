@@ -36,14 +36,14 @@ describe('a request target', () => {
   });
 
   it('has parameters as a form has them', () => {
-    assert.deepEqual(read('/a?x=1&x=2&y&=z&&caf%C3%A9=a+b%2B%26&q=1;r=2&e=').parameters, [
-      { name: 'x', value: '1' },
-      { name: 'x', value: '2' },
-      { name: 'y', value: '' },
-      { name: '', value: 'z' },
-      { name: 'café', value: 'a b+&' },
-      { name: 'q', value: '1;r=2' },
-      { name: 'e', value: '' },
+    assert.deepEqual(read('/a?x=1&%78=2&y&=z&&caf%C3%A9=a+b%2B%26&q=1;r=2&e=').parameters, [
+      { name: 'x', value: '1', canonical: 'x=1' },
+      { name: 'x', value: '2', canonical: 'x=2' },
+      { name: 'y', value: '', canonical: 'y' },
+      { name: '', value: 'z', canonical: '=z' },
+      { name: 'café', value: 'a b+&', canonical: 'caf%C3%A9=a+b%2B%26' },
+      { name: 'q', value: '1;r=2', canonical: 'q=1%3Br=2' },
+      { name: 'e', value: '', canonical: 'e=' },
     ]);
     assert.equal(read('/a').query, undefined);
     assert.equal(read('/a?').query, '');

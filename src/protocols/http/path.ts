@@ -20,6 +20,8 @@ export interface QueryParameter {
   readonly name: string;
   /** `''` also where there is no `=`. */
   readonly value: string;
+  /** Both as they are forwarded, `name=value`. */
+  readonly canonical: string;
 }
 
 /** Bounds of a request target. */
@@ -89,7 +91,7 @@ function readTarget(target: string): CanonicalTarget {
     path: `/${segments.map((segment) => segment.canonical).join('/')}`,
     decodedPath: `/${segments.map((segment) => segment.decoded).join('/')}`,
     query: mark < 0 ? undefined : parameters.map((parameter) => parameter.canonical).join('&'),
-    parameters: parameters.filter(({ canonical }) => canonical !== '').map(({ name, value }) => ({ name, value })),
+    parameters: parameters.filter(({ canonical }) => canonical !== ''),
   };
   withinBound(targetText(canonical).length, targetBounds.octets, 'octets');
   return canonical;
@@ -128,11 +130,7 @@ function bestFit(segment: string): string {
   return fitted;
 }
 
-interface SpelledParameter extends QueryParameter {
-  readonly canonical: string;
-}
-
-function readQuery(query: string): readonly SpelledParameter[] {
+function readQuery(query: string): readonly QueryParameter[] {
   const parameters = query.split('&');
   withinBound(parameters.length, targetBounds.parameters, 'parameters');
   return parameters.map(readParameter);
@@ -143,7 +141,7 @@ export function namesAnotherMethod(parameter: string): boolean {
   return methodParameters.has(asVariable(parameter));
 }
 
-function readParameter(text: string): SpelledParameter {
+function readParameter(text: string): QueryParameter {
   const equals = text.indexOf('=');
   const name = respell(equals < 0 ? text : text.slice(0, equals), querySpelling);
   const value = equals < 0 ? undefined : respell(text.slice(equals + 1), querySpelling);

@@ -63,11 +63,10 @@ function recordedTarget(masks: HttpMasks, { target }: ReceivedRequest, counts: M
   const path = masked === target.decodedPath ? target.path : masked;
   if (target.query === undefined) return path;
   // As it was sent, one line, except where something is masked: what a value means could look like the next lines of the request.
-  const sent = target.query.split('&');
-  const parameters = target.parameters.map(({ name, value }, index) => {
+  const parameters = target.parameters.map(({ name, value, canonical }) => {
     const shownName = maskedText(masks, name, counts);
     const shownValue = speaksOfCredential(name) && value !== '' ? LEFT_OUT : maskedText(masks, value, counts);
-    return shownName === name && shownValue === value ? sent[index] : `${onOneLine(shownName)}=${onOneLine(shownValue)}`;
+    return shownName === name && shownValue === value ? canonical : `${onOneLine(shownName)}=${onOneLine(shownValue)}`;
   });
   return `${path}?${parameters.join('&')}`;
 }
