@@ -1,9 +1,24 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { request } from 'node:https';
 import { after, before, describe, it } from 'node:test';
-import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  createBrotliCompress,
+  createBrotliDecompress,
+  createGunzip,
+  createGzip,
+  createZstdCompress,
+  createZstdDecompress,
+  gunzipSync,
+  gzipSync,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from 'node:zlib';
 import { eventually } from '../harness.ts';
-import { startHouse, type House } from './house.ts';
+import { readText, startHouse, type House } from './house.ts';
 
 /** Each of them is in an answer of the API below, and none may be on the wire for whoever does not see them. */
 const canaries = ['078-05-1120', '4111111111111111', '5500005555555559'];
@@ -70,6 +85,18 @@ before(async () => {
         response.flushHeaders();
         return;
       }
+      if (path.startsWith('/coded-events/')) {
+        const coding = path.slice('/coded-events/'.length);
+        const encoder = coding === 'gzip' ? createGzip() : coding === 'br' ? createBrotliCompress() : createZstdCompress();
+        response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': coding }).flushHeaders();
+        encoder.pipe(response);
+        chunks = (text) => {
+          encoder.write(text);
+          encoder.flush();
+        };
+        finish = () => encoder.end();
+        return;
+      }
       const answer = answers[path];
       if (answer === undefined) response.writeHead(404).end();
       else answer(request, response);
@@ -77,6 +104,20 @@ before(async () => {
   });
 });
 after(() => house.close());
+
+/** What comes, as it comes. */
+const raw = async (path: string, takes: string | undefined): Promise<{ readonly head: string; readonly body: Buffer }> => {
+  const authorization = `Bearer ${await house.token('pipeline')}`;
+  const headers = { authorization, ...(takes === undefined ? {} : { 'accept-encoding': takes }) };
+  const call = request(`${house.crm}${path}`, { headers, ca: readText(house.authorityFile) });
+  call.end();
+  const [answer] = (await once(call, 'response')) as [IncomingMessage];
+  const pieces: Buffer[] = [];
+  for await (const piece of answer as AsyncIterable<Buffer>) pieces.push(piece);
+  const { rawHeaders } = answer;
+  const head = rawHeaders.map((text, at) => (at % 2 === 0 ? `${text}: ${rawHeaders[at + 1]}\n` : '')).join('');
+  return { head, body: Buffer.concat(pieces) };
+};
 
 const get = async (path: string, as = 'pipeline') => {
   const response = await house.fetch(as, path);
@@ -137,11 +178,48 @@ describe('other bodies', () => {
     assert.equal(new URLSearchParams(text).get('card'), '**** **** **** 1111');
   });
 
-  for (const coding of ['gzip', 'br', 'zstd']) {
-    it(`coded with ${coding}: decoded, masked and sent on as it is`, async () => {
-      const { text, headers } = await get(`/coded/${coding}`);
-      assert.equal((JSON.parse(text) as { ssn: string }).ssn, '***-**-1120');
-      assert.equal(headers.get('content-encoding'), null);
+  for (const [coding, decode] of [
+    ['gzip', gunzipSync],
+    ['br', brotliDecompressSync],
+    ['zstd', zstdDecompressSync],
+  ] as const) {
+    const shown = JSON.stringify({ id: 7, ssn: '***-**-1120', note: 'pays with ************1111', pläce: 'Zürich' });
+
+    it(`coded with ${coding}: decoded, masked, and coded again for a client that takes that`, async () => {
+      const { head, body } = await raw(`/coded/${coding}`, coding);
+      assert.match(head, new RegExp(`content-encoding: ${coding}`, 'i'));
+      assert.match(head, new RegExp(`content-length: ${body.length}`, 'i'));
+      assert.match(head, /sallyport-masked: ssn=1, card-number=1/i);
+      assert.equal(decode(body).toString(), shown);
+    });
+
+    it(`coded with ${coding}: decoded, masked, and not coded for a client that does not take that`, async () => {
+      for (const takes of [undefined, 'identity', `${coding};q=0, *`, 'deflate']) {
+        const { head, body } = await raw(`/coded/${coding}`, takes);
+        assert.ok(!/content-encoding/i.test(head));
+        assert.equal(body.toString(), shown);
+      }
+    });
+
+    it(`events coded with ${coding} are shown as they come, in it`, async () => {
+      const authorization = `Bearer ${await house.token('pipeline')}`;
+      const call = request(`${house.crm}/coded-events/${coding}`, {
+        headers: { authorization, 'accept-encoding': coding },
+        ca: readText(house.authorityFile),
+      });
+      call.end();
+      const [answer] = (await once(call, 'response')) as [IncomingMessage];
+      assert.equal(answer.headers['content-encoding'], coding);
+      const decoder = coding === 'gzip' ? createGunzip() : coding === 'br' ? createBrotliDecompress() : createZstdDecompress();
+      let text = '';
+      answer.pipe(decoder).on('data', (piece: Buffer) => (text += piece.toString()));
+      for (const number of [1, 2, 3]) {
+        chunks!(`data: {"ssn":"078-05-1120","n":${number}}\n\n`);
+        await eventually(`event ${number}`, () => text.includes(`data: {"ssn":"***-**-1120","n":${number}}\n\n`) || undefined);
+      }
+      finish!();
+      await once(decoder, 'end');
+      assert.equal(text.split('\n\n').length, 4);
     });
   }
 

@@ -11,8 +11,9 @@ import type {
   PieceMasker,
   StreamedAnswer,
 } from '../protocols/request.ts';
-import { decoded, gather } from './http-body.ts';
+import { gather } from './http-body.ts';
 import type { ClientExchange } from './http-client.ts';
+import { BodyEncoder, decoded, encoded } from './http-coding.ts';
 import type { UpstreamAnswer } from './http-upstream-answer.ts';
 import type { StopSignal } from './stop.ts';
 
@@ -132,10 +133,16 @@ export class AnswerRelay {
     this.#shown = shown.body;
     this.#masked = shown.masked;
     this.#countRows(shown.rows ?? 0, target);
-    this.#count(shown.body, target);
-    const fields = shown.fields.filter(({ name }) => name !== 'content-length');
-    fields.push({ name: 'content-length', value: String(shown.body.length) });
-    return client.answer(this.status, fields, shown.body);
+    if (plan.codedAgain === undefined || shown.body.length === 0) return this.#answerMasked(shown.fields, shown.body, client, target);
+    const fields = codedFields(shown.fields, plan.codedAgain);
+    return encoded(shown.body, plan.codedAgain).then((body) => this.#answerMasked(fields, body, client, target));
+  }
+
+  #answerMasked(masked: readonly HeaderField[], body: Uint8Array, client: ClientExchange, target: string): Promise<void> | undefined {
+    this.#count(body, target);
+    const fields = masked.filter(({ name }) => name !== 'content-length');
+    fields.push({ name: 'content-length', value: String(body.length) });
+    return client.answer(this.status, fields, body);
   }
 
   async #whileNotStopped(plan: AnswerPlan, client: ClientExchange, signal: StopSignal, target: string): Promise<void> {
@@ -173,8 +180,13 @@ export class AnswerRelay {
       case 'pieces': {
         const masker = plan.masker();
         this.#masked = masker.masked;
-        client.sendHead(this.status, plan.fields);
-        await this.#pump(client, signal, target, plan.coding, masker);
+        if (plan.codedAgain === undefined) {
+          client.sendHead(this.status, plan.fields);
+          await this.#pump(client, signal, target, plan.coding, masker);
+        } else {
+          client.sendHead(this.status, codedFields(plan.fields, plan.codedAgain));
+          await this.#pumpCoded(client, signal, target, plan.codedAgain, masker);
+        }
         client.end();
         return;
       }
@@ -202,12 +214,19 @@ export class AnswerRelay {
     target: string,
     coding: ContentCoding | undefined,
     masker: PieceMasker | undefined,
+    encoder?: BodyEncoder,
   ): Promise<void> {
-    const send = async (bytes: Uint8Array): Promise<void> => {
+    const write = async (bytes: Uint8Array): Promise<void> => {
       this.#count(bytes, target);
       await client.write(bytes);
       signal.throwIfAborted();
     };
+    const send =
+      encoder === undefined
+        ? write
+        : async (bytes: Uint8Array): Promise<void> => {
+            for (const piece of await encoder.push(bytes)) await write(piece);
+          };
     try {
       for await (const chunk of decoded(this.#answer.body, coding) as AsyncIterable<Buffer>) {
         this.#keep(chunk);
@@ -219,6 +238,16 @@ export class AnswerRelay {
     }
     this.#isWhole = this.#windowBytes <= windowBytes;
     for (const piece of masker?.end() ?? []) await send(piece);
+    for (const piece of (await encoder?.end()) ?? []) await write(piece);
+  }
+
+  async #pumpCoded(client: ClientExchange, signal: StopSignal, target: string, coding: ContentCoding, masker: PieceMasker): Promise<void> {
+    const encoder = new BodyEncoder(coding);
+    try {
+      await this.#pump(client, signal, target, coding, masker, encoder);
+    } finally {
+      encoder.destroy();
+    }
   }
 
   /** Message by message, with back-pressure, and what stands behind them. */
@@ -327,6 +356,10 @@ export class AnswerRelay {
       cause: error,
     });
   }
+}
+
+function codedFields(fields: readonly HeaderField[], coding: ContentCoding): readonly HeaderField[] {
+  return [...fields, { name: 'content-encoding', value: coding }];
 }
 
 /** Of an answer that may go to the client as one. */

@@ -1,8 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
-import { GatewayFault } from '../core/fault.ts';
-import type { ContentCoding } from '../protocols/request.ts';
 
 /** What was read of a body. */
 export interface Gathered {
@@ -79,37 +76,6 @@ function isCutOff(body: Readable): boolean {
 function endReading(body: Readable, error: Error): void {
   if ('session' in body) body.emit('error', error);
   else body.destroy(error);
-}
-
-/** A body without its content coding. What is wrong with the coding is a `masking-refused` for whoever reads it. */
-export function decoded(body: Readable, coding: ContentCoding | undefined): Readable {
-  if (coding === undefined) return body;
-  const decoder = decoderOf(coding);
-  // Whoever reads it is told; an error while nobody does any more must not end the process.
-  decoder.on('error', () => {});
-  const stop = (error: Error): void => void decoder.destroy(error);
-  body.once('error', stop);
-  body.once('close', () => {
-    if (!body.readableEnded) stop(new Error('the body ended before its end'));
-  });
-  decoder.once('close', () => body.unpipe(decoder));
-  return body.pipe(decoder);
-}
-
-function decoderOf(coding: ContentCoding) {
-  switch (coding) {
-    case 'gzip':
-      return createGunzip();
-    case 'br':
-      return createBrotliDecompress();
-    case 'zstd':
-      return createZstdDecompress();
-    default:
-      throw new GatewayFault('internal', {
-        publicMessage: 'internal gateway error',
-        detail: `no decoder for ${String(coding satisfies never)}`,
-      });
-  }
 }
 
 /** How long nothing of a body may come. */

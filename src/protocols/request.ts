@@ -184,10 +184,11 @@ export type AnswerPlan =
   | { readonly kind: 'head'; readonly fields: readonly HeaderField[]; readonly outcome: AnswerEnd['outcome'] }
   /** Message by message, with the status behind them. */
   | { readonly kind: 'messages'; readonly fields: readonly HeaderField[]; readonly answer: StreamedAnswer }
-  /** The body is decoded, gathered up to `maxBytes` and masked as a whole. `tooLong`: what is said of a longer one. */
+  /** The body is decoded, gathered up to `maxBytes` and masked as a whole. `tooLong`: what is said of a longer one. `codedAgain`: how what is shown is coded; absent: not at all. */
   | {
       readonly kind: 'whole';
       readonly coding: ContentCoding | undefined;
+      readonly codedAgain?: ContentCoding | undefined;
       readonly maxBytes: number;
       readonly tooLong: () => GatewayFault;
       mask(body: Uint8Array): MaskedAnswer | GatewayFault;
@@ -197,6 +198,7 @@ export type AnswerPlan =
       readonly kind: 'pieces';
       readonly fields: readonly HeaderField[];
       readonly coding: ContentCoding | undefined;
+      readonly codedAgain?: ContentCoding | undefined;
       masker(): PieceMasker;
     };
 

@@ -1,6 +1,6 @@
 import { GatewayFault } from '../../core/fault.ts';
 import { maskDocument, type Place, type PlaceRule } from '../../masking/json-document.ts';
-import { codingOf } from '../http/mask.ts';
+import { codingOf } from '../http/codings.ts';
 import type { AnswerHead, AnswerPlan, MaskedAnswer } from '../request.ts';
 import { rewrittenAccount } from './account.ts';
 import { runsCode } from './acts.ts';

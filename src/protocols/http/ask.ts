@@ -7,6 +7,7 @@ import { askedQuestion, isPureRead, namesOf, questionOf, segmentsOf } from './ac
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
 import { bodyFacts } from './body-facts.ts';
+import { codedAgain } from './codings.ts';
 import { listOf } from './head-fields.ts';
 import { fieldName, isToken, spelledOut } from './head-names.ts';
 import { relocated } from './location.ts';
@@ -72,7 +73,10 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
       trailers: (received) => received.filter(({ name }) => !isCredential(name, target)),
     },
     tunnel: request.upgrade === 'websocket' ? webSocketTunnel(request, environment, masks, record) : undefined,
-    answer: (head) => withTrailers(answerPlan(ofTheGateway(head), request.method, environment, masks), request, environment, masks),
+    answer(head) {
+      const plan = answerPlan(ofTheGateway(head), request.method, environment, masks);
+      return codedAgain(withTrailers(plan, request, environment, masks), request.fields);
+    },
     sample: (head, window) => sampleOf(head, window, record, hidesAll ? window.shown : undefined),
   };
 }

@@ -2,8 +2,8 @@ import { concatenated } from '../../core/bytes.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { AnswerHead, AnswerPlan, ContentCoding, HeaderField, MaskedAnswer } from '../request.ts';
 import { shownFields, withNotice, withoutBodyFields } from './answer-head.ts';
+import { codingOf } from './codings.ts';
 import type { HttpEnvironment } from './environment.ts';
-import { listOf } from './head-fields.ts';
 import { lineMasker } from './mask-lines.ts';
 import { eventMasker } from './mask-pieces.ts';
 import { maskedForm, maskedJson, maskedMarkup, maskedText, type MaskedCounts } from './mask-text.ts';
@@ -173,16 +173,6 @@ export function textOf(bytes: Uint8Array): string | undefined {
 
 function isEmpty({ fields }: AnswerHead): boolean {
   return fields.some(({ name, value }) => name === 'content-length' && value === '0');
-}
-
-/** One coding; of several, or another one, `unknown`. */
-export function codingOf(fields: readonly HeaderField[]): ContentCoding | 'unknown' | undefined {
-  const codings = listOf(fields, 'content-encoding').filter((one) => one !== 'identity');
-  const [first, ...more] = codings;
-  if (first === undefined) return undefined;
-  if (more.length > 0) return 'unknown';
-  if (first === 'x-gzip') return 'gzip';
-  return first === 'gzip' || first === 'br' || first === 'zstd' ? first : 'unknown';
 }
 
 function refusal(code: GatewayFault['code'], why: string): AnswerPlan {

@@ -1,6 +1,7 @@
 import { GatewayFault } from '../../core/fault.ts';
 import { shownFields, withNotice, withoutBodyFields } from '../http/answer-head.ts';
-import { answerPlan as answerOfHttp, codingOf } from '../http/mask.ts';
+import { codingOf } from '../http/codings.ts';
+import { answerPlan as answerOfHttp } from '../http/mask.ts';
 import { lineMasker } from '../http/mask-lines.ts';
 import { maskedText, type MaskedCounts } from '../http/mask-text.ts';
 import { mediaTypeOf, type MediaType } from '../http/media.ts';
