@@ -209,6 +209,15 @@ describe('what is not certain of a request as it came', () => {
   });
 });
 
+/** As azure-cosmos 3.1 for Python sends it, which found the slash at the end of the endpoint in the account document. */
+test('a path behind the endpoint’s own slash is the same path, judged and sent with one', () => {
+  const one = asked(get(`/${docs}/7/`));
+  assert.deepEqual([one.refusal, one.upstream.target], [undefined, `${docs}/7`]);
+  assert.equal(acts(get(`/${docs}/7/`)), acts(get(`${docs}/7`)));
+  for (const path of [`//${docs}/7`, `/${docs}//7`, '//evil.example/dbs', '///', '//dbs//shop'])
+    assert.throws(() => asked(get(path)), /"\/\/"/, path);
+});
+
 describe('direct mode', () => {
   test('is refused with the reason', () => {
     for (const path of ['//addresses/', '/addresses/?$resolveFor=x', '/addresses'])
