@@ -294,6 +294,23 @@ describe('what stands around', () => {
     assert.match(answered(asked(query('SELECT * FROM c')), {}, { status: 401 }), /^upstream-refused/);
   });
 
+  /** With the constant masked, azure-cosmos 3.1 for Python asked every partition for people of this number: `***-**-1120`. It found nobody, and said so. */
+  test('the plan of a query in the error that brings it is the client’s own query, constants and all', () => {
+    const plan = {
+      partitionedQueryExecutionInfoVersion: 2,
+      queryInfo: { rewrittenQuery: "… WHERE c.ssn = '078-05-1120'" },
+      queryRanges: [],
+    };
+    const error = (additionalErrorInfo: unknown) => ({ code: 'BadRequest', message: 'of 219-09-9999', additionalErrorInfo });
+    const at = (info: unknown, sent: Sent = query('SELECT * FROM c')): string => answered(asked(sent), error(info), { status: 400 });
+    assert.deepEqual(JSON.parse(at(JSON.stringify(plan))), { ...error(JSON.stringify(plan)), message: 'of ***-**-9999' });
+    for (const other of [{ ...plan, Documents: [item] }, { ...plan, queryRanges: undefined }, [plan], 'of 078-05-1120'])
+      assert.doesNotMatch(at(JSON.stringify(other)), /078-05-1120/);
+    assert.doesNotMatch(at(plan), /078-05-1120/);
+    assert.doesNotMatch(at(JSON.stringify(plan), { method: 'GET', path: `${docs}/7` }), /078-05-1120/);
+    assert.doesNotMatch(at(JSON.stringify(plan), query('SELECT VALUE udf.f(c.ssn) FROM c')), /078-05-1120/);
+  });
+
   test('an answer in another form than the documented one is not shown: places would not be where they are looked for', () => {
     const plan: Sent = {
       ...query('SELECT * FROM c'),

@@ -59,7 +59,8 @@ export function maskedBody(
   if (status >= 400) {
     // Code can put anything into its error.
     if (runsCode(understood) && masks.rules.length > 0) return { ...encoded(withheldError(json)), masked: new Map(), rows: 0 };
-    return masked(text, masks, itemsAt(masks, [[]]).rules, [], 0);
+    const { rules } = itemsAt(masks, [[]]);
+    return planInError(json, understood) === undefined ? masked(text, masks, rules, [], 0) : maskedAround(json, masks, rules);
   }
   if (understood.resource.type === '') return { ...encoded(rewrittenAccount(json, base)), masked: new Map(), rows: 0 };
   if (!isExpected(json, understood)) return undefined;
@@ -154,6 +155,23 @@ function rowsOf(json: Json, { resource, kind }: Understood): number {
   return kind === 'delete' ? 0 : 1;
 }
 
+/**
+ * The plan of a query that partitions cannot answer one by one, in the error that says so, as older SDKs are told it. It is the client's own query, as in an answer
+ * with a plan alone: a masked constant would make another question of it.
+ */
+function planInError(json: Json, { kind }: Understood): Json | undefined {
+  const plan = kind === 'query' && isObject(json) && typeof json[PLAN] === 'string' ? parsed(json[PLAN]) : undefined;
+  return plan !== undefined && hasOnly(plan, 'queryRanges', PLAN_KEYS) ? plan : undefined;
+}
+
+/** The error with the plan as it is. */
+function maskedAround(json: Json, masks: ContainerMasks, rules: readonly PlaceRule[]): ReturnType<typeof maskedBody> {
+  const { [PLAN]: plan, ...error } = json as { readonly [key: string]: Json };
+  const shown = masked(JSON.stringify(error), masks, rules, [], 0);
+  if (shown === undefined) return undefined;
+  return { ...shown, ...encoded({ ...(JSON.parse(decoder.decode(shown.body)) as typeof error), [PLAN]: plan! }) };
+}
+
 function withheldError(json: Json): Json {
   const code = isObject(json) && typeof json['code'] === 'string' ? json['code'] : 'Error';
   return { code, message: 'The message is withheld: it comes from code, and something is hidden from you in this container.' };
@@ -200,6 +218,8 @@ const PLAN_KEYS: ReadonlySet<string> = new Set([
   'queryRanges',
   'hybridSearchQueryInfo',
 ]);
+/** Where an error has it. */
+const PLAN = 'additionalErrorInfo';
 const RANGES_KEYS: ReadonlySet<string> = new Set(['_rid', 'PartitionKeyRanges', '_count']);
 const FEED_KEYS: ReadonlySet<string> = new Set(['_rid', 'Documents', '_count']);
 const ROW: Place = ['Documents', undefined];
