@@ -24,7 +24,10 @@ const protocols: ReadonlyMap<string, Protocol> = new Map<string, Protocol>([
   ['http', { parts: httpParts }],
   ['kubernetes', { parts: kubernetesParts }],
   ['ssh', { parts: sshParts }],
-  ['cosmos', { about: 'everything that @azure/cosmos can do, in front of two emulators', run: cosmosConformance }],
+  [
+    'cosmos',
+    { about: 'everything that @azure/cosmos can do, in front of two emulators, and azure-cosmos of Python', run: cosmosConformance },
+  ],
 ]);
 
 const usage = `usage: npm run conformance -- PROTOCOL [part …] [options]

@@ -1,11 +1,14 @@
 import { CosmosClient } from '@azure/cosmos';
-import { startHouse } from './house.ts';
+import { ensureDebian } from '../parts/debian.ts';
+import { startHouse, type House } from './house.ts';
 import { capabilities, outcomeOf, uniqueName, workbench, type Workbench } from './matrix.ts';
 import { startOracle } from './oracle.ts';
+import { tokenAuth } from './python/client.ts';
+import { pythonOutcomes } from './python/matrix.ts';
 
 /**
- * `npm run conformance -- cosmos`: everything that `@azure/cosmos` can do, directly and through the gateway, in front of two emulators; then random queries in search of
- * a hidden value. Prints a table. False where something is different or comes out.
+ * `npm run conformance -- cosmos`: everything that `@azure/cosmos` can do, directly and through the gateway, in front of two emulators; what azure-cosmos of Python does
+ * with items; then random queries in search of a hidden value. Prints a table. False where something is different or comes out.
  */
 export async function cosmosConformance(onInterrupt: (close: () => Promise<void>) => void): Promise<boolean> {
   const same = await compared(onInterrupt);
@@ -13,6 +16,7 @@ export async function cosmosConformance(onInterrupt: (close: () => Promise<void>
 }
 
 async function compared(onInterrupt: (close: () => Promise<void>) => void): Promise<boolean> {
+  ensureDebian(['python3-azure-cosmos']);
   const house = await startHouse();
   onInterrupt(() => house.close());
   try {
@@ -48,10 +52,29 @@ async function compared(onInterrupt: (close: () => Promise<void>) => void): Prom
       print([capability.name, ...verdicts]);
     }
     for (const [, direct] of ways) direct.dispose();
-    return isSame;
+    return (await comparedInPython(house, name)) && isSame;
   } finally {
     await house.close();
   }
+}
+
+async function comparedInPython({ url, emulator, authorityFile: ca, direct, token }: House, name: string): Promise<boolean> {
+  const [one, other] = [`${name}-python`, `${name}-python-x`];
+  for (const id of [one, other]) {
+    const { database } = await direct().databases.create({ id });
+    await database.containers.create({ id: 'items', partitionKey: { paths: ['/kind'] } });
+  }
+  const expected = await pythonOutcomes({ endpoint: emulator.url, auth: { masterKey: emulator.key }, ca }, one);
+  const auth = tokenAuth(other, await token('pipeline'));
+  const actual = await pythonOutcomes({ endpoint: `${url}/cosmos/bank`, auth, ca }, other);
+  let isSame = true;
+  for (const [call, outcome] of expected) {
+    const isSameHere = actual.get(call) === outcome;
+    print([`Python: ${call}`, isSameHere ? (outcome.startsWith('error') ? `same (${outcome})` : 'same') : 'DIFFERS']);
+    if (!isSameHere) process.stderr.write(`${call}: directly ${outcome}\n  through the gateway ${actual.get(call)}\n`);
+    isSame &&= isSameHere;
+  }
+  return isSame;
 }
 
 async function searched(onInterrupt: (close: () => Promise<void>) => void): Promise<boolean> {

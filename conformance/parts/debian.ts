@@ -15,6 +15,7 @@ export const testPackages: readonly string[] = [
   'haproxy',
   'python3-grpcio',
   'python3-protobuf',
+  'python3-azure-cosmos',
   'openssl',
   'wget',
   'python3-botocore',

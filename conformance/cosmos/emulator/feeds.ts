@@ -1,4 +1,4 @@
-import { badRequest, type Answer, type Asked } from './answer.ts';
+import { badRequest, ServiceError, type Answer, type Asked } from './answer.ts';
 import { countOf, rowsOf, type Row } from './query/evaluate.ts';
 import { parse, QueryError, type Select } from './query/parse.ts';
 import { needsPlan, planOf } from './query/plan.ts';
@@ -24,9 +24,14 @@ export function queryAnswer(container: Container, asked: Asked): Answer {
       throw badRequest('Cross partition query is required but disabled.');
     }
     if (isWhole && needsPlan(info)) {
-      throw badRequest('The provided cross partition query can not be directly served by the gateway.', {
-        additionalErrorInfo: JSON.stringify(plan),
-      });
+      const more = { additionalErrorInfo: JSON.stringify(plan) };
+      throw new ServiceError(
+        400,
+        'BadRequest',
+        'The provided cross partition query can not be directly served by the gateway.',
+        more,
+        1004,
+      );
     }
     const rows = limited(query, rowsOf(query, itemsOf(container, headers), parameters, userDefinedOf(container)), parameters);
     return page(
