@@ -8,6 +8,7 @@ import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { customers } from '../parts/customers.ts';
 import { launch, type Launch, type Program } from '../parts/programs.ts';
+import { haproxy, nginx } from '../parts/proxies.ts';
 import { progress } from '../parts/report.ts';
 
 /** One way to the same API. */
@@ -78,26 +79,18 @@ export async function startHttpWorld(options: HttpWorldOptions): Promise<HttpWor
     onClose(() => program.stop());
     return program;
   };
-  const nginx = (name: string, port: number, server: string): Launch => {
-    const file = put(`${name}.conf`, nginxConfiguration(folder, name, server));
-    return { name: `nginx (${name})`, command: 'nginx', parameters: ['-c', file], port };
-  };
 
   mkdirSync(join(folder, 'api'), { mode: 0o755 });
   put('api/customers.json', JSON.stringify({ customers: customers() }));
   const [api, nginxPort, haproxyPort] = [await freePort(), await freePort(), await freePort()];
-  await start(nginx('api', api, apiServer(api, folder)), otherCore(options.proxyCore));
+  await start(nginx({ folder, name: 'api', port: api, servers: apiServer(api, folder) }), otherCore(options.proxyCore));
   const proxies = new Map<WayName, { readonly url: string; readonly program: Program }>();
   const add = (name: WayName, port: number, path: string, program: Program): void =>
     void proxies.set(name, { url: `https://127.0.0.1:${port}${path}`, program });
-  add('nginx', nginxPort, '', await start(nginx('proxy', nginxPort, proxyServer(nginxPort, api, tls)), options.proxyCore));
-  const haproxyFile = put('haproxy.cfg', haproxyConfiguration(haproxyPort, api, tls.both));
-  add(
-    'haproxy',
-    haproxyPort,
-    '',
-    await start({ name: 'HAProxy', command: 'haproxy', parameters: ['-db', '-f', haproxyFile], port: haproxyPort }, options.proxyCore),
-  );
+  const nginxLaunch = nginx({ folder, name: 'proxy', port: nginxPort, servers: proxyServer(nginxPort, api, tls) });
+  add('nginx', nginxPort, '', await start(nginxLaunch, options.proxyCore));
+  const haproxyLaunch = haproxy({ folder, mode: 'http', port: haproxyPort, clients: `ssl crt ${tls.both}`, target: `127.0.0.1:${api}` });
+  add('haproxy', haproxyPort, '', await start(haproxyLaunch, options.proxyCore));
   mkdirSync(join(folder, 'records'));
   for (const [kind, way] of [
     ['bytes', 'bare node:tls'],
@@ -146,22 +139,6 @@ export function otherCore(proxyCore: number | undefined): number | undefined {
   return proxyCore === undefined ? undefined : proxyCore === 0 ? 1 : 0;
 }
 
-function nginxConfiguration(folder: string, name: string, server: string): string {
-  return `daemon off;
-worker_processes 1;
-${process.getuid?.() === 0 ? 'user nobody nogroup;\n' : ''}pid ${folder}/${name}.pid;
-error_log /dev/null;
-events { worker_connections 2048; }
-http {
-  access_log off;
-  default_type application/json;
-  keepalive_requests 1000000;
-  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${name}.${kind};`).join('\n  ')}
-  ${server}
-}
-`;
-}
-
 function apiServer(port: number, folder: string): string {
   return `server {
     listen 127.0.0.1:${port};
@@ -178,22 +155,6 @@ function proxyServer(port: number, api: number, tls: { readonly certificate: str
     ssl_certificate_key ${tls.key};
     location / { proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection ""; }
   }`;
-}
-
-function haproxyConfiguration(port: number, api: number, pem: string): string {
-  return `global
-  nbthread 1
-  maxconn 2000
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 1m
-  timeout server 1m
-  http-reuse always
-listen api
-  bind 127.0.0.1:${port} ssl crt ${pem}
-  server api 127.0.0.1:${api}
-`;
 }
 
 function configuration(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { launch, type Program, type User } from '../parts/programs.ts';
+import { haproxy } from '../parts/proxies.ts';
 import { completed, decided, recordBytes } from './log.ts';
 
 export interface PeerOptions {
@@ -21,26 +22,10 @@ export interface Proxy {
   readonly program: Program;
 }
 
-/** HAProxy as a TCP relay, one thread as the others have one. */
+/** HAProxy as a TCP relay. */
 export async function startHaproxy(options: PeerOptions): Promise<Proxy> {
   const port = await freePort();
-  const file = join(options.folder, 'haproxy.cfg');
-  writeFileSync(
-    file,
-    `global
-  nbthread 1
-  maxconn 8000
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
-listen postgres
-  bind 127.0.0.1:${port}
-  server postgres 127.0.0.1:${options.upstreamPort}
-`,
-  );
-  return started(options, { name: 'HAProxy', command: 'haproxy', parameters: ['-db', '-f', file], port });
+  return started(options, haproxy({ folder: options.folder, mode: 'tcp', port, target: `127.0.0.1:${options.upstreamPort}` }));
 }
 
 /** pgbouncer; `session` is how it is compared, `transaction` lets many sessions share few server connections. */
