@@ -10,11 +10,13 @@ import type { AuditRecord } from '../../src/core/record.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
 import { launch, type Launch, type Program } from '../parts/programs.ts';
+import { haproxy, nginx } from '../parts/proxies.ts';
 import { recordBytes } from '../postgres/log.ts';
 
 export const pathNames = [
   'direct',
   'nginx',
+  'haproxy',
   'bare node:http2',
   'bare node:http2, records process',
   'bare node:http2, records disk',
@@ -51,6 +53,7 @@ export async function startWorld({ profileFolder, gatewayFolder, onClose }: Worl
   const { certificate, key } = await authority.issue(['localhost', 'plain.localhost', 'masked.localhost']);
   writeFileSync(join(folder, 'own.crt'), certificate);
   writeFileSync(join(folder, 'own.key'), key, { mode: 0o600 });
+  writeFileSync(join(folder, 'own.pem'), `${certificate}\n${key}`, { mode: 0o600 });
   writeFileSync(join(folder, 'bank.binpb'), descriptorSet(loadProto('bank.proto')));
   const start = async (launched: Launch): Promise<Program> => {
     const program = await launch(launched);
@@ -68,10 +71,15 @@ export async function startWorld({ profileFolder, gatewayFolder, onClose }: Worl
   const server = await start({ name: 'grpc-js', command: process.execPath, parameters, port: plain });
   add('direct', encrypted(tls), undefined);
 
-  const nginxPort = await freePort();
-  writeFileSync(join(folder, 'nginx.conf'), nginxConfig(folder, plain, nginxPort));
-  const nginx = { name: 'nginx', command: 'nginx', parameters: ['-c', join(folder, 'nginx.conf')], port: nginxPort };
-  add('nginx', encrypted(nginxPort), await start(nginx));
+  const [nginxPort, haproxyPort] = [await freePort(), await freePort()];
+  add(
+    'nginx',
+    encrypted(nginxPort),
+    await start(nginx({ folder, name: 'nginx', port: nginxPort, servers: nginxServer(own, plain, nginxPort) })),
+  );
+  const clients = `ssl crt ${join(folder, 'own.pem')} alpn h2`;
+  const target = `127.0.0.1:${plain} proto h2`;
+  add('haproxy', encrypted(haproxyPort), await start(haproxy({ folder, mode: 'http', port: haproxyPort, clients, target })));
 
   for (const records of [undefined, 'process', 'disk'] as const) {
     const name = records === undefined ? 'bare node:http2' : (`bare node:http2, records ${records}` as const);
@@ -108,22 +116,15 @@ export async function startWorld({ profileFolder, gatewayFolder, onClose }: Worl
   return { server, path, masked: { ...path('sallyport process').way, authority: 'masked.localhost' } };
 }
 
-/** One worker, and as many streams on a connection as its client likes. */
-function nginxConfig(folder: string, plain: number, nginx: number): string {
-  return `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log /dev/null; user root;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  upstream target { server 127.0.0.1:${plain}; keepalive 64; }
+/** As many streams on a connection as its client likes. */
+function nginxServer([certificate, key]: readonly string[], plain: number, port: number): string {
+  return `upstream target { server 127.0.0.1:${plain}; keepalive 64; keepalive_requests 100000000; }
   server {
-    listen 127.0.0.1:${nginx} ssl http2;
+    listen 127.0.0.1:${port} ssl http2;
     http2_max_concurrent_streams 1000;
-    keepalive_requests 100000000;
-    ssl_certificate ${folder}/own.crt; ssl_certificate_key ${folder}/own.key;
+    ssl_certificate ${certificate}; ssl_certificate_key ${key};
     location / { grpc_pass grpc://target; }
-  }
-}
-`;
+  }`;
 }
 
 function gatewayConfig(
