@@ -6,7 +6,7 @@ import { ensureDebian } from '../../conformance/parts/debian.ts';
 import { kubectlVersions, type KubectlVersion } from '../../conformance/parts/kubectl.ts';
 import { heading, line, number, progress, progressDone, table } from '../parts/report.ts';
 import { median } from '../parts/statistics.ts';
-import { startBenchWorld, type BenchWay, type BenchWorld } from './world.ts';
+import { benchWays, startBenchWorld, type BenchWay, type BenchWorld } from './world.ts';
 
 export interface KubernetesBenchOptions {
   readonly quick: boolean;
@@ -17,13 +17,13 @@ export interface KubernetesBenchOptions {
   readonly onClose: (close: () => Promise<void>) => void;
 }
 
-/** What kubectl's users wait for, directly and through the gateway, in one run: a command in a pod, and a large log. */
+/** What kubectl's users wait for, directly, through the gateway and through nginx and HAProxy, in one run: a command in a pod, and a large log. */
 export async function benchKubernetes(options: KubernetesBenchOptions): Promise<unknown> {
-  ensureDebian(['nginx', 'python3']);
+  ensureDebian(['python3']);
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-kubernetes-'));
   options.onClose(async () => rmSync(folder, { recursive: true, force: true }));
   const megabytes = options.quick ? 50 : 400;
-  progress('a cluster, a gateway and nginx');
+  progress('a cluster, a gateway, nginx and HAProxy');
   const world = await startBenchWorld(folder, megabytes, options.profileFolder, options.onClose);
   await eventually('the log', async () => {
     const { stdout } = await world.kubectl('1.32', 'direct').run(['logs', 'talk', '--tail=1']);
@@ -36,7 +36,7 @@ export async function benchKubernetes(options: KubernetesBenchOptions): Promise<
 
 /** The whole of `kubectl exec web -- true`, kubectl's own start included. */
 async function exec(world: BenchWorld, { rounds }: KubernetesBenchOptions): Promise<unknown> {
-  const found = await measured(['direct', 'gateway', 'masked'], kubectlVersions, rounds * 5, 'exec', async (version, way) => {
+  const found = await measured(benchWays, kubectlVersions, rounds * 5, 'exec', async (version, way) => {
     const started = performance.now();
     const ran = await world.kubectl(version, way).run(['exec', 'web', '--', 'true']);
     if (ran.status !== 0) throw new Error(`kubectl exec, ${way}: ${ran.stderr}`);
@@ -55,7 +55,7 @@ async function logs(world: BenchWorld, { rounds }: KubernetesBenchOptions, megab
     ['kubectl', (way) => world.kubectl('1.32', way).silent(['logs', 'talk'])],
     ['curl', (way) => world.curl(way, '/api/v1/namespaces/default/pods/talk/log')],
   ] as const satisfies readonly (readonly [string, (way: BenchWay) => Promise<number | null>])[]) {
-    const found = await measured(['direct', 'gateway', 'masked', 'nginx'], ['1.32'], rounds, `logs, ${client}`, async (_, way) => {
+    const found = await measured(benchWays, ['1.32'], rounds, `logs, ${client}`, async (_, way) => {
       const program = world.between(way);
       const before = program?.cpuSeconds() ?? 0;
       const started = performance.now();

@@ -9,11 +9,12 @@ import type { KubectlVersion } from '../../conformance/parts/kubectl.ts';
 import { createDemoAuthority } from '../../src/cli/demo/certificates.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { startDevelopmentIssuer } from '../../src/identity/development/issuer.ts';
-import { launch, type Program } from '../parts/programs.ts';
+import { launch, type Launch, type Program } from '../parts/programs.ts';
+import { haproxy, nginx } from '../parts/proxies.ts';
 
 /** A cluster, and what stands in front of it: each a process of its own, with TLS on both sides, as in use. */
 export interface BenchWorld {
-  /** By way: `direct`, `gateway` (sees everything), `masked` (two classes are looked for in what is shown), `nginx`. */
+  /** By way: `direct`, `gateway` (sees everything), `masked` (two classes are looked for in what is shown), `nginx` and `haproxy` (which ask nobody). */
   kubectl(version: KubectlVersion, way: BenchWay): Kubectl;
   /** GET; the answer goes nowhere. curl's exit status, 0 for success alone. */
   curl(way: BenchWay, path: string): Promise<number | null>;
@@ -21,7 +22,8 @@ export interface BenchWorld {
   between(way: BenchWay): Program | undefined;
 }
 
-export type BenchWay = 'direct' | 'gateway' | 'masked' | 'nginx';
+export const benchWays = ['direct', 'gateway', 'masked', 'nginx', 'haproxy'] as const;
+export type BenchWay = (typeof benchWays)[number];
 
 export async function startBenchWorld(
   folder: string,
@@ -39,15 +41,21 @@ export async function startBenchWorld(
   const authorityFile = put('ca.crt', authority.certificate);
   put('server.crt', tls.certificate);
   put('server.key', tls.key);
+  const both = put('server.pem', `${tls.certificate}\n${tls.key}`);
   put('cluster.token', clusterToken);
-  const [clusterPort, gatewayPort, nginxPort] = [await freePort(), await freePort(), await freePort()];
-  const cluster = await launch({
+  const [clusterPort, gatewayPort] = [await freePort(), await freePort()];
+  const [nginxPort, haproxyPort] = [await freePort(), await freePort()];
+  const start = async (launched: Launch): Promise<Program> => {
+    const program = await launch(launched);
+    onClose(() => program.stop());
+    return program;
+  };
+  await start({
     name: 'cluster',
     command: process.execPath,
     parameters: [fileURLToPath(new URL('cluster.ts', import.meta.url)), folder, String(clusterPort), String(megabytes)],
     port: clusterPort,
   });
-  onClose(() => cluster.stop());
   const issuer = await startDevelopmentIssuer({ audience, pipelines, people: [], folder: join(folder, 'issuer') });
   onClose(() => issuer.close());
   mkdirSync(join(folder, 'policies'));
@@ -56,25 +64,30 @@ export async function startBenchWorld(
   const command = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
   const profile =
     profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, '--cpu-prof-name=kubernetes.cpuprofile'];
-  const gateway = await launch({
+  const gateway = await start({
     name: 'gateway',
     command: process.execPath,
     parameters: [...profile, command, 'serve', '-c', join(folder, 'sallyport.yaml')],
     port: gatewayPort,
   });
-  onClose(() => gateway.stop());
-  const nginx = await launch({
-    name: 'nginx',
-    command: 'nginx',
-    parameters: ['-c', put('nginx.conf', nginxConfiguration(folder, clusterPort, nginxPort)), '-e', join(folder, 'nginx.log')],
-    port: nginxPort,
-  });
-  onClose(() => nginx.stop());
+  const proxies = {
+    nginx: await start(nginx({ folder, name: 'nginx', port: nginxPort, servers: nginxServers(folder, clusterPort, nginxPort) })),
+    haproxy: await start(
+      haproxy({
+        folder,
+        mode: 'http',
+        port: haproxyPort,
+        clients: `ssl crt ${both} alpn h2,http/1.1`,
+        target: `127.0.0.1:${clusterPort} ssl verify required ca-file ${authorityFile} verifyhost localhost`,
+      }),
+    ),
+  };
   const ways: Readonly<Record<BenchWay, readonly [string, string]>> = {
     direct: [`https://localhost:${clusterPort}`, clusterToken],
     gateway: [`https://localhost:${gatewayPort}/k8s/aks`, await issuer.mint('trusted')],
     masked: [`https://localhost:${gatewayPort}/k8s/aks`, await issuer.mint('pipeline')],
     nginx: [`https://localhost:${nginxPort}`, clusterToken],
+    haproxy: [`https://localhost:${haproxyPort}`, clusterToken],
   };
   return {
     kubectl(version, way) {
@@ -83,7 +96,7 @@ export async function startBenchWorld(
       writeKubeconfig(path, { server, token, authorityFile });
       return new Kubectl(version, path, folder);
     },
-    between: (way) => (way === 'direct' ? undefined : way === 'nginx' ? nginx : gateway),
+    between: (way) => (way === 'direct' ? undefined : way === 'nginx' || way === 'haproxy' ? proxies[way] : gateway),
     async curl(way, path) {
       const [server, token] = ways[way];
       const header = ['-H', `Authorization: Bearer ${token}`];
@@ -129,29 +142,25 @@ function configuration(issuer: string, clusterPort: number, gatewayPort: number,
   };
 }
 
-function nginxConfiguration(folder: string, clusterPort: number, port: number): string {
-  return `daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log ${folder}/nginx.log;
-events {}
-http {
-  access_log off;
-  client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+/** Streams of exec are upgrades, for which nginx wants to be told each time; connections to the API server are kept for everything else. */
+function nginxServers(folder: string, clusterPort: number, port: number): string {
+  return `map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+  upstream cluster { server 127.0.0.1:${clusterPort}; keepalive 64; }
   server {
     listen 127.0.0.1:${port} ssl http2;
     ssl_certificate ${folder}/server.crt;
     ssl_certificate_key ${folder}/server.key;
     location / {
-      proxy_pass https://localhost:${clusterPort};
+      proxy_pass https://cluster;
       proxy_ssl_trusted_certificate ${folder}/ca.crt;
+      proxy_ssl_name localhost;
       proxy_ssl_verify on;
       proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
       proxy_max_temp_file_size 0;
     }
-  }
-}
-`;
+  }`;
 }
 
 const clusterToken = 'cluster-bdfghjklmn';
