@@ -33,7 +33,7 @@ when { context has opaque && context.opaque && context has destination_port && c
 @id("deploys wait for a DBA")
 @review("dba") @approvals("1") @expires("15m")
 forbid (principal, action == Action::"kubernetes:exec", resource)
-when { context has program && context.program == "deploy.sh" };
+when { context has program && (context.program == "deploy.sh" || context.program == "nice") };
 `;
 
 function withClasses(config: TestConfig): void {
@@ -135,6 +135,35 @@ describe('exec through the gateway', () => {
       assert.equal(played('x'), '5');
       assert.ok(played('r').includes('100x40'));
       assert.ok(!cast.join('').includes(card) && !cast.join('').includes('hunter2'));
+    });
+  }
+
+  for (const version of kubectlVersions) {
+    it(`that people have approved goes on as if nobody had been asked: output, input, terminal, exit code (kubectl ${version})`, async () => {
+      const kubectl = await world.kubectl(version, 'pipeline');
+      const approved = async (): Promise<void> => {
+        const [approval] = await eventually('the request', async () => {
+          const found = await pending(world);
+          return found.length > 0 ? found : undefined;
+        });
+        await (await world.api('dba-erin')).post(`/api/v1/approvals/${approval!.id}/approve`, { reason: 'fine' });
+      };
+      const held = async <T>(ran: Promise<T>): Promise<T> => (await Promise.all([ran, approved()]))[0];
+
+      const plain = await held(kubectl.run(['exec', 'web-1', '--', 'nice', 'sh', '-c', `echo ${card}; echo bad >&2; exit 4`]));
+      assert.deepEqual([plain.stdout, plain.status], ['************1111\n', 4]);
+      assert.match(plain.stderr, /^bad\n/);
+
+      const fed = await held(kubectl.run(['exec', '-i', 'web-1', '--', 'nice', 'sh', '-c', 'tr a-z A-Z; exit 3'], { input: 'typed' }));
+      assert.deepEqual([fed.stdout, fed.status], ['TYPED', 3]);
+
+      const onTerminal = kubectl.onTerminal(
+        ['exec', '-it', 'web-1', '--', 'nice', 'sh', '-c', 'echo ready; read word; echo "[$word]"; exit 6'],
+        [{ after: 'ready', type: 'word\r' }],
+      );
+      const { status, shown } = await held(onTerminal);
+      assert.equal(status, 6, shown);
+      assert.match(shown, /\[word\]/);
     });
   }
 
