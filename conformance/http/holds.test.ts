@@ -198,4 +198,29 @@ describe('hold: refuse-and-retry', () => {
     assert.equal((await send('{"a":1}')).status, 403);
     assert.deepEqual(done, ['DELETE /v2/orders/7 {"a":1}']);
   });
+
+  for (const version of ['--http1.1', '--http2']) {
+    it(`is understood by a script around curl ${version}, which makes the same request again`, async () => {
+      done = [];
+      const body = (reason: number): string => JSON.stringify({ reason, version });
+      const curl = async (reason: number) => {
+        const request = [version, '-X', 'DELETE', '-d', body(reason), '-H', 'Content-Type: application/json', `${house.crm}/orders/7`];
+        const { stdout } = await house.curl('pipeline', '-w', '\n%{http_code} %{content_type}', ...request);
+        const [text = '', how] = stdout.split(/\n(?=.*$)/);
+        return { text, how };
+      };
+      const refused = await curl(1);
+      assert.equal(refused.how, '403 application/problem+json');
+      const problem = JSON.parse(refused.text) as { type: string; approval: Approval };
+      assert.equal(problem.type, 'urn:sallyport:problem:approval-required');
+      const approval = await pending(house);
+      assert.equal(approval.id, problem.approval.id);
+      await answer(house, approval, 'approve');
+      assert.match((await curl(2)).how!, /^403/, 'another request under the same approval');
+      assert.deepEqual(done, []);
+      assert.deepEqual(await curl(1), { text: 'gone', how: '200 text/plain' });
+      assert.match((await curl(1)).how!, /^403/, 'an approval is used up');
+      assert.deepEqual(done, [`DELETE /v2/orders/7 ${body(1)}`]);
+    });
+  }
 });
