@@ -329,7 +329,7 @@ describe('a bad file is refused at the very place, with what was expected', () =
       '23:93: targets.orders.upstream.ca: expected no ca',
     ],
     [
-      'a class that protects nothing',
+      'a class that no schema of a target names and that protects nothing',
       [
         ['    columns: [ "orders/public.customers.ssn" ]\n    paths: [ "orders/public.customers.profile#$.ssn" ]\n', ''],
         [`    detect: [ us-ssn, { pattern: '\\d{3}-\\d{2}-\\d{4}' } ]\n`, ''],
@@ -451,4 +451,29 @@ it('a file that is not there, not text or too large is refused', async () => {
   assert.match((await problems())[0]!, /1:1: expected keys and values/);
   workspace.write('sallyport.yaml', '');
   assert.match((await problems())[0]!, /1:1: expected keys and values/);
+});
+
+describe('a data class that only the schema of a gRPC target may name', () => {
+  const ledger = (schema: string): readonly [string, string] => [
+    'targets:\n',
+    `targets:\n  ledger:\n    protocol: grpc\n    upstream: { url: https://ledger.internal }\n    schema: { reflection: 10m, ${schema} }\n`,
+  ];
+  const ssnInSchema = [
+    ['postgres: 5432', 'postgres: 5432, https: 8443'],
+    ['    columns: [ "orders/public.customers.ssn" ]\n    paths: [ "orders/public.customers.profile#$.ssn" ]\n', ''],
+    [`    detect: [ us-ssn, { pattern: '\\d{3}-\\d{2}-\\d{4}' } ]\n`, ''],
+  ] as const;
+
+  for (const [schema, isTaken] of [
+    ['field_option: bank.options.data_class', true],
+    ['debug_redact: ssn', true],
+    ['debug_redact: other', false],
+  ] as const) {
+    it(`${isTaken ? 'needs' : 'needs more than'} its mask with ${schema}`, async () => {
+      workspace.edit(...ssnInSchema, ledger(schema));
+      const loaded = loadConfig(workspace.file, { env: goodEnvironment });
+      if (isTaken) assert.deepEqual((await loaded).dataClasses.find(({ name }) => name === 'ssn')?.detect, []);
+      else await assert.rejects(loaded, /data_classes\.ssn: expected columns, paths or detect/);
+    });
+  }
 });

@@ -48,7 +48,7 @@ export class Resolver {
 
   dataClass(name: string, raw: RawDataClass): DataClassConfig {
     const path: Path = ['data_classes', name];
-    if (raw.columns.length + raw.paths.length === 0 && [raw.detect].flat().length === 0) {
+    if (raw.columns.length + raw.paths.length === 0 && [raw.detect].flat().length === 0 && !this.#mayStandInSchema(name)) {
       this.#add(path, 'expected columns, paths or detect: this class protects nothing');
     }
     if (raw.lookup && raw.mask !== 'pseudonym') this.#add([...path, 'lookup'], 'expected mask: pseudonym: nothing else can be turned back');
@@ -77,6 +77,13 @@ export class Resolver {
       mask: raw.mask ?? 'null',
       ...(raw.lookup ? { lookup: true } : {}),
     };
+  }
+
+  /** Fields of messages may name the class in their options, or be of it because they are to be redacted. */
+  #mayStandInSchema(dataClass: string): boolean {
+    return Object.values(this.#raw.targets).some(
+      (target) => target.protocol === 'grpc' && (target.schema?.field_option !== undefined || target.schema?.debug_redact === dataClass),
+    );
   }
 
   #listen(path: Path, value: string | number | undefined, taken: { readonly path: Path; readonly address: ListenAddress }[]): void {
