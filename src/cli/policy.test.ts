@@ -159,6 +159,22 @@ describe('requests, as docs/reference/policy.md has them', () => {
     assert.match(all.stdout, /^deny[\s\S]*cosmos:query on[\s\S]*no scans/);
   });
 
+  it('have the values that the target is configured to have asked about', async () => {
+    const tenant = (number: string): Promise<Ran> => explained('crm', 'GET /orders?export=all', '--header', `X-Tenant: ${number}`);
+    assert.match((await tenant('7')).stdout, /^allow/);
+    assert.match((await tenant('8')).stdout, /^deny[\s\S]*no exports of tenant 8/);
+    const twice = await explained('crm', 'GET /orders?export=all&export=none');
+    assert.match(twice.stdout + twice.stderr, /export is given twice/);
+    const facts = (number: string): string => `facts: { query: [export=all], headers: [x-tenant=${number}] }`;
+    const asked = 'principal: { groups: [deployers] }, target: crm';
+    const act = `acts: [{ action: 'http:get', object: 'Path::"crm/orders"' }]`;
+    writeFileSync(
+      join(folder, 'cases.yaml'),
+      `cases:\n  - { name: a, ${asked}, ${act}, ${facts('7')}, expect: allow }\n  - { name: b, ${asked}, ${act}, ${facts('8')}, expect: deny }\n`,
+    );
+    assert.match((await cli('policy', 'test', join(folder, 'cases.yaml'), '-c', config)).stdout, /2 of 2 cases passed/);
+  });
+
   it('that would be refused before policy is asked, and texts that are none, are told apart', async () => {
     const refused = await explained('aks', 'GET /api/v1/namespaces/../pods');
     assert.equal(refused.code, 1);
@@ -341,7 +357,7 @@ targets:
     protocol: postgres
     upstream: { host: 127.0.0.1, port: 1, database: orders, user: gw, unsafe_password: x, tls: unsafe_disable }
   aks: { protocol: kubernetes, upstream: { url: https://127.0.0.1:1 } }
-  crm: { protocol: http, upstream: { url: https://127.0.0.1:1 } }
+  crm: { protocol: http, upstream: { url: https://127.0.0.1:1 }, query_facts: [export], header_facts: [X-Tenant] }
   accounts: { protocol: cosmos, upstream: { url: https://127.0.0.1:1, account_key: file:account.key } }
   ledger:
     protocol: grpc
@@ -373,6 +389,9 @@ forbid (principal, action == Action::"kubernetes:exec", resource);
 forbid (principal, action, resource == Method::"ledger/bank.v1.Ledger/Transfer");
 @id("no scans")
 forbid (principal, action == Action::"cosmos:query", resource) when { context has cross_partition && context.cross_partition };
+@id("no exports of tenant 8")
+forbid (principal, action == Action::"http:get", resource)
+when { context has query && context.query.contains("export=all") && context has headers && context.headers.contains("x-tenant=8") };
 @id("no sockets")
 forbid (principal, action == Action::"http:websocket", resource);
 `;

@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { mayBeOneParameter, parameterParts, unfitField, unfitParameter } from '../protocols/http/fact-names.ts';
+import { spelledOut } from '../protocols/http/head-names.ts';
 import { checkRequestTarget, readRequestUpstream, requestTarget, type RequestUpstream } from './request-target.ts';
 import { readOpenApi, type OpenApiOperation } from './openapi.ts';
 import { choice, flag, list, strict } from './schema-parts.ts';
 import type { Secret } from './secret.ts';
 import type { AddProblem, AnyTargetConfig, TargetKind } from './target-kind.ts';
+import { credentialFieldNames } from './upstream-credential.ts';
 
 export const httpTarget = strict({
   protocol: z.literal('http'),
@@ -28,6 +31,12 @@ export const httpTarget = strict({
     .describe(
       'Values in the bodies of requests that policy asks about, by name, such as { currency: $.currency }: context.body has "currency=EUR".',
     ),
+  query_facts: namesOf('query parameters', /^[A-Za-z_$][A-Za-z0-9_$.:-]{0,63}(?:\[[A-Za-z0-9_$.:-]{1,64}\]){0,3}$/, 'status').describe(
+    'Query parameters whose values policy asks about, such as [status]: context.query has "status=open".',
+  ),
+  header_facts: namesOf('header fields', /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'X-Tenant').describe(
+    'Header fields of requests whose values policy asks about, such as [X-Tenant]: context.headers has "x-tenant=7".',
+  ),
   openapi: z
     .string({ error: fileExpected() })
     .regex(/^file:[^\n]+$/, { error: fileExpected() })
@@ -55,6 +64,10 @@ export interface HttpTargetConfig extends AnyTargetConfig {
   readonly cookies: boolean;
   /** Places in JSON, `$.currency`, by name. Undefined: policy asks about no body. */
   readonly bodyFacts: Readonly<Record<string, string>> | undefined;
+  /** Names of query parameters. Undefined: policy asks about the value of none. */
+  readonly queryFacts: readonly string[] | undefined;
+  /** The same of header fields, in lower case. */
+  readonly headerFacts: readonly string[] | undefined;
   /** Undefined: there is no document. */
   readonly openapi: OpenApiConfig | undefined;
   /** Lower case, without parameters: they pass although nobody can look into them. */
@@ -76,16 +89,43 @@ export const httpTargets: TargetKind<RawHttpTarget, HttpTargetConfig> = {
     if (raw.openapi === undefined && raw.openapi_unlisted !== 'path') {
       context.add(['openapi_unlisted'], 'expected openapi, the document that lists them');
     }
+    checkFactNames(raw, context.add);
   },
   async read(raw, common, secret) {
     const [read, document] = await Promise.all([readRequestUpstream(raw.upstream, secret), secret(['openapi'], raw.openapi)]);
     const upstream = { ...read, httpVersion: raw.upstream.http_version };
-    const { cookies, body_facts: bodyFacts, unsafe_unmasked_media_types: unmaskedMediaTypes } = raw;
-    return { ...common, protocol: 'http', upstream, cookies, bodyFacts, openapi: openApiOf(raw, document, secret.add), unmaskedMediaTypes };
+    const { cookies, body_facts: bodyFacts, query_facts: queryFacts, unsafe_unmasked_media_types: unmaskedMediaTypes } = raw;
+    const facts = { bodyFacts, queryFacts, headerFacts: raw.header_facts?.map((name) => name.toLowerCase()) };
+    return { ...common, protocol: 'http', upstream, cookies, ...facts, openapi: openApiOf(raw, document, secret.add), unmaskedMediaTypes };
   },
   unsafe: ({ unsafe_unmasked_media_types: types }) => (types.length === 0 ? [] : [`unsafe_unmasked_media_types: ${types.join(', ')}`]),
   certificates: ({ upstream, openapi }) => [upstream.ca, upstream.certificate, openapi?.document],
 };
+
+/** A policy on what the target does not see, or sees otherwise, would be passed by. */
+function checkFactNames({ query_facts: parameters = [], header_facts: fields = [], upstream }: RawHttpTarget, add: AddProblem): void {
+  for (const [index, name] of parameters.entries()) {
+    const unfit = unfitParameter(name);
+    const twin = parameters.slice(0, index).find((other) => mayBeOneParameter(parameterParts(other), parameterParts(name)));
+    if (unfit !== undefined) add(['query_facts', index], `expected a parameter that policy can go by: this one ${unfit}`);
+    else if (twin !== undefined) add(['query_facts', index], `expected another parameter than ${twin}: some servers take this one for it`);
+  }
+  const own = credentialFieldNames(upstream.credential).map(spelledOut);
+  for (const [index, name] of fields.entries()) {
+    const spelled = spelledOut(name);
+    const unfit = unfitField(name) ?? (own.includes(spelled) ? 'is the gateway’s own credential' : undefined);
+    const twin = fields.slice(0, index).find((other) => spelledOut(other) === spelled);
+    if (unfit !== undefined) add(['header_facts', index], `expected a header that policy can go by: this one ${unfit}`);
+    else if (twin !== undefined) add(['header_facts', index], `expected another header than ${twin}: some servers take this one for it`);
+  }
+}
+
+function namesOf(what: string, form: RegExp, example: string) {
+  const error = `expected names of ${what}, such as [${example}]`;
+  return list(z.string({ error }).regex(form, { error }), `${what}, such as [${example}]`)
+    .max(32, { error: `expected at most 32 ${what}` })
+    .optional();
+}
 
 function openApiOf(
   { openapi_unlisted: unlisted }: RawHttpTarget,

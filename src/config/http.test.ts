@@ -43,6 +43,14 @@ it('an HTTP target is read with its listener, its address, its credential and it
   assert.deepEqual([target.cookies, target.readOnly, target.hold, target.unmaskedMediaTypes], [false, false, 'wait', []]);
 });
 
+it('an HTTP target names what policy asks about, headers in any case', async () => {
+  edit(`${crm}    query_facts: [Status, "filter[state]", $top]\n    header_facts: [X-Tenant, x_region]\n`);
+  const target = (await load()).targets.find(({ name }) => name === 'crm');
+  assert.ok(target?.protocol === 'http');
+  assert.deepEqual(target.queryFacts, ['Status', 'filter[state]', '$top']);
+  assert.deepEqual(target.headerFacts, ['x-tenant', 'x_region']);
+});
+
 it('an HTTP target is spoken to in HTTP/1.1 unless it is said to be HTTP/2; targets of other protocols know their own', async () => {
   edit(crm);
   const versionOf = async (): Promise<unknown> => {
@@ -110,6 +118,68 @@ describe('what is wrong with it is said at the very place', () => {
       'what PostgreSQL has',
       `${crm}    client_auth: password\n`,
       'targets.crm.client_auth: unknown key; expected protocol, upstream, listen, labels',
+    ],
+    [
+      'a parameter that may be a credential',
+      `${crm}    query_facts: [status, access_token]\n`,
+      'query_facts[1]: expected a parameter that policy can go by: this one may carry a credential',
+    ],
+    ['a parameter that is a list', `${crm}    query_facts: ["status[]"]\n`, 'query_facts[0]: expected names of query parameters'],
+    [
+      'two parameters that are one to some servers',
+      `${crm}    query_facts: [filter, "Filter[state]"]\n`,
+      'query_facts[1]: expected another parameter than filter',
+    ],
+    [
+      'a parameter with its value',
+      `${crm}    query_facts: [status=open]\n`,
+      'query_facts[0]: expected names of query parameters, such as [status]',
+    ],
+    [
+      'values instead of names',
+      `${crm}    query_facts: { status: open }\n`,
+      'query_facts: expected a list of query parameters, such as [status]',
+    ],
+    [
+      'a header that is no name',
+      `${crm}    header_facts: ["x tenant"]\n`,
+      'header_facts[0]: expected names of header fields, such as [X-Tenant]',
+    ],
+    [
+      'two headers that are one to some servers',
+      `${crm}    header_facts: [X-Tenant, x_tenant]\n`,
+      'header_facts[1]: expected another header than X-Tenant',
+    ],
+    ...(
+      [
+        ['Authorization', 'may carry a credential'],
+        ['Cookie', 'may carry a credential'],
+        ['X_API_Key', 'may carry a credential'],
+        ['Sec-WebSocket-Protocol', 'may carry a credential'],
+        ['X-Forwarded-For', 'never reaches the target'],
+        ['Host', 'never reaches the target'],
+        ['Sallyport-Reason', 'never reaches the target'],
+        ['Range', 'does not reach the target where something is hidden'],
+        ['If-Match', 'does not reach the target where something is hidden'],
+        ['X-Request-Id', 'is another one in each try, so that no approval binds it'],
+      ] as const
+    ).map(
+      ([header, why]) =>
+        [
+          `the value of ${header}`,
+          `${crm}    header_facts: [X-Tenant, ${header}]\n`,
+          `targets.crm.header_facts[1]: expected a header that policy can go by: this one ${why}`,
+        ] as const,
+    ),
+    [
+      'the value of the gateway’s own header',
+      `${crm.replace('bearer: env:ORDERS_PASSWORD', 'header: { name: X-Tenant, value: env:ORDERS_PASSWORD }')}    header_facts: [x_tenant]\n`,
+      'header_facts[0]: expected a header that policy can go by: this one is the gateway’s own credential',
+    ],
+    [
+      'the value of what a signature sets',
+      `${crm.replace('bearer: env:ORDERS_PASSWORD', 'aws: { region: us-east-1, service: s3, access_key_id: env:ORDERS_PASSWORD, secret_access_key: env:ORDERS_PASSWORD }')}    header_facts: [x-amz-date]\n`,
+      'header_facts[0]: expected a header that policy can go by: this one is the gateway’s own credential',
     ],
     ['a document that is none', `${crm}    openapi: file:tls/gw.crt\n`, 'targets.crm.openapi: expected '],
     ['what a document does not list, without one', `${crm}    openapi_unlisted: deny\n`, 'targets.crm.openapi_unlisted: expected openapi'],

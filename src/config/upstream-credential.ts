@@ -141,6 +141,12 @@ export function checkUpstreamCredential(raw: RawUpstreamCredential, add: AddProb
   if ('exec' in raw && !raw.exec.command.startsWith('/')) add([...at, 'exec', 'command'], 'expected an absolute path');
 }
 
+/** The fields in which it is sent. */
+export function credentialFieldNames(raw: RawUpstreamCredential | undefined): readonly string[] {
+  if (raw === undefined) return [];
+  return 'header' in raw ? [raw.header.name] : 'aws' in raw ? awsFieldNames : ['authorization'];
+}
+
 type Raw<Kind extends string> = Extract<RawUpstreamCredential, Record<Kind, unknown>>[Kind &
   keyof Extract<RawUpstreamCredential, Record<Kind, unknown>>];
 
@@ -236,6 +242,15 @@ function awsName(what: string) {
 
 const at = ['upstream', 'credential'];
 /** Headers that no configured credential may take the place of. */
+/** Those of a signature of AWS, and of one that a client might have made itself. */
+export const awsFieldNames: readonly string[] = [
+  'authorization',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-content-sha256',
+  'x-amz-decoded-content-length',
+  'x-amz-trailer',
+];
 const headersOfTheGateway: ReadonlySet<string> = new Set([
   'host',
   'connection',

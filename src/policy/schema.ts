@@ -82,6 +82,10 @@ export const factTypes: Readonly<Record<string, FactType>> = {
   content_type: 'String',
   /** `name=value` of the values in the request's body that the target's `body_facts` name. */
   body: 'Set<String>',
+  /** The same of the parameters of its query that `query_facts` names. */
+  query: 'Set<String>',
+  /** The same of its header fields that `header_facts` names, in lower case. */
+  headers: 'Set<String>',
   /** gRPC: `package.Service`. */
   service: 'String',
   /** gRPC: the method's name. */

@@ -32,7 +32,7 @@ export function httpTarget(config: HttpTargetConfig, inForce: InForce, { upstrea
 }
 
 export function httpSettings(config: HttpTargetConfig, credentialNames: readonly string[] = []): HttpTarget {
-  const { name, masking, readOnly, cookies, bodyFacts, unmaskedMediaTypes } = config;
+  const { name, masking, readOnly, cookies, bodyFacts, queryFacts, headerFacts, unmaskedMediaTypes } = config;
   const { basePath } = config.upstream;
   return {
     name,
@@ -45,6 +45,8 @@ export function httpSettings(config: HttpTargetConfig, credentialNames: readonly
     ...(bodyFacts === undefined
       ? {}
       : { bodyFacts: Object.entries(bodyFacts).map(([fact, path]) => ({ name: fact, path: compileJsonPath(path) })) }),
+    queryFacts,
+    headerFacts,
     operations: operationsOf(config),
     credentialNames,
   };

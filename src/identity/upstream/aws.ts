@@ -1,5 +1,5 @@
 import { signAwsRequest } from '../../config/secrets/aws-signature.ts';
-import type { AwsCredentialConfig } from '../../config/upstream-credential.ts';
+import { awsFieldNames, type AwsCredentialConfig } from '../../config/upstream-credential.ts';
 import { GatewayFault } from '../../core/fault.ts';
 import type { UpstreamCredential } from './credential.ts';
 
@@ -15,14 +15,7 @@ export function awsCredential(config: AwsCredentialConfig, now: () => number): U
     sessionToken: config.sessionToken?.text(),
   };
   return {
-    fieldNames: [
-      'authorization',
-      'x-amz-date',
-      'x-amz-security-token',
-      'x-amz-content-sha256',
-      'x-amz-decoded-content-length',
-      'x-amz-trailer',
-    ],
+    fieldNames: awsFieldNames,
     fieldsFor({ method, host, target, fields, body }) {
       if (/[?&]x-amz-(?:signature|credential|security-token)=/i.test(target)) throw signedAlready('its query has a signature');
       if (fields.some(({ name, value }) => name === 'content-encoding' && /aws-chunked/i.test(value))) {

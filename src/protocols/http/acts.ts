@@ -3,6 +3,7 @@ import type { Act, ActionName, Facts, ObjectRef } from '../../core/operation.ts'
 import type { HeaderField } from '../request.ts';
 import { mediaTypeOf } from './media.ts';
 import type { CanonicalTarget } from './path.ts';
+import type { ValueFacts } from './value-facts.ts';
 
 /** What policy is asked about a request. */
 export interface Question {
@@ -20,8 +21,8 @@ export interface AskedParts {
   readonly parameterNames: readonly string[];
   readonly fields: readonly HeaderField[];
   readonly reason: string | undefined;
-  /** `name=value` of the values in the body that policy asks about; undefined: it asks about none. */
-  readonly body: readonly string[] | undefined;
+  /** Undefined: policy asks about no values. */
+  readonly values: ValueFacts | undefined;
   /** The name of the operation in the target's API document. */
   readonly operationId: string | undefined;
 }
@@ -32,10 +33,10 @@ export interface AskedParts {
 export function askedQuestion(session: object, parts: AskedParts): Question {
   let known = asked.get(session);
   if (known === undefined) asked.set(session, (known = new RecentMap(mostRemembered)));
-  const { target, method, isWebSocket, host, decodedPath, parameterNames, reason, body, operationId } = parts;
+  const { target, method, isWebSocket, host, decodedPath, parameterNames, reason, values, operationId } = parts;
   const media = mediaTypeOf(parts.fields).name;
-  const isPlain = parameterNames.length === 0 && reason === undefined && body === undefined && operationId === undefined;
-  const rest = isPlain ? '' : JSON.stringify([parameterNames, reason ?? null, body ?? null, operationId ?? null]);
+  const isPlain = parameterNames.length === 0 && reason === undefined && values === undefined && operationId === undefined;
+  const rest = isPlain ? '' : JSON.stringify([parameterNames, reason ?? null, values ?? null, operationId ?? null]);
   // None of those in front can have a line break in it.
   const key = `${target}\n${method}\n${isWebSocket}\n${host}\n${media}\n${decodedPath}\n${rest}`;
   let question = known.get(key);
@@ -56,7 +57,7 @@ export function questionOf({
   parameterNames,
   fields,
   reason,
-  body,
+  values,
   operationId,
 }: AskedParts): Question {
   const media = mediaTypeOf(fields).name;
@@ -68,7 +69,7 @@ export function questionOf({
       ...(host === '' ? {} : { host }),
       ...(parameterNames.length === 0 ? {} : { query_parameters: [...new Set(parameterNames)] }),
       ...(media === '' ? {} : { content_type: media }),
-      ...(body === undefined ? {} : { body }),
+      ...values,
       ...(reason === undefined ? {} : { reason }),
     },
   };

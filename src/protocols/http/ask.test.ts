@@ -229,6 +229,63 @@ describe('what goes upstream', () => {
   });
 });
 
+describe('values that policy asks about', () => {
+  const at = testEnvironment(nodeCrypto, [], {
+    queryFacts: ['status', 'card'],
+    headerFacts: ['x-tenant', 'x-key'],
+    credentialNames: ['x_key'],
+  });
+  const factsOf = (target: string, sent?: Sent) => ask(target, sent, at).operation(session).facts;
+
+  it('are facts beside the names, and empty where there are none', () => {
+    const { query, headers, body, query_parameters } = factsOf('/x?status=open&page=1', { fields: { 'x-tenant': '7', 'x-other': '8' } });
+    assert.deepEqual([query, headers, body, query_parameters], [['status=open'], ['x-tenant=7'], undefined, ['status', 'page']]);
+    assert.deepEqual([factsOf('/x')['query'], factsOf('/x')['headers']], [[], []]);
+    assert.deepEqual([operation('/x?status=open').facts['query'], operation('/x').facts['headers']], [undefined, undefined]);
+  });
+
+  it('make another question of a session, and the same one the same', () => {
+    const keyOf = (target: string, fields: Sent['fields'] = {}) => ask(target, { fields }, at).operation(session).cacheKey;
+    const asked = [keyOf('/x?status=open'), keyOf('/x?status=closed'), keyOf('/x?status=open', { 'x-tenant': '7' })];
+    assert.equal(new Set([...asked, keyOf('/x?status=open', { 'x-tenant': '8' })]).size, 4);
+    assert.equal(keyOf('/x?%73tatus=open'), asked[0]);
+  });
+
+  it('are none that the target does not get: a credential of the gateway takes its place, and behind the body there is none', () => {
+    assert.deepEqual(factsOf('/x', { fields: { 'x-key': 'mine' } })['headers'], []);
+    const { trailers } = ask('/x', {}, at).upstream;
+    assert.deepEqual(
+      trailers?.([
+        { name: 'x_tenant', value: '8' },
+        { name: 'x-sum', value: '1' },
+      ]),
+      [{ name: 'x-sum', value: '1' }],
+    );
+  });
+
+  it('that cannot be told refuse the request', () => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    assert.equal(ask('/x', { method: 'POST', fields: form, body: 'status=closed' }, at).refusal, undefined);
+    for (const [target, sent] of [
+      ['/x?status=open&status=closed', {}],
+      ['/x', { fields: { x_tenant: '8' } }],
+      ['/x?status=open', { method: 'POST', fields: form, body: 'a=1&%73tatus%5B%5D=closed' }],
+    ] as const) {
+      assert.equal(ask(target, sent, at).refusal?.code, 'unclassified', target);
+    }
+  });
+
+  it('are masked on record, and decided as they are', () => {
+    const asked = ask('/x?card=4111111111111111', { fields: { 'x-tenant': '078-05-1120' } }, at);
+    const { query, headers } = asked.operation(session).facts;
+    assert.deepEqual([query, headers], [['card=************1111'], ['x-tenant=***-**-1120']]);
+    assert.deepEqual(
+      [asked.unmasked?.facts['query'], asked.unmasked?.facts['headers']],
+      [['card=4111111111111111'], ['x-tenant=078-05-1120']],
+    );
+  });
+});
+
 describe('what the protocol refuses itself', () => {
   it('is what may write where a target is for reading only', () => {
     const at = testEnvironment(nodeCrypto, [], { readOnly: true });

@@ -6,19 +6,18 @@ import type { AnswerHead, AnswerPlan, AskedRequest, AskingSession, HeaderField, 
 import { askedQuestion, isPureRead, namesOf, questionOf, segmentsOf } from './acts.ts';
 import { shownFields } from './answer-head.ts';
 import type { AskEnvironment, HttpEnvironment } from './environment.ts';
-import { bodyFacts } from './body-facts.ts';
 import { codedAgain } from './codings.ts';
+import { formNames } from './form-names.ts';
 import { listOf } from './head-fields.ts';
-import { fieldName, isToken, spelledOut } from './head-names.ts';
+import { fieldName, isConditional, isPartial, isToken, spelledOut } from './head-names.ts';
 import { relocated } from './location.ts';
-import { answerPlan, textOf } from './mask.ts';
+import { answerPlan } from './mask.ts';
 import { masksOf, recordMasksOf, type HttpMasks } from './masks.ts';
-import { mediaTypeOf } from './media.ts';
-import { possibleNames } from './multipart.ts';
 import { namesAnotherMethod } from './path.ts';
 import { understoodRequest } from './operation.ts';
 import { sampleOf } from './sample.ts';
 import { mayFollow } from './trailers.ts';
+import { shownValues, valueFacts } from './value-facts.ts';
 import { webSocketTunnel } from './web-socket.ts';
 
 /** What a request asks for, and what becomes of its answer. Pure. */
@@ -30,7 +29,8 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
   const shown = (text: string): string => maskProse(record.classes, record.detectors, text);
   const stated = statedReason(request.fields);
   const listing = target.operations?.find(request.method, segments);
-  const inBody = target.bodyFacts === undefined ? undefined : bodyFacts(target.bodyFacts, request);
+  const fields = upstreamFields(request, environment, masks);
+  const values = valueFacts(target, request, fields);
   const exact = {
     target: target.name,
     method: request.method,
@@ -40,19 +40,19 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
     parameterNames: namesOf(request.target),
     fields: request.fields,
     reason: stated === undefined ? undefined : shown(stated),
-    body: inBody instanceof GatewayFault ? undefined : inBody,
+    values: values instanceof GatewayFault ? undefined : values,
     operationId: listing?.id,
   };
   const recorded = {
     ...exact,
     decodedPath: shown(exact.decodedPath),
     parameterNames: exact.parameterNames.map(shown),
-    body: exact.body?.map(shown),
+    values: exact.values && shownValues(exact.values, shown),
   };
   const isTheSame =
     recorded.decodedPath === exact.decodedPath &&
     recorded.parameterNames.every((name, index) => name === exact.parameterNames[index]) &&
-    (recorded.body ?? []).every((value, index) => value === exact.body?.[index]);
+    (exact.values === undefined || JSON.stringify(recorded.values) === JSON.stringify(exact.values));
   const { origin, basePath } = target;
   const ofTheGateway = (head: AnswerHead): AnswerHead =>
     origin === undefined ? head : relocated(head, { origin, basePath, base: request.base });
@@ -65,12 +65,12 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
       return requestOperation(session, made.of);
     },
     unmasked: isTheSame ? undefined : questionOf(exact),
-    refusal: refusalOf(request, target.readOnly) ?? listing?.refusal ?? (inBody instanceof GatewayFault ? inBody : undefined),
+    refusal: refusalOf(request, target.readOnly) ?? listing?.refusal ?? (values instanceof GatewayFault ? values : undefined),
     upstream: {
       method: request.method,
       target: upstreamTarget(target.basePath, request),
-      fields: upstreamFields(request, environment, masks),
-      trailers: (received) => received.filter(({ name }) => !isCredential(name, target)),
+      fields,
+      trailers: (received) => received.filter(({ name }) => mayTrail(name, target)),
     },
     tunnel: request.upgrade === 'websocket' ? webSocketTunnel(request, environment, masks, record) : undefined,
     answer(head) {
@@ -95,22 +95,6 @@ function refusalOf(request: ReceivedRequest, readOnly: boolean): GatewayFault | 
   });
 }
 
-/** Of the fields of a form. Those of a body that passes as it comes are not seen. */
-function formNames({ body, fields }: ReceivedRequest): readonly string[] {
-  if (body.kind !== 'whole') return [];
-  const { kind, name } = mediaTypeOf(fields);
-  if (kind === 'form') return (textOf(body.bytes) ?? '').split('&').map((pair) => unescaped(pair.split('=', 1)[0]!));
-  return name.startsWith('multipart/') ? possibleNames(body.bytes) : [];
-}
-
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' ')).trim();
-  } catch {
-    return text;
-  }
-}
-
 function upstreamTarget(basePath: string, { target: { path, query } }: ReceivedRequest): string {
   return `${basePath}${path}${query === undefined ? '' : `?${query}`}`;
 }
@@ -122,7 +106,7 @@ function upstreamFields(request: ReceivedRequest, { target }: HttpEnvironment, m
     ({ name }) =>
       (target.cookies || name !== 'cookie') &&
       !isCredential(name, target) &&
-      !(masks.hides && (PARTIAL.has(name) || (isPureRead(method) && CONDITIONAL.has(name)))),
+      !(masks.hides && (isPartial(name) || (isPureRead(method) && isConditional(name)))),
   );
   const announced = announcedTrailers(request, target);
   if (announced.length > 0) passed.push({ name: 'trailer', value: announced.join(', ') });
@@ -132,15 +116,24 @@ function upstreamFields(request: ReceivedRequest, { target }: HttpEnvironment, m
 
 /** One that the gateway itself puts there. */
 function isCredential(name: string, { credentialNames }: HttpEnvironment['target']): boolean {
-  if (credentialNames.length === 0) return false;
+  return isAmong(credentialNames, name);
+}
+
+/** Some servers put trailers among the fields of the head: none may be there that policy was to be asked about. */
+function mayTrail(name: string, { credentialNames, headerFacts = [] }: HttpEnvironment['target']): boolean {
+  return !isAmong(credentialNames, name) && !isAmong(headerFacts, name);
+}
+
+function isAmong(names: readonly string[], name: string): boolean {
+  if (names.length === 0) return false;
   const spelled = fieldName(name)?.spelled ?? spelledOut(name);
-  return credentialNames.some((own) => spelledOut(own) === spelled);
+  return names.some((one) => spelledOut(one) === spelled);
 }
 
 /** Some servers show only trailers that were announced. */
 function announcedTrailers({ fields, body, trailers = [] }: ReceivedRequest, target: HttpEnvironment['target']): readonly string[] {
   if (trailers.length === 0 && !(body.kind === 'streamed' && body.octets === undefined)) return [];
-  return listOf(fields, 'trailer').filter((name) => isToken(name) && mayFollow(name) && !isCredential(name, target));
+  return listOf(fields, 'trailer').filter((name) => isToken(name) && mayFollow(name) && mayTrail(name, target));
 }
 
 /** Trailers (RFC 9110 section 6.5) are for clients that say that they take them. Where anything is hidden there are none: they speak of a body that is another one then. */
@@ -156,13 +149,4 @@ function statedReason(fields: readonly HeaderField[]): string | undefined {
   return escapeLine(value.length > mostReasonCharacters ? `${value.slice(0, mostReasonCharacters)}…` : value);
 }
 
-const PARTIAL: ReadonlySet<string> = new Set([
-  'range',
-  'if-range',
-  'accept-encoding',
-  'want-content-digest',
-  'want-repr-digest',
-  'want-digest',
-]);
-const CONDITIONAL: ReadonlySet<string> = new Set(['if-none-match', 'if-match', 'if-modified-since', 'if-unmodified-since']);
 const mostReasonCharacters = 256;

@@ -28,6 +28,10 @@ export interface HttpTarget {
   readonly origin?: string;
   /** Values in bodies that policy asks about. */
   readonly bodyFacts?: readonly BodyFact[];
+  /** Names of query parameters that policy asks about. */
+  readonly queryFacts?: readonly string[] | undefined;
+  /** The same of header fields, in lower case. */
+  readonly headerFacts?: readonly string[] | undefined;
   /** What its API document lists; undefined: there is none. */
   readonly operations?: ListedOperations | undefined;
   /** Cookies pass both ways. */

@@ -47,6 +47,21 @@ export function staysHere(spelled: string): boolean {
   return here.has(spelled) || herePrefixes.some((prefix) => spelled.startsWith(prefix));
 }
 
+/** They ask for parts of a body or for a coding of it. They do not go upstream where something in the answer is hidden. */
+export function isPartial(spelled: string): boolean {
+  return partial.has(spelled);
+}
+
+/** They ask for a body only where it has changed. Of reads they do not go upstream where something in the answer is hidden. */
+export function isConditional(spelled: string): boolean {
+  return conditional.has(spelled);
+}
+
+/** Trace contexts and identifiers of one try (W3C Trace Context, B3): the same request has new ones when it is made again. */
+export function isOfOneTry(spelled: string): boolean {
+  return ofOneTry.has(spelled);
+}
+
 const knownNames = new RecentMap<string, FieldName>(500);
 const longestRemembered = 64;
 
@@ -133,6 +148,30 @@ const here: ReadonlySet<string> = new Set([
   'x-http-method-override',
   'x-method',
   'x-method-override',
+]);
+
+const partial: ReadonlySet<string> = new Set([
+  'range',
+  'if-range',
+  'accept-encoding',
+  'want-content-digest',
+  'want-repr-digest',
+  'want-digest',
+]);
+
+const conditional: ReadonlySet<string> = new Set(['if-none-match', 'if-match', 'if-modified-since', 'if-unmodified-since']);
+
+const ofOneTry: ReadonlySet<string> = new Set([
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'b3',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-request-id',
+  'x-correlation-id',
 ]);
 
 const herePrefixes: readonly string[] = [

@@ -160,7 +160,7 @@ function readParameter(text: string): QueryParameter {
 }
 
 /** As PHP names a parameter's variable: no space before it, and what no variable may have in its name as `_`. */
-function asVariable(name: string): string {
+export function asVariable(name: string): string {
   return name
     .trim()
     .replace(/[^A-Za-z0-9]/g, '_')

@@ -1,5 +1,6 @@
 import type { HeaderField, ReceivedRequest } from '../request.ts';
 import { LEFT_OUT, speaksOfCredential, withoutSecretMembers } from './credentials.ts';
+import { isOfOneTry } from './head-names.ts';
 import { textOf } from './mask.ts';
 import { maskedForm, maskedJson, maskedText, type MaskedCounts } from './mask-text.ts';
 import type { HttpMasks } from './masks.ts';
@@ -51,7 +52,7 @@ function mayCarryToken(name: string): boolean {
 
 /** What an approval binds of the fields: all that go upstream, save those by which one request is told from its repetition. */
 export function boundFields(fields: readonly HeaderField[]): readonly HeaderField[] {
-  return fields.some(({ name }) => OF_ONE_TRY.has(name)) ? fields.filter(({ name }) => !OF_ONE_TRY.has(name)) : fields;
+  return fields.some(({ name }) => isOfOneTry(name)) ? fields.filter(({ name }) => !isOfOneTry(name)) : fields;
 }
 
 function shownFields(fields: readonly HeaderField[]): readonly HeaderField[] {
@@ -139,17 +140,4 @@ function withBody(head: readonly string[], body: string): string {
 }
 
 const mostShownBytes = 64 * 1024;
-/** Trace contexts and identifiers of one try (W3C Trace Context, B3): the same request has new ones when it is made again. */
-const OF_ONE_TRY: ReadonlySet<string> = new Set([
-  'traceparent',
-  'tracestate',
-  'baggage',
-  'b3',
-  'x-b3-traceid',
-  'x-b3-spanid',
-  'x-b3-parentspanid',
-  'x-b3-sampled',
-  'x-request-id',
-  'x-correlation-id',
-]);
 const TELLS_NOTHING: ReadonlySet<string> = new Set(['accept', 'accept-encoding', 'accept-language', 'user-agent', 'content-length']);
