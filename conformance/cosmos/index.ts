@@ -58,14 +58,15 @@ async function compared(onInterrupt: (close: () => Promise<void>) => void): Prom
   }
 }
 
-async function comparedInPython({ url, emulator, authorityFile: ca, direct, token }: House, name: string): Promise<boolean> {
+async function comparedInPython(house: House, name: string): Promise<boolean> {
+  const { url, emulator, authorityFile: ca } = house;
   const [one, other] = [`${name}-python`, `${name}-python-x`];
   for (const id of [one, other]) {
-    const { database } = await direct().databases.create({ id });
+    const { database } = await house.direct().databases.create({ id });
     await database.containers.create({ id: 'items', partitionKey: { paths: ['/kind'] } });
   }
   const expected = await pythonOutcomes({ endpoint: emulator.url, auth: { masterKey: emulator.key }, ca }, one);
-  const auth = tokenAuth(other, await token('pipeline'));
+  const auth = tokenAuth(other, await house.token('pipeline'));
   const actual = await pythonOutcomes({ endpoint: `${url}/cosmos/bank`, auth, ca }, other);
   let isSame = true;
   for (const [call, outcome] of expected) {
