@@ -22,6 +22,8 @@ export interface DocumentMasks {
   /** Objects whose members of these names are the database's own: no detector looks at them. */
   readonly systemOf: readonly Place[];
   readonly systemKeys: ReadonlySet<string>;
+  /** Told each text and number that is hidden: a value at a place, or what a detector has found in one. */
+  readonly tell?: ((hidden: string) => void) | undefined;
 }
 
 export interface MaskedDocument {
@@ -92,6 +94,7 @@ class Walk {
     const json = this.#text.slice(start, this.#at);
     if (rule !== undefined) {
       if (json !== 'null' || rule.isOpaque === true) this.#replace(start, this.#ruled(rule, json), [rule.rule.class]);
+      if (this.#masks.tell !== undefined) tellScalars(JSON.parse(json), this.#masks.tell);
     } else if (!isSystem && first !== '{' && first !== '[') this.#detect(start, json, key);
     return true;
   }
@@ -147,13 +150,18 @@ class Walk {
     const { classes, detectors } = this.#masks;
     if (json.startsWith('"')) {
       if (!json.includes('\\') && !detectors.mayContainText(json)) return;
-      const found = maskText(classes, detectors, JSON.parse(json) as string, hint);
+      const value = JSON.parse(json) as string;
+      const found = maskText(classes, detectors, value, hint);
+      if (found === undefined) return;
       // A key cannot be nothing at all.
-      if (found !== undefined)
-        this.#replace(start, found.text === null ? (hint === '' ? '""' : 'null') : JSON.stringify(found.text), found.found);
+      this.#replace(start, found.text === null ? (hint === '' ? '""' : 'null') : JSON.stringify(found.text), found.found);
+      if (this.#masks.tell !== undefined)
+        for (const { start: from, end } of detectors.scan(value, hint)) this.#masks.tell(value.slice(from, end));
     } else if (json !== 'null' && json !== 'true' && json !== 'false') {
       const found = detectors.forNumbers.mayContainText(json) ? detectors.forNumbers.scan(json, hint) : [];
-      if (found.length > 0) this.#replace(start, 'null', [found[0]!.class]);
+      if (found.length === 0) return;
+      this.#replace(start, 'null', [found[0]!.class]);
+      this.#masks.tell?.(json);
     }
   }
 
@@ -195,6 +203,11 @@ class Walk {
   #space(): void {
     while (' \t\n\r'.includes(this.#text[this.#at] ?? 'end')) this.#at += 1;
   }
+}
+
+function tellScalars(json: unknown, tell: (hidden: string) => void): void {
+  if (typeof json === 'object' && json !== null) for (const inner of Object.values(json)) tellScalars(inner, tell);
+  else if (typeof json === 'string' || typeof json === 'number') tell(String(json));
 }
 
 function follow(progress: readonly Progress[], member: string | number): readonly Progress[] {

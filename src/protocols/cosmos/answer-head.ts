@@ -1,14 +1,9 @@
 import type { AnswerHead, HeaderField } from '../request.ts';
 import type { ContainerMasks } from './masks.ts';
 
-/**
- * The fields of an answer that the client may see: documented ones alone. `runsCode`: what code logged may hold anything. Undefined where a continuation token
- * holds something sensitive: a token that was changed would lead nowhere.
- */
-export function shownFields(head: AnswerHead, masks: ContainerMasks, runsCode: boolean): readonly HeaderField[] | undefined {
-  const fields = head.fields.filter(({ name }) => SHOWN.has(name) || (IF_NOTHING_IS_HIDDEN.has(name) && !masks.hides && !runsCode));
-  const continuation = fields.find(({ name }) => name === 'x-ms-continuation')?.value ?? '';
-  return masks.detectors.mayContainText(continuation) && masks.detectors.scan(continuation).length > 0 ? undefined : fields;
+/** The fields of an answer that the client may see: documented ones alone. `runsCode`: what code logged may hold anything. */
+export function shownFields(head: AnswerHead, masks: ContainerMasks, runsCode: boolean): readonly HeaderField[] {
+  return head.fields.filter(({ name }) => SHOWN.has(name) || (IF_NOTHING_IS_HIDDEN.has(name) && !masks.hides && !runsCode));
 }
 
 /** The notice of what was masked, by class. */

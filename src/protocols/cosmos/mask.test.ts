@@ -346,6 +346,45 @@ describe('beside the items', () => {
     assert.match(at({ 'x-ms-continuation': '078-05-1120' }, { revealed: ['ssn', 'salary', 'account-number'] }), /^\{/);
   });
 
+  test('nor one that holds it in another form, which detectors read as if it stood there', () => {
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    const token = `-RID:~x#RT:1#RTD:${base64('["219-09-9999"]')}#ISV:2`;
+    for (const one of [token, JSON.stringify({ token, range: { min: '', max: 'FF' } }), base64(encodeURIComponent(token))]) {
+      assert.match(at({ 'x-ms-continuation': one }), /^masking-refused: the continuation token/, one);
+      assert.match(at({ 'x-ms-continuation': one }, { revealed: ['ssn'] }), /^\{/, one);
+      assert.match(at({ 'x-ms-continuation': one }, { masking: 'unsafe_origin' }), /^\{/, one);
+      const head = { status: 304, fields: [{ name: 'x-ms-continuation', value: one }] };
+      assert.match(answered(asked({ method: 'GET', path: docs }), '', head), /^masking-refused/, one);
+    }
+    assert.match(at({ 'x-ms-continuation': `#RTD:${base64('["ordinary text 12"]')}` }), /^\{/);
+  });
+
+  test('nor one that holds a value which is hidden in the answer, though no detector knows it there', () => {
+    const shown = (token: unknown, documents: readonly unknown[], options: EnvironmentOptions = {}): string => {
+      const value = `#RTD:${Buffer.from(JSON.stringify(token)).toString('base64url')}`;
+      const fields = [
+        { name: 'content-type', value: 'application/json' },
+        { name: 'x-ms-continuation', value },
+      ];
+      return answered(asked({ method: 'GET', path: docs }, options), { Documents: documents }, { fields });
+    };
+    const refused = /^masking-refused: the continuation token/;
+    assert.match(shown(['4455667788'], [item]), refused);
+    assert.match(shown([4455667788], [{ accounts: [{ number: 4455667788 }] }]), refused);
+    assert.match(shown(['deep down'], [{ job: { salary: { list: [{ is: 'deep down' }] } } }]), refused);
+    assert.match(shown(['high'], [{ job: { salary: 'high' } }]), refused);
+    // Nine digits are a number of this kind by the name of their place alone.
+    assert.match(shown(['219099999'], [{ other: { ssn: '219099999' } }]), refused);
+    assert.match(shown(['219099999'], [{ other: { ssn: 219099999 } }]), refused);
+    for (const revealed of [['ssn', 'salary', 'account-number'], ['account-number']])
+      assert.match(shown(['4455667788'], [item], { revealed }), /^\{/);
+    // Where sorting by a hidden place is allowed, its values stand in tokens.
+    assert.match(shown(['4455667788'], [item], { masking: 'unsafe_origin' }), /^\{/);
+    // Short numbers stand in any token.
+    assert.match(shown([900], [item]), /^\{/);
+    assert.match(shown(['another'], [item]), /^\{/);
+  });
+
   test('nor is an answer in a coding that cannot be decoded', () => {
     assert.match(at({ 'content-encoding': 'compress' }), /^masking-refused: the content coding/);
   });

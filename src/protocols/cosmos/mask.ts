@@ -1,10 +1,11 @@
 import { GatewayFault } from '../../core/fault.ts';
-import { maskDocument, type Place, type PlaceRule } from '../../masking/json-document.ts';
+import { maskDocument, type DocumentMasks, type Place, type PlaceRule } from '../../masking/json-document.ts';
 import { codingOf } from '../http/codings.ts';
 import type { AnswerHead, AnswerPlan, MaskedAnswer } from '../request.ts';
 import { rewrittenAccount } from './account.ts';
 import { runsCode } from './acts.ts';
 import { shownFields, withNotice } from './answer-head.ts';
+import { continuationForms, holdsOneOf } from './continuation.ts';
 import { isObject, type Json } from './json-body.ts';
 import { rowMasks } from './mask-query.ts';
 import type { ContainerMasks } from './masks.ts';
@@ -28,8 +29,8 @@ export function answerPlan(head: AnswerHead, context: AnswerContext): AnswerPlan
     return refuse('upstream-refused', 'the account does not accept the gateway’s own credential');
   }
   const fields = shownFields(head, masks, runsCode(understood));
-  if (fields === undefined)
-    return refuse('masking-refused', 'the continuation token of the answer holds something that is hidden from you');
+  const continuation = continuationForms(fields, masks);
+  if (continuation === undefined) return { kind: 'refuse', fault: hiddenInToken() };
   const coding = codingOf(head.fields);
   if (coding === 'unknown') return refuse('masking-refused', 'the content coding of the answer is not one that the gateway can decode');
   if (understood.method === 'HEAD' || head.status === 204 || head.status === 304) return { kind: 'pass', fields };
@@ -39,18 +40,21 @@ export function answerPlan(head: AnswerHead, context: AnswerContext): AnswerPlan
     maxBytes: maxAnswerBytes,
     tooLong: () => fault('masking-refused', `the answer is longer than ${maxAnswerBytes} bytes; ask for fewer items (x-ms-max-item-count)`),
     mask: (body): MaskedAnswer | GatewayFault => {
-      const shown = maskedBody(body, head.status, context);
+      const hidden = new Set<string>();
+      const shown = maskedBody(body, head.status, context, continuation === '' ? undefined : (value) => void hidden.add(value));
+      if (holdsOneOf(continuation, hidden)) return hiddenInToken();
       if (shown === undefined) return fault('masking-refused', 'the account has answered with something that cannot be looked into');
       return { fields: withNotice(fields, shown.masked), body: shown.body, masked: shown.masked, rows: shown.rows };
     },
   };
 }
 
-/** Undefined where nothing of it may be shown. */
+/** Undefined where nothing of it may be shown. `tell`: told what is hidden in it. */
 export function maskedBody(
   body: Uint8Array,
   status: number,
   { understood, masks, base }: AnswerContext,
+  tell?: DocumentMasks['tell'],
 ): { readonly body: Uint8Array; readonly masked: ReadonlyMap<string, number>; readonly rows: number } | undefined {
   if (body.length === 0) return { body, masked: new Map(), rows: 0 };
   const text = textOf(body);
@@ -67,7 +71,7 @@ export function maskedBody(
   // How partitions are cut, and the client's own query: a changed value would mislead the SDK and hide nothing.
   if (understood.kind === 'query-plan' || understood.resource.type === 'pkranges') return { body, masked: new Map(), rows: 0 };
   const places = placesIn(understood, masks);
-  return places === undefined ? undefined : masked(text, masks, places.rules, places.items, rowsOf(json, understood));
+  return places === undefined ? undefined : masked(text, masks, places.rules, places.items, rowsOf(json, understood), tell);
 }
 
 /** The form that is documented: in another one, places would not be where they are looked for. */
@@ -139,8 +143,9 @@ function masked(
   rules: readonly PlaceRule[],
   systemOf: readonly Place[],
   rows: number,
+  tell?: DocumentMasks['tell'],
 ): ReturnType<typeof maskedBody> {
-  const shown = maskDocument({ classes, detectors, rules, systemOf, systemKeys: SYSTEM_KEYS }, text);
+  const shown = maskDocument({ classes, detectors, rules, systemOf, systemKeys: SYSTEM_KEYS, tell }, text);
   return shown === undefined ? undefined : { body: encoder.encode(shown.text), masked: shown.masked, rows };
 }
 
@@ -199,6 +204,10 @@ function parsed(text: string): Json | undefined {
 
 function refuse(code: GatewayFault['code'], why: string): AnswerPlan {
   return { kind: 'refuse', fault: fault(code, why) };
+}
+
+function hiddenInToken(): GatewayFault {
+  return fault('masking-refused', 'the continuation token of the answer holds something that is hidden from you');
 }
 
 function fault(code: GatewayFault['code'], why: string): GatewayFault {
