@@ -7,7 +7,8 @@ import type { ContainerMasks } from './masks.ts';
  * Undefined where detectors find something in it, or it is too much to be looked through: then nothing of the answer is shown, as a token that was changed would lead nowhere.
  */
 export function continuationForms(fields: readonly HeaderField[], { detectors, hides, masksComputed }: ContainerMasks): string | undefined {
-  const token = fields.find(({ name }) => name === 'x-ms-continuation')?.value ?? '';
+  // Of several, nobody knows which one an SDK takes.
+  const token = fields.flatMap(({ name, value }) => (name === 'x-ms-continuation' ? [value] : [])).join('\n');
   if (token === '' || !hides || !masksComputed) return '';
   const forms = decodedForms(token);
   const isClear = forms?.every((form) => !detectors.mayContainText(form) || detectors.scan(form).length === 0) === true;

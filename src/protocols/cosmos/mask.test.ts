@@ -356,6 +356,8 @@ describe('beside the items', () => {
       const head = { status: 304, fields: [{ name: 'x-ms-continuation', value: one }] };
       assert.match(answered(asked({ method: 'GET', path: docs }), '', head), /^masking-refused/, one);
     }
+    const twice = ['next', token].map((value) => ({ name: 'x-ms-continuation', value }));
+    assert.match(answered(asked(query('SELECT * FROM c')), { Documents: [] }, { fields: twice }), /^masking-refused/);
     assert.match(at({ 'x-ms-continuation': `#RTD:${base64('["ordinary text 12"]')}` }), /^\{/);
   });
 
