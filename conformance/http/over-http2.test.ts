@@ -213,10 +213,11 @@ for (const plainUpstream of [true, false]) {
       assert.deepEqual({ ...(trailers as object) }, { 'x-checksum': 'abc' });
     });
 
-    it('whose answer is not whole cuts off the client’s, and the next one is whole', async () => {
+    it('whose answer is not whole cuts off the client’s, or is no answer where nothing of it was sent yet, and the next one is whole', async () => {
       for (const path of ['/breaks', '/short']) {
         const cut = await house.fetch('fraud-omar', path);
-        await assert.rejects(cut.text());
+        if (cut.status === 502) assert.match(await cut.text(), /upstream-unavailable/);
+        else await assert.rejects(cut.text());
       }
       assert.equal(await (await house.fetch('fraud-omar', '/x')).text(), 'ok');
     });
