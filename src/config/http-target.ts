@@ -103,7 +103,12 @@ export const httpTargets: TargetKind<RawHttpTarget, HttpTargetConfig> = {
 };
 
 /** A policy on what the target does not see, or sees otherwise, would be passed by. */
-function checkFactNames({ query_facts: parameters = [], header_facts: fields = [], upstream }: RawHttpTarget, add: AddProblem): void {
+function checkFactNames(raw: RawHttpTarget, add: AddProblem): void {
+  const { query_facts: parameters = [], header_facts: fields = [], upstream } = raw;
+  for (const [name, place] of Object.entries(raw.body_facts ?? {})) {
+    const unfit = [name, ...place.split(/[^A-Za-z0-9_-]+/)].map(unfitParameter).find((why) => why !== undefined);
+    if (unfit !== undefined) add(['body_facts', name], `expected a value that policy can go by: this one ${unfit}`);
+  }
   for (const [index, name] of parameters.entries()) {
     const unfit = unfitParameter(name);
     const twin = parameters.slice(0, index).find((other) => mayBeOneParameter(parameterParts(other), parameterParts(name)));

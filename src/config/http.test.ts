@@ -262,3 +262,10 @@ describe('what is wrong with it is said at the very place', () => {
     assert.match(await problems(), /columns\[0\]: expected a target that has columns/);
   });
 });
+
+it('a value in a body that may be a credential is none that policy goes by: it would stand on record', async () => {
+  edit(`${crm}    body_facts: { key: $.apiKey, currency: $.currency }\n`);
+  assert.match(await problems(), /targets\.crm\.body_facts\.key: expected a value that policy can go by: this one may carry a credential/);
+  edit(`${crm}    body_facts: { otp: $.x }\n`);
+  assert.match(await problems(), /body_facts\.otp: expected a value/);
+});

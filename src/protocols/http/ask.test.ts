@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { OpenSession } from '../../core/effect.ts';
 import { GatewayFault } from '../../core/fault.ts';
+import { compileJsonPath } from '../../masking/json-path.ts';
 import { nodeCrypto } from '../../net/crypto.ts';
 import type { HeaderField, ReceivedRequest, RequestBody } from '../request.ts';
 import { askHttp } from './ask.ts';
@@ -283,6 +284,32 @@ describe('values that policy asks about', () => {
       [asked.unmasked?.facts['query'], asked.unmasked?.facts['headers']],
       [['card=4111111111111111'], ['x-tenant=078-05-1120']],
     );
+  });
+});
+
+describe('values in bodies that policy asks about', () => {
+  const at = testEnvironment(nodeCrypto, ['customers/*#$.ssn', 'customers/*#$.owner'], {
+    bodyFacts: [
+      { name: 'ssn', path: compileJsonPath('$.ssn') },
+      { name: 'plan', path: compileJsonPath('$.plan') },
+    ],
+  });
+  const sent = (text: string): Sent => ({ method: 'POST', fields: { 'content-type': 'application/json' }, body: text });
+
+  it('are masked on record where their place is hidden, and decided as they are', () => {
+    const asked = ask('/customers/7', sent('{"ssn":"hidden-by-place","plan":"gold","owner":{"a":1}}'), at);
+    const recorded = asked.operation(session).facts['body'] as readonly string[];
+    assert.deepEqual(
+      recorded.filter((fact) => fact.startsWith('plan=')),
+      ['plan=gold'],
+    );
+    assert.ok(recorded.length === 2 && !recorded.join().includes('hidden-by-place'), recorded.join());
+    assert.deepEqual(asked.unmasked?.facts['body'], ['plan=gold', 'ssn=hidden-by-place']);
+  });
+
+  it('are the same in both where nothing of the path is hidden', () => {
+    const asked = ask('/orders/7', sent('{"ssn":"shown","plan":"gold"}'), at);
+    assert.deepEqual([asked.operation(session).facts['body'], asked.unmasked], [['plan=gold', 'ssn=shown'], undefined]);
   });
 });
 

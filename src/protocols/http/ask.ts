@@ -17,7 +17,7 @@ import { namesAnotherMethod } from './path.ts';
 import { understoodRequest } from './operation.ts';
 import { sampleOf } from './sample.ts';
 import { mayFollow } from './trailers.ts';
-import { shownValues, valueFacts } from './value-facts.ts';
+import { recordedValues, valueFacts } from './value-facts.ts';
 import { webSocketTunnel } from './web-socket.ts';
 
 /** What a request asks for, and what becomes of its answer. Pure. */
@@ -47,7 +47,7 @@ export function askHttp(request: ReceivedRequest, environment: AskEnvironment): 
     ...exact,
     decodedPath: shown(exact.decodedPath),
     parameterNames: exact.parameterNames.map(shown),
-    values: exact.values && shownValues(exact.values, shown),
+    values: exact.values && recordedValues(exact.values, target, request, record, shown),
   };
   const isTheSame =
     recorded.decodedPath === exact.decodedPath &&

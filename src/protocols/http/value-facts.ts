@@ -6,6 +6,10 @@ import { decodesTwice } from './escapes.ts';
 import { mayBeOneParameter, parameterParts } from './fact-names.ts';
 import { formNames } from './form-names.ts';
 import { fieldName, spelledOut } from './head-names.ts';
+import { textOf } from './mask.ts';
+import { maskedJson } from './mask-text.ts';
+import type { HttpMasks } from './masks.ts';
+import { mediaTypeOf } from './media.ts';
 import type { QueryParameter } from './path.ts';
 
 /** `name=value` of what the target is configured to have policy asked about. Each is there, empty or not, where it is configured. */
@@ -29,7 +33,28 @@ export function valueFacts(
   return { ...(body && { body }), ...(query && { query }), ...(headers && { headers }) };
 }
 
-/** As they go on record: found by what is in the value, or in all of it. */
+/** As they go on record: masked where a place of this path is hidden, and by what detectors find in the value, or in all of it. */
+export function recordedValues(
+  values: ValueFacts,
+  { bodyFacts: places }: HttpTarget,
+  request: ReceivedRequest,
+  record: HttpMasks,
+  shown: (text: string) => string,
+): ValueFacts {
+  if (values.body === undefined || places === undefined || record.rules.length === 0) return shownValues(values, shown);
+  const body = bodyFacts(places, maskedAtPlaces(request, record));
+  return shownValues({ ...values, body: body instanceof GatewayFault ? [] : body }, shown);
+}
+
+/** Of JSON: nothing else has places. */
+function maskedAtPlaces(request: ReceivedRequest, record: HttpMasks): ReceivedRequest {
+  const { body, fields } = request;
+  const text = body.kind === 'whole' && mediaTypeOf(fields).kind === 'json' ? textOf(body.bytes) : undefined;
+  const masked = text === undefined ? undefined : maskedJson(record, text, new Map());
+  return masked === undefined ? request : { ...request, body: { kind: 'whole', bytes: encoder.encode(masked) } };
+}
+
+/** Masked by what is found in the value, or in all of it. */
 export function shownValues(values: ValueFacts, shown: (text: string) => string): ValueFacts {
   const one = (fact: string): string => {
     const value = fact.indexOf('=') + 1;
@@ -100,5 +125,6 @@ function untold(part: string, why: string, hint: string): GatewayFault {
 }
 
 const plainParameters = 'Give each parameter once, by its plain name; write %20 for a space, %2B for a plus.';
+const encoder = new TextEncoder();
 /** As of bodies. */
 const mostCharacters = 256;
