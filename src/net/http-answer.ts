@@ -180,12 +180,13 @@ export class AnswerRelay {
       case 'pieces': {
         const masker = plan.masker();
         this.#masked = masker.masked;
-        if (plan.codedAgain === undefined) {
-          client.sendHead(this.status, plan.fields);
-          await this.#pump(client, signal, target, plan.coding, masker);
-        } else {
-          client.sendHead(this.status, codedFields(plan.fields, plan.codedAgain));
-          await this.#pumpCoded(client, signal, target, plan.codedAgain, masker);
+        const { codedAgain } = plan;
+        client.sendHead(this.status, codedAgain === undefined ? plan.fields : codedFields(plan.fields, codedAgain));
+        const encoder = codedAgain === undefined ? undefined : new BodyEncoder(codedAgain);
+        try {
+          await this.#pump(client, signal, target, plan.coding, masker, encoder);
+        } finally {
+          encoder?.destroy();
         }
         client.end();
         return;
@@ -207,7 +208,7 @@ export class AnswerRelay {
     throw tooLong();
   }
 
-  /** As it comes, with back-pressure; through the masker where there is one. */
+  /** As it comes, with back-pressure; through the masker and the encoder where there are any. */
   async #pump(
     client: ClientExchange,
     signal: StopSignal,
@@ -239,15 +240,6 @@ export class AnswerRelay {
     this.#isWhole = this.#windowBytes <= windowBytes;
     for (const piece of masker?.end() ?? []) await send(piece);
     for (const piece of (await encoder?.end()) ?? []) await write(piece);
-  }
-
-  async #pumpCoded(client: ClientExchange, signal: StopSignal, target: string, coding: ContentCoding, masker: PieceMasker): Promise<void> {
-    const encoder = new BodyEncoder(coding);
-    try {
-      await this.#pump(client, signal, target, coding, masker, encoder);
-    } finally {
-      encoder.destroy();
-    }
   }
 
   /** Message by message, with back-pressure, and what stands behind them. */
