@@ -215,9 +215,9 @@ for (const plainUpstream of [true, false]) {
 
     it('whose answer is not whole cuts off the client’s, or is no answer where nothing of it was sent yet, and the next one is whole', async () => {
       for (const path of ['/breaks', '/short']) {
-        const cut = await house.fetch('fraud-omar', path);
-        if (cut.status === 502) assert.match(await cut.text(), /upstream-unavailable/);
-        else await assert.rejects(cut.text());
+        // How far the client got by then is a matter of moments: to nothing, to the head, or to a part of the body.
+        const seen = house.fetch('fraud-omar', path).then((answer) => answer.text());
+        assert.match(await seen.catch(() => 'cut off'), /^cut off$|upstream-unavailable/);
       }
       assert.equal(await (await house.fetch('fraud-omar', '/x')).text(), 'ok');
     });
