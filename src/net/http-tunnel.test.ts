@@ -291,7 +291,7 @@ class Relay implements TunnelSession {
 
   open(grant: Grant): OpenedTunnel {
     this.#grant = grant;
-    return { fields: [{ name: 'x-agreed', value: 'yes' }], session: this };
+    return { fields: [{ name: 'x-agreed', value: 'yes' }], session: this, isApart: false };
   }
 
   receive(side: Side, bytes: Uint8Array): readonly TunnelEffect[] {

@@ -16,6 +16,8 @@ export interface TunnelOptions {
   readonly tunnel: TunnelSession;
   readonly session: PipelineSession;
   readonly audit: Pick<AuditPort, 'durableCount' | 'durable'>;
+  /** See `OpenedTunnel`. */
+  readonly isApart: boolean;
   /** Without a byte either way for so long it ends, milliseconds. */
   readonly idleMs: number;
   /** Ends it, with the fault as the reason. */
@@ -71,7 +73,13 @@ class Tunnel {
   constructor(options: TunnelOptions) {
     const { client, upstream, signal, audit, tunnel } = options;
     this.#options = options;
-    this.#outbox = new Outbox(client.socket, audit, (fault) => this.#end(fault));
+    this.#outbox = new Outbox(
+      client.socket,
+      audit,
+      (fault) => this.#end(fault),
+      () => {},
+      options.isApart,
+    );
     this.#deadline = new Deadline(() => this.#apply(tunnel.notify({ kind: 'deadline' })));
     this.#idle = setTimeout(() => this.#end(idle(options.idleMs)), options.idleMs);
     const abort = (): void => this.#end(signal.reason as GatewayFault);

@@ -56,6 +56,7 @@ async function runSwitched(
     client: client.switchProtocols([...switchingFields(client.head.rawHeaders, request.upgrade!), ...opened.fields]),
     upstream: { socket, unread },
     tunnel: opened.session,
+    isApart: opened.isApart,
     session,
     audit,
     idleMs: tunnel.idleMs,

@@ -76,6 +76,33 @@ describe('the outbox', () => {
     assert.ok(drained > 0);
     assert.equal(outbox.flush(), 'open');
   });
+
+  it('writes pieces apart where they are to stay so, also those that had to wait for the one before', async () => {
+    const writes = async (isApart: boolean): Promise<readonly string[]> => {
+      const written: string[] = [];
+      const sink = new Writable({
+        write: (chunk: Buffer, _encoding, done) => void setImmediate(() => (written.push(chunk.toString()), done())),
+        writev: (chunks, done) => void setImmediate(() => (written.push(chunks.map(({ chunk }) => String(chunk)).join('')), done())),
+      });
+      const outbox = new Outbox(
+        sink,
+        new TestAudit(),
+        () => {},
+        () => {},
+        isApart,
+      );
+      for (const text of ['a', 'b']) outbox.put(Buffer.from(text), undefined);
+      outbox.flush();
+      for (const text of ['c', 'd']) {
+        outbox.put(Buffer.from(text), undefined);
+        outbox.flush();
+      }
+      await new Promise<void>((resolve) => void sink.end(resolve));
+      return written;
+    };
+    assert.deepEqual(await writes(false), ['ab', 'cd']);
+    assert.deepEqual(await writes(true), ['a', 'b', 'c', 'd']);
+  });
 });
 
 function bench(): { audit: TestAudit; outbox: Outbox; written: number[]; faults: GatewayFault[]; sink: Writable } {

@@ -13,23 +13,30 @@ export class Outbox {
   readonly #audit: Pick<AuditPort, 'durableCount' | 'durable'>;
   readonly #onFault: (fault: GatewayFault) => void;
   readonly #onReleased: () => void;
+  readonly #isApart: boolean;
   #ready: Uint8Array[] = [];
   #withheld: { readonly bytes: Uint8Array; readonly sequence: number }[] = [];
   #withheldBytes = 0;
   #releasing = false;
   #emptied: (() => void) | undefined;
 
-  /** `onReleased`: nothing is withheld any more. */
+  /**
+   * `onReleased`: nothing is withheld any more. `isApart`: each piece is written by itself, and so begins a TLS record of its own. Without its `_writev`, a socket does not join what
+   * waits to be written either.
+   */
   constructor(
     socket: Writable,
     audit: Pick<AuditPort, 'durableCount' | 'durable'>,
     onFault: (fault: GatewayFault) => void,
     onReleased: () => void = () => {},
+    isApart = false,
   ) {
     this.#socket = socket;
     this.#audit = audit;
     this.#onFault = onFault;
     this.#onReleased = onReleased;
+    this.#isApart = isApart;
+    if (isApart) Object.defineProperty(socket, '_writev', { value: undefined });
   }
 
   get isWithholding(): boolean {
@@ -47,10 +54,10 @@ export class Outbox {
     if (!this.#releasing) void this.#release();
   }
 
-  /** Writes what may go, in one piece where it is small. `full`: the caller stops producing until the socket drains. */
+  /** Writes what may go, in one piece where it is small, unless pieces stay apart. `full`: the caller stops producing until the socket drains. */
   flush(): 'full' | 'open' {
     if (this.#ready.length === 0) return this.#withheldBytes > maxWithheldBytes ? 'full' : 'open';
-    const ready = joinSmall(this.#ready);
+    const ready = this.#isApart ? this.#ready : joinSmall(this.#ready);
     this.#ready = [];
     let open = true;
     if (ready.length === 1) {

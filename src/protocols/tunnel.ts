@@ -33,6 +33,11 @@ export interface OpenedTunnel {
   /** Of the client's 101, besides Upgrade, Connection and Sec-WebSocket-Accept: the sub-protocol that was agreed. */
   readonly fields: readonly HeaderField[];
   readonly session: TunnelSession;
+  /**
+   * No two replies go to the client in one TLS record. Clients that look at their socket before each message need it: what has come in the record of the one before lies in their
+   * TLS library by then, and they would wait.
+   */
+  readonly isApart: boolean;
 }
 
 /**

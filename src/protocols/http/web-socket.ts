@@ -17,7 +17,7 @@ export function webSocketTunnel(request: ReceivedRequest, environment: AskEnviro
       if (agreed instanceof GatewayFault) return agreed;
       const binaryPasses = !masks.hides || environment.target.unmaskedMediaTypes.includes(binaryType);
       const { randomBytes } = environment;
-      return { fields: agreed, session: new WebSocketSession({ grant, masks, record, binaryPasses, randomBytes }) };
+      return { fields: agreed, session: new WebSocketSession({ grant, masks, record, binaryPasses, randomBytes }), isApart: false };
     },
   };
 }

@@ -81,7 +81,11 @@ export function askedStream(
           const place = { namespace: info.namespace, pod: info.name, object };
           const { session, forwards } = settings;
           const forms = { client: byteForm(client.upgrade, undefined), upstream: byteForm(target.upgrade, settings.maskKey) };
-          return { fields: chosenFields(client), session: new ForwardSession({ ...common, ...forms, place, session, forwards }) };
+          return {
+            fields: chosenFields(client),
+            session: new ForwardSession({ ...common, ...forms, place, session, forwards }),
+            isApart: false,
+          };
         }
         const options = execOptions(request.target.parameters);
         const session = new ExecSession({
@@ -93,7 +97,8 @@ export function askedStream(
           opensAll: client.upgrade === 'websocket',
           tellsStatus: { client: tellsStatus(client), upstream: tellsStatus(target) },
         });
-        return { fields: chosenFields(client), session };
+        // Python's kubernetes is such a client (kubernetes-client/python #2646).
+        return { fields: chosenFields(client), session, isApart: client.upgrade === 'websocket' };
       },
     },
   };
