@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
 import type { AuditEntry } from './audit.ts';
 import type { Exchange } from './exchange.ts';
 import { listAt, textAt, type KubeObject } from './json.ts';
@@ -13,7 +14,16 @@ import {
   type Asked,
   type Generation,
 } from './stream-protocols.ts';
-import { forwardPorts, portForwardProtocol, tunnelOf, tunnelProtocol, type Dial } from './port-forward.ts';
+import {
+  channelPorts,
+  chooseChannels,
+  forwardChannels,
+  forwardPorts,
+  portForwardProtocol,
+  tunnelOf,
+  tunnelProtocol,
+  type Dial,
+} from './port-forward.ts';
 import { execFailure, runRemote, type RemoteStreams } from './remote.ts';
 import { badRequest, internalError, StatusError } from './status.ts';
 
@@ -134,18 +144,24 @@ export class PodRequests {
     return spdyStreams(socket, protocol, asked);
   }
 
-  async #portForward({ request, socket, head, entry }: UpgradeRequest): Promise<void> {
+  async #portForward({ request, socket, head, url, entry }: UpgradeRequest): Promise<void> {
     const onPort = (port: number): void => void entry.ports.push(port);
     if (entry.upgrade === 'websocket') {
       if (this.#generation === 'spdy') throw badRequest('unable to upgrade: unexpected upgrade to websocket');
-      if (this.#generation !== 'current' || !offeredWebSocket(request).includes(tunnelProtocol)) {
-        refuseHandshake(socket, entry);
-        return;
-      }
-      entry.protocol = tunnelProtocol;
-      entry.status = 101;
-      const webSocket = await acceptWebSocket(request, socket, head, tunnelProtocol);
-      return forwardPorts(tunnelOf(webSocket), this.#dial, onPort);
+      const offered = offeredWebSocket(request);
+      const accept = async (protocol: string): Promise<WebSocket> => {
+        entry.protocol = protocol;
+        entry.status = 101;
+        return acceptWebSocket(request, socket, head, protocol);
+      };
+      if (this.#generation === 'current' && offered.includes(tunnelProtocol))
+        return forwardPorts(tunnelOf(await accept(tunnelProtocol)), this.#dial, onPort);
+      const ports = portsOf(url);
+      const protocol = chooseChannels(offered);
+      if (protocol === undefined) return refuseHandshake(socket, entry);
+      // As Go writes: what waits is not joined, so that no two frames are in one TLS record, which is more than some clients can read.
+      Object.defineProperty(socket, '_writev', { value: undefined });
+      return forwardChannels(await accept(protocol), protocol, ports, this.#dial, onPort);
     }
     if (!offeredSpdy(request).includes(portForwardProtocol)) {
       refuseSpdy(socket, entry, [portForwardProtocol]);
@@ -165,6 +181,14 @@ export class PodRequests {
     if (found !== undefined) return found;
     if (name === '') throw internalError('the pod has not started');
     throw badRequest(`container ${name} is not valid for pod ${podName}`);
+  }
+}
+
+function portsOf(url: URL): readonly number[] {
+  try {
+    return channelPorts(url.searchParams);
+  } catch (error) {
+    throw badRequest((error as Error).message);
   }
 }
 
