@@ -1,6 +1,6 @@
 import { opcodes } from '../../websocket/frame.ts';
 import { GatewayFault } from '../../../core/fault.ts';
-import { Messages, type MaskKey } from './websocket-end.ts';
+import { Messages, type MaskKey } from './websocket-messages.ts';
 
 /** In what bytes of SPDY travel: as they are, or in the binary messages of a WebSocket, cut anywhere. */
 export interface ByteForm {

@@ -1,7 +1,7 @@
 import type { DataClasses } from '../../../masking/classes.ts';
 import type { DetectorSet } from '../../../masking/detect.ts';
 import type { Inflate } from '../../spdy/index.ts';
-import type { MaskKey } from './websocket-end.ts';
+import type { MaskKey } from './websocket-messages.ts';
 
 /** What the streams of a target need to know. */
 export interface StreamContext {

@@ -2,13 +2,12 @@ import type { Grant } from '../../../core/grant.ts';
 
 /** One forwarded connection. */
 export class Connection {
+  /** In the words of the client's form. */
   readonly id: string;
   readonly port: number;
   readonly operationId: string;
   way: 'undecided' | 'target' | 'diverted' = 'undecided';
   grant: Grant | undefined;
-  data: number | undefined;
-  error: number | undefined;
   targetData: number | undefined;
   targetError: number | undefined;
   clientEnded = false;

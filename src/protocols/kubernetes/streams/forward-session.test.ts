@@ -9,6 +9,7 @@ import { nodeInflate } from '../../../net/inflate.ts';
 import { SpdySession, type SpdyEvent, type SpdyHeaders } from '../../spdy/index.ts';
 import { PlainBytes, TunnelledBytes, type ByteForm } from './byte-form.ts';
 import { ForwardSession } from './forward-session.ts';
+import { SpdyForwardClient } from './spdy-forward-client.ts';
 import { Sides, testContext, testGrant } from './testing.ts';
 
 type Form = 'plain' | 'tunnelled';
@@ -65,7 +66,7 @@ class Run {
       new ForwardSession({
         place: { namespace: 'prod', pod: 'web-1', object: { type: 'Resource', id: 'aks/prod/pods/web-1' } },
         forwards: new Map([[5432, 'orders']]),
-        client: byteForm(clientForm, false),
+        client: new SpdyForwardClient(byteForm(clientForm, false), nodeInflate),
         upstream: byteForm(targetForm, true),
         session,
         grant: testGrant,

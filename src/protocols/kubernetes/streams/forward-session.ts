@@ -2,11 +2,12 @@ import type { Outcome, Side } from '../../../core/effect.ts';
 import { GatewayFault, toFault } from '../../../core/fault.ts';
 import type { Grant } from '../../../core/grant.ts';
 import { maskProse } from '../../../masking/text.ts';
-import { resetStatus, SpdySession, type SpdyEvent, type SpdyHeaders } from '../../spdy/index.ts';
+import { resetStatus, SpdySession, type SpdyEvent } from '../../spdy/index.ts';
 import type { AskingSession } from '../../request.ts';
 import type { TunnelEffect, TunnelEvent, TunnelSession } from '../../tunnel.ts';
 import type { ByteForm } from './byte-form.ts';
 import type { StreamContext } from './context.ts';
+import type { ForwardClient, ForwardEvent } from './forward-client.ts';
 import { Connection, maxKeptBytes } from './forward-connection.ts';
 import { forwardOperation, type ForwardPlace } from './forward-operation.ts';
 
@@ -14,7 +15,7 @@ export interface ForwardParts {
   readonly place: ForwardPlace;
   /** Port → the target whose session its connections go through. */
   readonly forwards: ReadonlyMap<number, string>;
-  readonly client: ByteForm;
+  readonly client: ForwardClient;
   readonly upstream: ByteForm;
   readonly session: AskingSession;
   readonly grant: Grant;
@@ -23,8 +24,11 @@ export interface ForwardParts {
 }
 
 /**
- * Port forwarding (`portforward.k8s.io`, k8s.io/kubelet `pkg/cri/streaming/portforward`): each forwarded connection is a pair of SPDY streams with the headers `port` and
- * `requestid`, one of them `error`, on which what went wrong is told in words, one of them `data`. Each is an operation of its own.
+ * Port forwarding (k8s.io/kubelet `pkg/cri/streaming/portforward`): each forwarded connection has two streams, one of data and one of errors, on which what went wrong is
+ * told in words. Each connection is an operation of its own.
+ *
+ * The target is spoken to in SPDY (`portforward.k8s.io`), whatever the client speaks: there a connection is opened when it is allowed, and not before. Over the channels of
+ * a WebSocket the kubelet would connect to every port that the request names as soon as it is asked, those that are refused and those of other targets too.
  *
  * A connection to a port that the target's configuration gives to another target (`forwards`) does not reach the pod: its bytes go to a session of that target, with its
  * own sign-in, policy, masking and record. Any other is opaque: nothing looks into it.
@@ -34,12 +38,10 @@ export interface ForwardParts {
  */
 export class ForwardSession implements TunnelSession {
   readonly #parts: ForwardParts;
-  readonly #client: SpdySession;
+  readonly #client: ForwardClient;
   readonly #upstream: SpdySession;
-  /** By request id, as long as anything of it is open. */
+  /** Those that are not over, by the client's name for them. */
   readonly #connections = new Map<string, Connection>();
-  /** By stream of the client, and of the target. */
-  readonly #byClient = new Map<number, Connection>();
   readonly #byTarget = new Map<number, Connection>();
   readonly #asked = new Map<string, Connection>();
   #effects: TunnelEffect[] = [];
@@ -48,25 +50,34 @@ export class ForwardSession implements TunnelSession {
 
   constructor(parts: ForwardParts) {
     this.#parts = parts;
-    this.#client = new SpdySession('server', parts.context.inflate);
+    this.#client = parts.client;
     this.#upstream = new SpdySession('client', parts.context.inflate);
   }
 
   receive(side: Side, bytes: Uint8Array): readonly TunnelEffect[] {
     return this.#run(() => {
-      const form = side === 'client' ? this.#parts.client : this.#parts.upstream;
-      const pieces = form.receive(bytes);
-      for (const piece of pieces ?? []) {
-        const session = side === 'client' ? this.#client : this.#upstream;
-        for (const event of session.receive(piece)) {
-          if (this.#isOver) return;
-          if (side === 'client') this.#fromClient(event);
-          else this.#fromTarget(event);
-        }
-        this.#flush(undefined);
-      }
-      if (pieces === undefined) this.#over(undefined);
+      if (side === 'client') this.#receiveClient(this.#client.receive(bytes));
+      else this.#receiveTarget(this.#parts.upstream.receive(bytes));
     });
+  }
+
+  #receiveClient(events: Iterable<ForwardEvent>): void {
+    for (const event of events) {
+      if (this.#isOver) return;
+      this.#fromClient(event);
+      this.#flush(undefined);
+    }
+  }
+
+  #receiveTarget(pieces: readonly Uint8Array[] | undefined): void {
+    for (const piece of pieces ?? []) {
+      for (const event of this.#upstream.receive(piece)) {
+        if (this.#isOver) return;
+        this.#fromTarget(event);
+      }
+      this.#flush(undefined);
+    }
+    if (pieces === undefined) this.#over(undefined);
   }
 
   decide(operationId: string, outcome: Outcome): readonly TunnelEffect[] {
@@ -95,6 +106,8 @@ export class ForwardSession implements TunnelSession {
           this.#divertEnded(event.id, event.fault);
           return;
         case 'opened':
+          this.#receiveClient(this.#client.begin());
+          return;
         case 'held':
         case 'deadline':
           return;
@@ -106,53 +119,38 @@ export class ForwardSession implements TunnelSession {
 
   // ---- what the client does
 
-  #fromClient(event: SpdyEvent): void {
-    if (event.kind === 'opened') {
-      this.#opened(event.stream, event.headers);
-      return;
-    }
-    if (event.kind === 'going-away') {
-      this.#upstream.goAway();
-      return;
-    }
-    const connection = this.#byClient.get(event.stream);
-    if (connection === undefined || event.kind === 'replied') return;
-    const isData = event.stream === connection.data;
+  #fromClient(event: ForwardEvent): void {
     switch (event.kind) {
+      case 'begun':
+        this.#connections.set(event.id, new Connection(event.id, event.port, this.#parts.session.nextOperationId()));
+        return;
+      case 'asked':
+        this.#with(event.id, (connection) => this.#ask(connection));
+        return;
       case 'data':
-        // On the stream of errors only the target speaks.
-        if (isData) this.#sent(connection, event.bytes);
+        this.#with(event.id, (connection) => this.#sent(connection, event.bytes));
         return;
       case 'finished':
-        if (isData) this.#sentAll(connection);
+        this.#with(event.id, (connection) => this.#sentAll(connection));
         return;
       case 'reset':
-        this.#end(connection, 'cancelled');
+        this.#with(event.id, (connection) => this.#end(connection, 'cancelled'));
+        return;
+      case 'going-away':
+        this.#upstream.goAway();
+        return;
+      case 'end':
+        if (!this.#client.endsEach) for (const connection of this.#connections.values()) this.#left(connection);
+        this.#over(undefined);
         return;
       default:
         event satisfies never;
     }
   }
 
-  #opened(stream: number, headers: SpdyHeaders): void {
-    const [type, id, portText] = ['streamtype', 'requestid', 'port'].map((name) => headers.get(name)?.[0]);
-    const port = /^[1-9]\d{0,4}$/.test(portText ?? '') ? Number(portText) : 0;
-    if ((type !== 'data' && type !== 'error') || id === undefined || port === 0 || port > 65_535)
-      return this.#client.reset(stream, resetStatus.refusedStream);
-    const connection = this.#connections.get(id) ?? this.#begun(id, port);
-    if (connection === undefined || connection[type] !== undefined || connection.port !== port)
-      return this.#client.reset(stream, resetStatus.refusedStream);
-    connection[type] = stream;
-    this.#byClient.set(stream, connection);
-    this.#client.reply(stream);
-    if (connection.data !== undefined && connection.error !== undefined) this.#ask(connection);
-  }
-
-  #begun(id: string, port: number): Connection | undefined {
-    if (this.#connections.size >= maxConnections) return undefined;
-    const connection = new Connection(id, port, this.#parts.session.nextOperationId());
-    this.#connections.set(id, connection);
-    return connection;
+  #with(id: string, act: (connection: Connection) => void): void {
+    const connection = this.#connections.get(id);
+    if (connection !== undefined) act(connection);
   }
 
   #ask(connection: Connection): void {
@@ -210,10 +208,10 @@ export class ForwardSession implements TunnelSession {
   }
 
   #refused(connection: Connection, why: string): void {
-    if (connection.error !== undefined)
-      this.#client.send(connection.error, encoder.encode(`forwarding port ${connection.port} is refused: ${why}`), true);
-    if (connection.data !== undefined) this.#client.send(connection.data, nothing, true);
-    this.#forget(connection);
+    this.#client.tell(connection.id, `forwarding port ${connection.port} is refused: ${why}`);
+    this.#client.finish(connection.id, 'error');
+    this.#client.finish(connection.id, 'data');
+    this.#forget(connection, false);
   }
 
   // ---- what the target does
@@ -233,14 +231,14 @@ export class ForwardSession implements TunnelSession {
         else this.#told(connection, event.bytes);
         return;
       case 'finished':
-        this.#client.send((isData ? connection.data : connection.error)!, nothing, true);
+        this.#client.finish(connection.id, isData ? 'data' : 'error');
         if (isData) connection.targetEnded = true;
         this.#flush(connection);
         this.#endWhenDone(connection);
         return;
       case 'reset':
         if (isData) this.#end(connection, 'failed');
-        else this.#client.send(connection.error!, nothing, true);
+        else this.#client.finish(connection.id, 'error');
         return;
       default:
         event satisfies never;
@@ -250,14 +248,14 @@ export class ForwardSession implements TunnelSession {
   #received(connection: Connection, bytes: Uint8Array): void {
     connection.bytes += bytes.length;
     this.#bytes += bytes.length;
-    this.#client.send(connection.data!, bytes, false);
+    this.#client.send(connection.id, bytes);
     this.#flush(connection);
   }
 
   #told(connection: Connection, bytes: Uint8Array): void {
     const { classes, detectors } = this.#parts.context;
     connection.hasFailed = true;
-    this.#client.send(connection.error!, encoder.encode(maskProse(classes, detectors, decoder.decode(bytes))), false);
+    this.#client.tell(connection.id, maskProse(classes, detectors, decoder.decode(bytes)));
     this.#flush(connection);
   }
 
@@ -272,9 +270,9 @@ export class ForwardSession implements TunnelSession {
     const connection = [...this.#connections.values()].find(({ operationId }) => operationId === id);
     if (connection === undefined) return;
     connection.hasFailed ||= fault !== undefined;
-    if (fault !== undefined) this.#client.send(connection.error!, encoder.encode(fault.publicMessage), false);
-    this.#client.send(connection.error!, nothing, true);
-    this.#client.send(connection.data!, nothing, true);
+    if (fault !== undefined) this.#client.tell(connection.id, fault.publicMessage);
+    this.#client.finish(connection.id, 'error');
+    this.#client.finish(connection.id, 'data');
     connection.targetEnded = connection.clientEnded = true;
     this.#endWhenDone(connection);
   }
@@ -282,39 +280,48 @@ export class ForwardSession implements TunnelSession {
   // ---- how it ends
 
   #endWhenDone(connection: Connection): void {
-    if (connection.way !== 'undecided' && connection.clientEnded && connection.targetEnded)
+    const clientEnded = connection.clientEnded || !this.#client.endsEach;
+    if (connection.way !== 'undecided' && clientEnded && connection.targetEnded)
       this.#end(connection, connection.hasFailed ? 'failed' : 'succeeded');
   }
 
-  #end(connection: Connection, outcome: 'succeeded' | 'failed' | 'cancelled'): void {
+  #end(connection: Connection, outcome: CompletionOutcome): void {
     if (connection.isOver) return;
-    for (const stream of [connection.data, connection.error]) if (stream !== undefined) this.#client.reset(stream, resetStatus.cancel);
     for (const stream of [connection.targetData, connection.targetError])
       if (stream !== undefined) this.#upstream.reset(stream, resetStatus.cancel);
-    this.#flush(connection);
-    if (connection.way === 'diverted') this.#effects.push({ kind: 'divert-end', id: connection.operationId });
-    if (connection.grant !== undefined) this.#effects.push(completed(connection.operationId, outcome, connection.bytes));
-    this.#forget(connection);
+    this.#ended(connection, outcome);
   }
 
-  #forget(connection: Connection): void {
+  /** The client has ended the whole, since it cannot end less. What it has sent still goes where it was sent to, as with the API server, and no reset overtakes it. */
+  #left(connection: Connection): void {
+    this.#sentAll(connection);
+    if (!connection.isOver) this.#ended(connection, connection.hasFailed ? 'failed' : 'succeeded');
+  }
+
+  #ended(connection: Connection, outcome: CompletionOutcome): void {
+    this.#forget(connection, true);
+    this.#flush(connection);
+    if (connection.way === 'diverted' && !connection.clientEnded) this.#effects.push({ kind: 'divert-end', id: connection.operationId });
+    if (connection.grant !== undefined) this.#effects.push(completed(connection.operationId, outcome, connection.bytes));
+  }
+
+  #forget(connection: Connection, isCut: boolean): void {
     connection.isOver = true;
+    this.#client.end(connection.id, isCut);
     this.#connections.delete(connection.id);
-    for (const stream of [connection.data, connection.error]) if (stream !== undefined) this.#byClient.delete(stream);
     for (const stream of [connection.targetData, connection.targetError]) if (stream !== undefined) this.#byTarget.delete(stream);
   }
 
   #over(fault: GatewayFault | undefined): void {
     if (this.#isOver) return;
     for (const connection of this.#connections.values()) {
-      if (fault !== undefined && connection.error !== undefined)
-        this.#client.send(connection.error, encoder.encode(fault.publicMessage), false);
+      if (fault !== undefined) this.#client.tell(connection.id, fault.publicMessage);
       this.#end(connection, fault === undefined ? 'cancelled' : 'failed');
     }
     this.#client.goAway();
     this.#upstream.goAway();
     this.#flush(undefined);
-    this.#parts.client.finish();
+    this.#client.close();
     this.#parts.upstream.finish();
     this.#flush(undefined);
     this.#isOver = true;
@@ -333,6 +340,7 @@ export class ForwardSession implements TunnelSession {
     } catch (error) {
       this.#over(toFault(error));
     }
+    if (this.#client.isDone) this.#over(undefined);
     if (!this.#isOver) this.#flush(undefined);
     const effects = this.#effects;
     this.#effects = [];
@@ -341,22 +349,21 @@ export class ForwardSession implements TunnelSession {
 
   /** What is written for one connection goes under its grant, and what belongs to none (pings, windows) under that of the whole. */
   #flush(connection: Connection | undefined): void {
-    const { client, upstream, grant } = this.#parts;
-    client.send(this.#client.take());
+    const { upstream, grant } = this.#parts;
     upstream.send(this.#upstream.take());
     for (const bytes of upstream.take()) this.#effects.push({ kind: 'forward', bytes, grant: connection?.grant ?? grant });
-    for (const bytes of client.take()) this.#effects.push({ kind: 'reply', bytes, grant: connection?.grant ?? grant });
+    for (const bytes of this.#client.take()) this.#effects.push({ kind: 'reply', bytes, grant: connection?.grant ?? grant });
   }
 }
 
-function completed(operationId: string, outcome: 'succeeded' | 'failed' | 'cancelled', bytes: number, fault?: GatewayFault): TunnelEffect {
+type CompletionOutcome = 'succeeded' | 'failed' | 'cancelled';
+
+function completed(operationId: string, outcome: CompletionOutcome, bytes: number, fault?: GatewayFault): TunnelEffect {
   return {
     kind: 'complete',
     completion: { operationId, outcome, errorCode: fault?.code, reason: fault?.publicMessage, rows: 0, bytes, masked: {} },
   };
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const nothing = new Uint8Array(0);
-const maxConnections = 200;

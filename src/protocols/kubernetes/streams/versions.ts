@@ -8,6 +8,10 @@ export interface Agreed {
   readonly version: string;
 }
 
+/** How a target is asked to forward ports. */
+export const forwarding: Agreed = { upgrade: 'spdy/3.1', version: 'portforward.k8s.io' };
+export const tunnelledForwarding: Agreed = { upgrade: 'websocket', version: 'SPDY/3.1+portforward.k8s.io' };
+
 /** What a client offers of what the gateway speaks too, in its order. */
 export interface Offered {
   readonly upgrade: UpgradeName;
@@ -19,9 +23,21 @@ export function offeredVersions(request: ReceivedRequest): Offered | GatewayFaul
   return offered(request, request.upgrade === 'websocket' ? webSocketVersions : spdyVersions);
 }
 
-/** Sub-protocols of port forwarding. The one over WebSocket channels, from before 1.31, is not spoken: kubectl never used it. */
-export function offeredForwarding(request: ReceivedRequest): Offered | GatewayFault {
-  return offered(request, [request.upgrade === 'websocket' ? tunnelledForwarding : forwarding]);
+/**
+ * The sub-protocol of port forwarding that a client gets of those that it offers: of several, as of API servers since 1.31, SPDY in a WebSocket. Channels in a WebSocket are the
+ * older form, which kubectl never used, but clients in other languages do.
+ */
+export function agreedForwarding(request: ReceivedRequest): Agreed | GatewayFault {
+  const isWebSocket = request.upgrade === 'websocket';
+  const offer = offered(request, isWebSocket ? [tunnelledForwarding.version, ...forwardingChannels] : [forwarding.version]);
+  if (offer instanceof GatewayFault) return offer;
+  const { upgrade, versions } = offer;
+  return { upgrade, version: versions.includes(tunnelledForwarding.version) ? tunnelledForwarding.version : versions[0]! };
+}
+
+/** Whether it is spoken over channels in a WebSocket. */
+export function hasForwardingChannels({ version }: Agreed): boolean {
+  return forwardingChannels.includes(version);
 }
 
 function offered({ upgrade, fields }: ReceivedRequest, known: readonly string[]): Offered | GatewayFault {
@@ -70,5 +86,4 @@ function fieldName(upgrade: UpgradeName): string {
 
 const webSocketVersions = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'];
 const spdyVersions = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'];
-const forwarding = 'portforward.k8s.io';
-const tunnelledForwarding = 'SPDY/3.1+portforward.k8s.io';
+const forwardingChannels: readonly string[] = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
