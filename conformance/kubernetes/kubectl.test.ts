@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { ensureDebian } from '../parts/debian.ts';
 import { kubectlVersions } from '../parts/kubectl.ts';
 import { matrixCases, surroundings, waysOf } from './matrix/part.ts';
 import { differences, runCase, startHttpBehind, wrongControl } from './matrix/run.ts';
@@ -10,6 +11,7 @@ let world: KubernetesWorld;
 let http: Awaited<ReturnType<typeof startHttpBehind>>;
 
 before(async () => {
+  ensureDebian(['python3-kubernetes']);
   http = await startHttpBehind();
   world = await startKubernetesWorld();
 });

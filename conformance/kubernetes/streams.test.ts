@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
@@ -11,10 +11,13 @@ import { freePort } from '../../src/cli/demo/free-port.ts';
 import { asciicast, readTimeline } from '../../src/recordings/index.ts';
 import { eventually, run } from '../harness.ts';
 import { kubectlVersions } from '../parts/kubectl.ts';
+import { ensureDebian } from '../parts/debian.ts';
 import { asSuperuser } from '../parts/older-bank.ts';
 import { Site } from '../parts/site.ts';
 import type { ApiServer } from './api-server/index.ts';
 import type { TestConfig } from '../parts/test-gateway.ts';
+import { pythonForwards } from './python/forward.ts';
+import { startRelay, type Relay } from './relay.ts';
 import { startKubernetesWorld, type KubernetesWorld } from './world.ts';
 
 const card = '4111111111111111';
@@ -29,7 +32,11 @@ forbid (principal, action, resource)
 when { context has path && context.path == "/secret" };
 @id("opaque ports only by number")
 forbid (principal, action == Action::"kubernetes:port-forward", resource)
-when { context has opaque && context.opaque && context has destination_port && context.destination_port != 8080 };
+when { context has opaque && context.opaque && context has destination_port && context.destination_port != 8080 && context.destination_port != 7070 };
+@id("this port waits for a DBA")
+@review("dba") @approvals("1") @expires("15m")
+forbid (principal, action == Action::"kubernetes:port-forward", resource)
+when { context has opaque && context has destination_port && context.destination_port == 7070 };
 @id("deploys wait for a DBA")
 @review("dba") @approvals("1") @expires("15m")
 forbid (principal, action == Action::"kubernetes:exec", resource)
@@ -267,6 +274,7 @@ describe('port-forward through the gateway', () => {
   let world: KubernetesWorld;
   let bank: EmbeddedPostgres;
   before(async () => {
+    ensureDebian(['python3-kubernetes']);
     bank = await startEmbeddedPostgres({ folder: join(site.folder, 'bank'), password: 'bank-password' });
     site.closers.push(() => bank.stop());
     const direct = { host: '127.0.0.1', port: bank.port, user: bank.superuser, password: bank.password, database: 'postgres' };
@@ -277,6 +285,7 @@ describe('port-forward through the gateway', () => {
     const listen = await freePort();
     world = await startKubernetesWorld({
       policies,
+      dial: (port) => ({ host: '127.0.0.1', port: port === 7070 || port === 8080 ? crm.port : port }),
       adjust(config) {
         withClasses(config);
         config['listeners']!['postgres'] = `127.0.0.1:${listen}`;
@@ -380,7 +389,104 @@ describe('port-forward through the gateway', () => {
       }
     });
   }
+
+  it('is the same over the channels of a WebSocket: each port by itself, and by the session of its own target (Python)', async () => {
+    const { env } = await world.kubectl('1.32', 'pipeline');
+    const headers = { Authorization: `Bearer ${await world.token('pipeline')}` };
+    const requests = [
+      ['GET', '/customers', 0],
+      ['GET', '/secret', 0],
+    ] as const;
+    const before = world.cluster.audit.length;
+    const [signedOn, unknown] = await pythonForwards(env, { pod: 'web-1', namespace: 'default' }, [
+      { ports: [9, 80, 8080], requests, headers },
+      { ports: [80], requests: [['GET', '/customers', 0]] },
+    ]);
+    const [shown, refused] = signedOn!['80']!.answers;
+    assert.deepEqual([shown![0], JSON.parse(String(shown![1]))], [200, { path: '/customers', pan: '************1111' }]);
+    assert.equal(refused![0], 403);
+    assert.match(signedOn!['9']!.error!, /^forwarding port 9 is refused: .*opaque ports only by number/);
+    assert.deepEqual(
+      signedOn!['8080']!.answers.map(([status]) => status),
+      [200, 200],
+      'nothing looks into this one',
+    );
+    assert.equal(unknown!['80']!.answers[0]![0], 401);
+    assert.deepEqual(
+      world.cluster.audit.slice(before).flatMap(({ ports }) => ports),
+      [8080],
+      'the pod is asked for nothing else',
+    );
+    const decided = (await world.records(['operation.decided'])).filter(({ text }) => (text as string).startsWith('forward a connection'));
+    assert.deepEqual(
+      decided.slice(-4).map(({ facts, decision }) => {
+        const { destination_port: port, opaque } = facts as Record<string, unknown>;
+        return [port, opaque, decision];
+      }),
+      [
+        [9, true, 'deny'],
+        [80, false, 'allow'],
+        [8080, true, 'allow'],
+        [80, false, 'allow'],
+      ],
+    );
+  });
+
+  describe('over channels in base64', () => {
+    let relay: Relay;
+    const relayed = async (port: number, use: () => Promise<void>): Promise<void> => {
+      relay = await startRelay({ ...world, token: await world.token('pipeline') }, 'web-1', port);
+      try {
+        await use();
+      } finally {
+        relay.close();
+      }
+    };
+
+    it('PostgreSQL is still PostgreSQL under policy', () =>
+      relayed(5432, async () => {
+        const psql = async (sql: string, password: string) =>
+          run('psql', ['-X', '-A', '-t', '-c', sql], {
+            ...process.env,
+            PGHOST: '127.0.0.1',
+            PGPORT: String(relay.port),
+            PGUSER: 'ci',
+            PGDATABASE: 'orders',
+            PGPASSWORD: password,
+          });
+        const ran = await psql('select name, pan from customers', await world.token('pipeline'));
+        assert.equal(ran.stdout, 'jane|************1111\n', ran.stderr);
+        assert.match((await psql('select 1', 'no token')).stderr, /authentication|credential|token/i);
+      }));
+
+    it('a port that waits for people is connected to when they have agreed, and what was sent meanwhile goes there then', () =>
+      relayed(7070, async () => {
+        const before = world.cluster.audit.flatMap(({ ports }) => ports).length;
+        const answer = fetch(`http://127.0.0.1:${relay.port}/waited`);
+        const [approval] = await eventually('the request', async () => {
+          const found = await pending(world);
+          return found.length > 0 ? found : undefined;
+        });
+        assert.match(approval!.text, /^forward a connection to port 7070 of default\/web-1/);
+        assert.equal(world.cluster.audit.flatMap(({ ports }) => ports).length, before);
+        await (await world.api('dba-erin')).post(`/api/v1/approvals/${approval!.id}/approve`, { reason: 'fine' });
+        assert.deepEqual(await (await answer).json(), { path: '/waited', pan: card });
+        assert.equal((await world.records(['approval.requested'])).length, 1);
+      }));
+
+    it('what was sent before the client closed still comes to the pod, all of it', () =>
+      relayed(8080, async () => {
+        const socket = connect(relay.port, '127.0.0.1');
+        const body = 'x'.repeat(3_000_000);
+        socket.end(`POST /left HTTP/1.1\r\nHost: crm\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+        socket.resume();
+        await eventually('all of it', () => (left === body.length ? true : undefined));
+      }));
+  });
 });
+
+/** How much of a body has come to the HTTP API, whoever has sent it. */
+let left = 0;
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -389,6 +495,7 @@ function sha256(bytes: Uint8Array): string {
 /** An HTTP API that knows a card. */
 async function startCrm(): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
+    if (request.url === '/left') request.on('data', (chunk: Buffer) => (left += chunk.length));
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ path: request.url, pan: card }));
   });

@@ -16,6 +16,7 @@ export const testPackages: readonly string[] = [
   'python3-grpcio',
   'python3-protobuf',
   'python3-azure-cosmos',
+  'python3-kubernetes',
   'openssl',
   'wget',
   'python3-botocore',

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { eventually, run, type Ran } from '../../harness.ts';
+import { pythonForwards, type Forwarded } from '../python/forward.ts';
 import { asText, type MatrixCase, type Shown, type Workplace } from './case.ts';
 import { pod } from './manifests.ts';
 
@@ -34,6 +35,13 @@ export const streamCases: readonly MatrixCase[] = [
   { name: 'attach', needsNode, failing: ['no such pod'], run: attach },
   { name: 'cp', quick: ['1.32', '1.20'], needsNode, run: copy },
   { name: 'port-forward', quick: ['1.32', '1.20'], needsNode, failing: ['no such pod'], run: portForward },
+  {
+    name: 'port-forward over channels',
+    quick: ['1.32'],
+    needsNode,
+    only: { version: '1.32', because: 'Python’s client does it, not kubectl' },
+    run: portForwardOverChannels,
+  },
   { name: 'port-forward to PostgreSQL', needsNode, failing: ['error'], run: postgres },
   {
     name: 'debug',
@@ -206,6 +214,26 @@ async function portForward(at: Workplace): Promise<Shown> {
   shown['refused'] = /connect: connection refused/.exec((await refused.done).stderr)?.[0] ?? '';
   shown['no such pod'] = await at.shown('port-forward', 'pod/nobody', ':80');
   return shown;
+}
+
+/** As clients in other languages than Go do it: Python's `kubernetes`. */
+async function portForwardOverChannels(at: Workplace): Promise<Shown> {
+  await started(at, pod('web', 'exec sleep 600'));
+  const requests = [
+    ['GET', '/', 0],
+    ['GET', '/large', 0],
+    ['POST', '/count', 5_000_000],
+    ['GET', '/', 0],
+  ] as const;
+  const port = at.httpPort;
+  const [one, both, refused] = await pythonForwards(at.kubectl.env, { pod: 'web', namespace: at.namespace }, [
+    { ports: [port], requests },
+    { ports: [9, port], requests },
+    { ports: [9], waits: true },
+  ]);
+  const shown = (forwarded: Forwarded | undefined): string =>
+    `status ${forwarded !== undefined && 'refused' in forwarded ? 1 : 0}\n${JSON.stringify(forwarded).replaceAll(String(port), 'PORT')}`;
+  return { one: shown(one), both: shown(both), refused: shown(refused) };
 }
 
 async function postgres(at: Workplace): Promise<Shown> {
