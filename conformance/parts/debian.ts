@@ -64,7 +64,8 @@ function isInstalled(name: string): boolean {
 }
 
 function apt(parameters: readonly string[]): void {
-  const { status, stderr, stdout } = spawnSync('apt-get', ['-q', ...parameters], {
+  // Another apt may be at work just then.
+  const { status, stderr, stdout } = spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...parameters], {
     encoding: 'utf8',
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
