@@ -186,6 +186,7 @@ function gateway(records: Kind, log: AuditLog): (client: ClientExchange) => Prom
     dialect: requestProtocols.http,
     upstream: new InstantUpstream(),
     reads: () => [],
+    asksBy: () => settings,
     ask: (received: Parameters<typeof requestProtocols.http.ask>[0]) =>
       requestProtocols.http.ask(
         received,
