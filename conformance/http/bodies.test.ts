@@ -12,9 +12,15 @@ before(async () => {
       else response.writeHead(200, { 'content-type': 'text/plain' }).end(`at ${request.url}`);
     },
     policies: `@id("connect and read") permit (principal in Group::"deployers", action in [Action::"connect", Action::"read"], resource);
-@id("euros") permit (principal in Group::"deployers", action == Action::"http:post", resource) when { context has body && context.body.contains("currency=EUR") };`,
+@id("euros") permit (principal in Group::"deployers", action == Action::"http:post", resource) when { context has body && context.body.contains("currency=EUR") };
+@id("lines in euros") permit (principal in Group::"deployers", action == Action::"http:post", resource)
+when { context has body && context.body.contains("line=EUR") && ["line=EUR"].containsAll(context.body) };`,
     adjust(config) {
-      (config['targets']!['crm'] as Record<string, unknown>)['body_facts'] = { currency: '$.currency', pan: '$.pan' };
+      (config['targets']!['crm'] as Record<string, unknown>)['body_facts'] = {
+        currency: '$.currency',
+        pan: '$.pan',
+        line: '$.lines[*].currency',
+      };
     },
   });
 });
@@ -32,6 +38,23 @@ it('a value decides: in JSON, in a form, in a multipart form', async () => {
   assert.equal(await post('-F', 'currency=EUR', '-F', `file=@${house.configFile}`), 'at /v2/transfers');
   assert.match(await post('-F', 'currency=USD'), /policy-denied/);
   assert.match(await post('-H', 'Content-Type: text/plain', '-d', 'currency=EUR'), /they cannot be told: it is text\/plain/);
+});
+
+it('a second value that a server may take instead is refused, in whatever form it comes', async () => {
+  assert.match(await post('-d', 'currency=EUR&currency=USD'), /currency is given twice/);
+  assert.match(await post('-d', 'currency=EUR&currency[]=USD'), /almost the name currency/);
+  assert.match(await post('-F', 'currency=EUR', '-F', 'currency=USD'), /currency is given twice/);
+  assert.match(await post('-H', 'Content-Type: application/json', '-d', '{"currency":["EUR","USD"]}'), /currency has several values/);
+  const inQuery = await house.curl('pipeline', '-d', 'currency=EUR', `${house.crm}/transfers?currency=USD`);
+  assert.match(inQuery.stdout, /the query has currency as well/);
+});
+
+it('all of several values are what the guide’s rule asks for', async () => {
+  const lines = (...currencies: readonly string[]) =>
+    post('-H', 'Content-Type: application/json', '-d', JSON.stringify({ lines: currencies.map((currency) => ({ currency })) }));
+  assert.equal(await lines('EUR', 'EUR'), 'at /v2/transfers');
+  assert.match(await lines('EUR', 'USD'), /policy-denied/);
+  assert.match(await lines(), /policy-denied/);
 });
 
 it('a sensitive value among them is decided on as it is, and masked on record', async () => {

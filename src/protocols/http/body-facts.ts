@@ -1,7 +1,8 @@
 import { GatewayFault } from '../../core/fault.ts';
 import type { JsonPath } from '../../masking/json-path.ts';
+import { formFields, multipartFields, whyUncertain, type FormField } from './form-fields.ts';
 import { mediaTypeOf } from './media.ts';
-import { boundaryOf, formPart, partsOf } from './multipart.ts';
+import { boundaryOf } from './multipart.ts';
 import type { ReceivedRequest } from '../request.ts';
 
 /** A value of bodies that policy may ask about. */
@@ -11,19 +12,23 @@ export interface BodyFact {
 }
 
 /**
- * The fact `body`: `name=value` for every value that stands at one of the places, of JSON, of forms and of multipart forms (whose fields are `$.field`). Text as it is, numbers
- * and true, false and null as JSON has them. A body that cannot be read as its target will read it is refused: what policy does not see could be anything.
+ * The fact `body`: `name=value` for every value that stands at one of the places, of JSON, of forms and of multipart forms. Text as it is, numbers and true, false and null as JSON has them. A
+ * body that cannot be read as its target will read it is refused: what policy does not see could be anything.
  */
 export function bodyFacts(places: readonly BodyFact[], request: ReceivedRequest): readonly string[] | GatewayFault {
   const { body, fields } = request;
   if (body.kind === 'none' || (body.kind === 'whole' && body.bytes.length === 0)) return [];
   if (body.kind === 'streamed') return unread('it is longer than what is gathered');
   if (fields.some(({ name }) => name === 'content-encoding')) return unread('it has a content coding');
-  const value = read(body.bytes, fields);
+  const value = read(places, body.bytes, fields);
   if (value instanceof GatewayFault) return value;
   const found = new Set<string>();
   for (const { name, path } of places) {
-    for (const one of valuesAt(value, path.steps)) {
+    const values = valuesAt(value, path.steps);
+    // A rule that asks for the one value would be content with either of two.
+    if (values.length > 1 && !path.steps.includes(undefined))
+      return unread(`${name} has several values, where it is configured to have one`);
+    for (const one of values) {
       if (one.length > mostCharacters) return unread(`a value of ${name} is longer than ${mostCharacters} characters`);
       found.add(`${name}=${one}`);
       if (found.size > mostValues) return unread(`it has more than ${mostValues} values that policy asks about`);
@@ -35,13 +40,13 @@ export function bodyFacts(places: readonly BodyFact[], request: ReceivedRequest)
 /** Objects as maps: their keys are the client's. */
 type Value = ReadonlyMap<string, Value> | readonly Value[] | string;
 
-function read(bytes: Uint8Array, fields: ReceivedRequest['fields']): Value | GatewayFault {
+function read(places: readonly BodyFact[], bytes: Uint8Array, fields: ReceivedRequest['fields']): Value | GatewayFault {
   const { kind, name, isUtf8 } = mediaTypeOf(fields);
-  if (name === 'multipart/form-data') return readMultipart(bytes, boundaryOf(fields));
+  if (name === 'multipart/form-data') return readForm(places, multipartFields(bytes, boundaryOf(fields)));
   if (kind !== 'json' && kind !== 'form') return unread(name === '' ? 'its media type is missing or cannot be read' : `it is ${name}`);
   const text = isUtf8 ? decoded(bytes) : undefined;
   if (text === undefined) return unread('it is no UTF-8');
-  return kind === 'json' ? readJson(text) : readForm(text);
+  return kind === 'json' ? readJson(text) : readForm(places, formFields(text));
 }
 
 function readJson(text: string): Value | GatewayFault {
@@ -78,29 +83,16 @@ function membersIn(text: string): number {
   return members;
 }
 
-function readForm(text: string): Value | GatewayFault {
+/** A place is a field: `$.field`, or `$.field[*]` of one that may be given several times. */
+function readForm(places: readonly BodyFact[], fields: readonly FormField[] | string): Value | GatewayFault {
+  if (typeof fields === 'string') return unread(fields);
   const values = new Map<string, string[]>();
-  for (const pair of text.split('&')) {
-    if (pair === '') continue;
-    const [name = '', ...rest] = pair.split('=');
-    const [key, value] = [unescaped(name), unescaped(rest.join('='))];
-    if (key === undefined || value === undefined) return unread('it has escapes that cannot be decoded');
-    values.set(key, [...(values.get(key) ?? []), value]);
+  for (const { path } of places) {
+    const [field, ...rest] = path.steps;
+    const why = typeof field === 'string' ? whyUncertain(field, rest.length > 0, fields) : undefined;
+    if (why !== undefined) return unread(why);
   }
-  return values;
-}
-
-function readMultipart(bytes: Uint8Array, boundary: string | undefined): Value | GatewayFault {
-  const parts = boundary === undefined ? undefined : partsOf(bytes, boundary);
-  if (parts === undefined) return unread('its parts cannot be told with certainty');
-  const values = new Map<string, string[]>();
-  for (const part of parts) {
-    const form = formPart(part);
-    if (form === undefined) return unread('the name of one of its parts cannot be told with certainty');
-    const value = form.isFile ? undefined : decoded(bytes.subarray(part.start, part.end));
-    if (value === undefined && !form.isFile) return unread('a field of it is no UTF-8');
-    if (value !== undefined) values.set(form.name, [...(values.get(form.name) ?? []), value]);
-  }
+  for (const { name, value } of fields) if (value !== undefined) values.set(name, [...(values.get(name) ?? []), value]);
   return values;
 }
 
@@ -121,14 +113,6 @@ function valuesAt(value: Value, steps: JsonPath['steps']): readonly string[] {
 function decoded(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function unescaped(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
     return undefined;
   }

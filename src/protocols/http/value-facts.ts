@@ -1,6 +1,6 @@
 import { GatewayFault } from '../../core/fault.ts';
 import type { HeaderField, ReceivedRequest } from '../request.ts';
-import { bodyFacts } from './body-facts.ts';
+import { bodyFacts, type BodyFact } from './body-facts.ts';
 import type { HttpTarget } from './environment.ts';
 import { decodesTwice } from './escapes.ts';
 import { mayBeOneParameter, parameterParts } from './fact-names.ts';
@@ -24,6 +24,8 @@ export function valueFacts(
   if (places === undefined && parameters === undefined && names === undefined) return undefined;
   const body = places && bodyFacts(places, request);
   if (body instanceof GatewayFault) return body;
+  const inQuery = places && twinInQuery(places, request);
+  if (inQuery !== undefined) return untold('body', `the query has ${inQuery} as well`, plainParameters);
   const query = parameters && queryFacts(parameters, request.target.parameters);
   if (query instanceof GatewayFault) return query;
   const twin = query && twinInForm(query, request);
@@ -110,6 +112,17 @@ function twinInForm(query: readonly string[], request: ReceivedRequest): string 
   return query
     .map((fact) => fact.slice(0, fact.indexOf('=')))
     .find((name) => inForm.some((parts) => mayBeOneParameter(parameterParts(name), parts)));
+}
+
+/** The same the other way: also of a field that the form does not have, and policy would take for none. */
+function twinInQuery(places: readonly BodyFact[], { body, fields, target }: ReceivedRequest): string | undefined {
+  const { kind, name } = mediaTypeOf(fields);
+  if (body.kind === 'none' || (kind !== 'form' && name !== 'multipart/form-data')) return undefined;
+  const inQuery = target.parameters.map((parameter) => parameterParts(parameter.name));
+  return places
+    .map(({ path }) => path.steps[0])
+    .filter((step) => typeof step === 'string')
+    .find((field) => inQuery.some((parts) => mayBeOneParameter(parameterParts(field), parts)));
 }
 
 function unfit(found: ReadonlyMap<string, string>, name: string, value: string): string | undefined {
