@@ -1,4 +1,4 @@
-import { Printable } from './printable.ts';
+import type { Words } from './printable.ts';
 
 /**
  * Looks for one kind of value in plain ASCII without reading it character by character: the cheap question in front of a detector. To see something where nothing is costs time; nothing that
@@ -12,34 +12,38 @@ export interface Lookout {
   first(bytes: Uint8Array, from: number, to: number, plainFrom: number): number;
 }
 
+/** Which bytes a lookout understands. */
+export interface Plain {
+  /** By byte: 1 for those. */
+  readonly table: Uint8Array;
+  /** The same of several at a time, or of fewer bytes than those. */
+  words(bytes: Uint8Array): Words;
+}
+
 /** How far some bytes are plain and hold nothing for any of several lookouts. Each of them reads on from where it was, so that each byte is read once by each. */
 export class Lookahead {
   readonly #lookouts: readonly Lookout[];
-  /** By byte: 1 for those that a lookout understands. */
-  readonly #plain: Uint8Array;
+  readonly #plain: Plain;
   readonly #isAnew: boolean;
-  /** All printable ASCII is plain. */
-  readonly #isPrintablePlain: boolean;
   #bytes: Uint8Array = new Uint8Array(0);
-  #printable: Printable | undefined;
+  #words: Words | undefined;
   #plainFrom = 0;
   #plainTo = 0;
   /** Of each lookout: where it saw something, or how far it has looked. */
   readonly #seen: Int32Array;
 
   /** `isAnew`: wherever something is asked from, a text of its own begins. */
-  constructor(lookouts: readonly Lookout[], plain: Uint8Array, isAnew: boolean) {
+  constructor(lookouts: readonly Lookout[], plain: Plain, isAnew: boolean) {
     this.#lookouts = lookouts;
     this.#plain = plain;
     this.#isAnew = isAnew;
-    this.#isPrintablePlain = !plain.subarray(0x20, 0x7f).includes(0);
     this.#seen = new Int32Array(lookouts.length);
   }
 
   /** Whatever is asked from now on is about these bytes. */
   over(bytes: Uint8Array): void {
     this.#bytes = bytes;
-    this.#printable = this.#isPrintablePlain && bytes.length >= leastWords ? new Printable(bytes) : undefined;
+    this.#words = bytes.length >= leastWords ? this.#plain.words(bytes) : undefined;
     this.#plainTo = 0;
   }
 
@@ -61,10 +65,11 @@ export class Lookahead {
 
   #endOfPlain(from: number): number {
     const bytes = this.#bytes;
-    const plain = this.#plain;
-    const printable = this.#printable;
+    const { length } = bytes;
+    const { table } = this.#plain;
+    const words = this.#words;
     let at = from;
-    while (at < bytes.length && plain[bytes[at]!] === 1) at = printable?.end(at + 1) ?? at + 1;
+    while (at < length && table[bytes[at]!] === 1) at = words === undefined ? at + 1 : words.end(at + 1);
     return at;
   }
 }

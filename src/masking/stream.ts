@@ -1,7 +1,8 @@
 import type { DataClasses } from './classes.ts';
 import type { DetectorSet, Span } from './detect.ts';
 import { foldedCode } from './fold.ts';
-import { Lookahead } from './lookahead.ts';
+import { Lookahead, type Plain } from './lookahead.ts';
+import { Printable } from './printable.ts';
 import { Openings } from './stream-openings.ts';
 import { elementAt, terminalText, type Element, type TerminalText } from './terminal-text.ts';
 
@@ -254,7 +255,7 @@ function plainBytes(): Uint8Array {
   return table.fill(1, 0x20, 0x7f);
 }
 
-const plain = plainBytes();
+const plain: Plain = { table: plainBytes(), words: (bytes) => new Printable(bytes) };
 const encoder = new TextEncoder();
 const lineFeed = 0x0a;
 /** For less it does not pay to look ahead. */

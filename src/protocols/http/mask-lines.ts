@@ -1,4 +1,5 @@
-import { Lookahead } from '../../masking/lookahead.ts';
+import { Lookahead, type Plain } from '../../masking/lookahead.ts';
+import { AsciiText } from '../../masking/printable.ts';
 import { GrowingBytes } from '../growing-bytes.ts';
 import type { PieceMasker } from '../request.ts';
 import { maxPieceBytes, pieceText, pieceTooLong } from './mask-pieces.ts';
@@ -37,8 +38,11 @@ class Lines implements PieceMasker {
     let whole = lines;
     if (end > 0 && this.#unfinished.length > 0) {
       // Copied, so that they go out as one piece: two would be written one after the other.
-      this.#unfinished.append(lines);
-      whole = this.#taken();
+      const begun = this.#unfinished.length;
+      whole = new Uint8Array(begun + end);
+      whole.set(this.#unfinished.take());
+      whole.set(lines, begun);
+      this.#unfinished.discard(begun);
     }
     const shown = this.#lines(whole);
     this.#unfinished.append(bytes.subarray(end));
@@ -47,7 +51,8 @@ class Lines implements PieceMasker {
   }
 
   end(): readonly Uint8Array[] {
-    const rest = this.#taken();
+    const rest = this.#unfinished.take().slice();
+    this.#unfinished.discard(rest.length);
     return rest.length === 0 ? [] : [this.#line(rest)];
   }
 
@@ -98,12 +103,6 @@ class Lines implements PieceMasker {
     this.#closer.over(line);
     return this.#closer.clearTo(0) === line.length;
   }
-
-  #taken(): Uint8Array {
-    const line = this.#unfinished.take().slice();
-    this.#unfinished.discard(line.length);
-    return line;
-  }
 }
 
 /** What the short escapes of JSON stand for (RFC 8259 section 7); gives back how long it is, undefined where there is a long one, which may stand for anything. */
@@ -138,6 +137,5 @@ const shortEscapes: ReadonlyMap<number, number> = new Map([
   [0x72, 0x0d],
   [0x74, 0x09],
 ]);
-const ascii = asciiBytes();
-const withoutEscapes = asciiBytes();
-withoutEscapes[backslash] = 0;
+const ascii: Plain = { table: asciiBytes(), words: (bytes) => new AsciiText(bytes) };
+const withoutEscapes: Plain = { table: asciiBytes().fill(0, backslash, backslash + 1), words: (bytes) => new AsciiText(bytes, backslash) };
