@@ -8,7 +8,7 @@ import type { UpstreamAddress } from './upstream.ts';
 
 /**
  * The way to a target with the gateway's own credential: it is put on each request when its grant exists, right before it goes out, so that a token which was fetched
- * before people decided cannot be too old. Where the target no longer accepts it, a request that changes nothing goes out once more with a new one.
+ * before people decided cannot be too old. Where the target no longer accepts it, the next request has a new one, and a request that changes nothing goes out once more with it.
  */
 export function withCredential(upstream: Upstream, address: UpstreamAddress, credential: UpstreamCredential): Upstream {
   return {
@@ -17,7 +17,7 @@ export function withCredential(upstream: Upstream, address: UpstreamAddress, cre
       const send = (fields: typeof added): ReturnType<Upstream['send']> =>
         upstream.send({ ...forwarded, fields: [...forwarded.fields, ...fields] }, grant, sessionId, signal);
       const answer = await send(added);
-      if (answer.status !== 401 || !isRepeatable(forwarded) || !credential.refused(added)) return answer;
+      if (answer.status !== 401 || !credential.refused(added) || !isRepeatable(forwarded)) return answer;
       answer.discard();
       return send(await fieldsFor(credential, forwarded, address, signal));
     },
