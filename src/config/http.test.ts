@@ -204,6 +204,11 @@ describe('what is wrong with it is said at the very place', () => {
       'credential.azure: required with identity: client-secret: client_secret',
     ],
     [
+      'what a plugin is told of a cluster, where it is told nothing',
+      crm.replace('bearer: env:ORDERS_PASSWORD', 'exec: { command: /bin/x, cluster_config: { a: 1 } }'),
+      'credential.exec.cluster_config: expected provide_cluster_info: true',
+    ],
+    [
       'a client certificate without its key',
       crm.replace('ca:', 'certificate: file:tls/gw.crt, ca:'),
       'upstream.certificate: expected both certificate and key',

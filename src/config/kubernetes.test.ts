@@ -36,6 +36,19 @@ it('a Kubernetes target gives ports to PostgreSQL and HTTP targets, and says who
   assert.deepEqual(target.impersonate, { user: '{issuer}:{subject}', groups: ['{group}'] });
 });
 
+it('the plugin of a target is told of the cluster where that is configured', async () => {
+  for (const [more, cluster] of [
+    ['', undefined],
+    [', provide_cluster_info: true', { config: undefined }],
+    [', provide_cluster_info: true, cluster_config: { audience: aks, list: [1, null] }', { config: { audience: 'aks', list: [1, null] } }],
+  ] as const) {
+    edit(['bearer: env:ORDERS_PASSWORD', `exec: { command: /bin/kubelogin, args: [get-token]${more} }`]);
+    const target = (await load()).targets.find(({ name }) => name === 'aks');
+    assert.equal(target?.protocol, 'kubernetes');
+    assert.deepEqual(target.upstream.credential, { kind: 'exec', command: '/bin/kubelogin', args: ['get-token'], env: {}, cluster });
+  }
+});
+
 for (const [what, change, expected] of [
   [
     'to a target that there is not',

@@ -65,8 +65,16 @@ export const upstreamCredential = z
           command: text.describe('Absolute path of the program. It is run without a shell, in the gateway’s own environment.'),
           args: list(z.string({ error: 'expected text' }), 'arguments').default([]),
           env: z.record(text, z.string({ error: 'expected text' }), { error: 'expected variables and their values' }).default({}),
+          provide_cluster_info: z
+            .boolean({ error: 'expected true or false' })
+            .default(false)
+            .describe('The plugin is told of the cluster, in KUBERNETES_EXEC_INFO: its server, authorities and cluster_config.'),
+          cluster_config: z
+            .record(text, z.unknown(), { error: 'expected an object' })
+            .optional()
+            .describe('What a kubeconfig has in the extension client.authentication.k8s.io/exec of a cluster.'),
         }).describe(
-          'A credential plugin of Kubernetes (client.authentication.k8s.io/v1), such as kubelogin. Its token is sent as Authorization: Bearer.',
+          'A credential plugin of Kubernetes (client.authentication.k8s.io/v1), such as kubelogin. It gives a token, a client certificate, or both.',
         ),
       }),
     ],
@@ -128,6 +136,8 @@ export interface ExecCredentialConfig {
   readonly args: readonly string[];
   /** Besides the gateway's own environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Undefined: it is told nothing of the target. */
+  readonly cluster: { readonly config: Readonly<Record<string, unknown>> | undefined } | undefined;
 }
 
 /** Paths are those below the target. */
@@ -139,6 +149,8 @@ export function checkUpstreamCredential(raw: RawUpstreamCredential, add: AddProb
   if ('azure' in raw) checkAzure(raw.azure, add);
   // What a relative path means would depend on where the gateway was started.
   if ('exec' in raw && !raw.exec.command.startsWith('/')) add([...at, 'exec', 'command'], 'expected an absolute path');
+  if ('exec' in raw && raw.exec.cluster_config !== undefined && !raw.exec.provide_cluster_info)
+    add([...at, 'exec', 'cluster_config'], 'expected provide_cluster_info: true, without which it is told to nobody');
 }
 
 /** The fields in which it is sent. */
@@ -188,7 +200,10 @@ export async function readUpstreamCredential(
   if ('header' in raw) return { kind: 'header', name: raw.header.name, value: await read([...at, 'header', 'value'], raw.header.value) };
   if ('oauth' in raw) return readOAuth(raw.oauth, read);
   if ('azure' in raw) return readAzure(raw.azure, read);
-  if ('exec' in raw) return { kind: 'exec', ...raw.exec };
+  if ('exec' in raw) {
+    const { command, args, env, provide_cluster_info: isTold, cluster_config: config } = raw.exec;
+    return { kind: 'exec', command, args, env, cluster: isTold ? { config } : undefined };
+  }
   return readAws(raw.aws, read);
 }
 

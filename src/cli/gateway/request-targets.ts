@@ -1,9 +1,9 @@
 import type { HttpVersion, RequestTargetConfig } from '../../config/index.ts';
-import { upstreamCredential, type UpstreamCredential } from '../../identity/upstream/index.ts';
+import { upstreamCredential, type ClientIdentity, type UpstreamCredential } from '../../identity/upstream/index.ts';
 import { ApiOverHttp2 } from '../../net/http-over-http2.ts';
 import { withCredential } from '../../net/http-credential.ts';
 import type { RequestTarget } from '../../net/http-target.ts';
-import { HttpUpstream } from '../../net/http-upstream.ts';
+import { hostOf, HttpUpstream } from '../../net/http-upstream.ts';
 import type { Upstream } from '../../net/http-upstream-answer.ts';
 import { Http2Upstream } from '../../net/http2-upstream.ts';
 import type { UpstreamAddress } from '../../net/upstream.ts';
@@ -36,8 +36,9 @@ export class RequestTargets {
     const address = targets.requestAddress(of);
     const place = JSON.stringify([spokenTo(of), address]);
     const connections = known?.place === place ? known.connections : connectionsTo(of, address);
-    const credential = credentialOf(of);
-    const upstream = credential === undefined ? connections : withCredential(connections, address, credential);
+    const credential = credentialOf(of, address);
+    const connectAs = (identity: ClientIdentity): Upstream => connectionsTo(of, { ...address, tls: { ...address.tls!, ...identity } });
+    const upstream = credential === undefined ? connections : withCredential(connections, address, credential, connectAs);
     const target = requestTarget(of, this.#inForce, { upstream, credential });
     this.#made.set(name, { of, place, connections, target });
     return target;
@@ -61,9 +62,16 @@ export interface WayToTarget {
   readonly credential: UpstreamCredential | undefined;
 }
 
-function credentialOf(of: RequestTargetConfig): UpstreamCredential | undefined {
-  const { credential: own } = of.upstream;
-  const made = own === undefined ? undefined : upstreamCredential(own, { clock, env: process.env, fetch });
+function credentialOf(of: RequestTargetConfig, address: UpstreamAddress): UpstreamCredential | undefined {
+  const { credential: own, basePath } = of.upstream;
+  const { tls } = address;
+  const upstream = {
+    server: `${tls === undefined ? 'http' : 'https'}://${hostOf(address)}${basePath}`,
+    ca: tls?.ca,
+    verifies: tls?.verifyChain ?? true,
+    takesCertificate: tls !== undefined && tls.certificate === undefined,
+  };
+  const made = own === undefined ? undefined : upstreamCredential(own, { clock, env: process.env, fetch, upstream });
   return of.protocol === 'cosmos' ? cosmosCredential(of.upstream, made, clock) : made;
 }
 

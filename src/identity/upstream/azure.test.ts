@@ -55,8 +55,8 @@ const metadataService: RequestListener = (request, response) => {
 describe('managed identity of a machine', () => {
   it('by the instance metadata service, one of several by its client id', async () => {
     const env = { AZURE_POD_IDENTITY_AUTHORITY_HOST: await listen(metadataService) };
-    assert.deepEqual(await token({ kind: 'managed', clientId: undefined }, env), { text: `vm-${aks}-null`, lifetimeMs: 86_399_000 });
-    assert.deepEqual(await token({ kind: 'managed', clientId: 'u-1' }, env), { text: `vm-${aks}-u-1`, lifetimeMs: 86_399_000 });
+    assert.deepEqual(await token({ kind: 'managed', clientId: undefined }, env), { value: `vm-${aks}-null`, lifetimeMs: 86_399_000 });
+    assert.deepEqual(await token({ kind: 'managed', clientId: 'u-1' }, env), { value: `vm-${aks}-u-1`, lifetimeMs: 86_399_000 });
     await refused(token({ kind: 'managed', clientId: 'unknown' }, env), 'upstream-refused', /refuses the gateway: 400 \(invalid_request\)/);
     await refused(token({ kind: 'managed', clientId: 'busy' }, env), 'upstream-unavailable', /429/);
   });
@@ -93,7 +93,7 @@ describe('managed identity of an app service', () => {
     });
     const env = { IDENTITY_ENDPOINT: `${endpoint}/MSI/token`, IDENTITY_HEADER: '853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a' };
     const now = (1_586_984_735 - 3_600) * 1000;
-    assert.deepEqual(await token({ kind: 'managed', clientId: undefined }, env, now), { text: `app-${aks}`, lifetimeMs: 3_600_000 });
+    assert.deepEqual(await token({ kind: 'managed', clientId: undefined }, env, now), { value: `app-${aks}`, lifetimeMs: 3_600_000 });
     await refused(token({ kind: 'managed', clientId: undefined }, { ...env, IDENTITY_HEADER: 'x' }, now), 'upstream-refused', /401/);
   });
 });
@@ -135,7 +135,7 @@ describe('Entra ID', () => {
     const workload = { kind: 'workload', tenant: undefined, clientId: undefined } as const;
     await refused(token(workload, env), 'upstream-refused', /the file of AZURE_FEDERATED_TOKEN_FILE cannot be read/);
     writeFileSync(file, `${signToken(cluster, { ...claims, exp: seconds + 600 })}\n`);
-    assert.deepEqual(await token(workload, env), { text: `entra-${aks}/.default`, lifetimeMs: 3_599_000 });
+    assert.deepEqual(await token(workload, env), { value: `entra-${aks}/.default`, lifetimeMs: 3_599_000 });
     writeFileSync(file, signToken(cluster, { ...claims, exp: seconds - 600 }));
     await refused(token(workload, env), 'upstream-refused', /refuses the gateway: invalid_client, AADSTS700213/);
     await refused(token(workload, { ...env, AZURE_TENANT_ID: undefined }), 'upstream-refused', /AZURE_TENANT_ID is not set/);
@@ -145,7 +145,7 @@ describe('Entra ID', () => {
     const env = { AZURE_AUTHORITY_HOST: await listenSecurely(entra) };
     const client = (text: string) =>
       ({ kind: 'secret', tenant: 'tenant-1', clientId: 'app-1', secret: new Secret('env:X', Buffer.from(text)) }) as const;
-    assert.deepEqual(await token(client('swordfish'), env), { text: `entra-${aks}/.default`, lifetimeMs: 3_599_000 });
+    assert.deepEqual(await token(client('swordfish'), env), { value: `entra-${aks}/.default`, lifetimeMs: 3_599_000 });
     await refused(token(client('swordfish2'), env), 'upstream-refused', /AADSTS7000215/);
   });
 });

@@ -64,7 +64,7 @@ function tokenOf(what: string, { status, body }: TokenServiceAnswer, { now }: Az
   // Numbers as text, and not both of them everywhere.
   const seconds = body?.['expires_in'] === undefined ? Number(body?.['expires_on']) - now() / 1000 : Number(body['expires_in']);
   if (!isToken(text) || !Number.isFinite(seconds)) throw tokenServiceFault('upstream-unavailable', what, 'does not answer with a token');
-  return { text, lifetimeMs: seconds * 1000 };
+  return { value: text, lifetimeMs: seconds * 1000 };
 }
 
 /** A Kubernetes service account's token, exchanged for one of Entra ID ("Microsoft Entra Workload ID"). The file is read each time: it changes by the hour. */

@@ -156,7 +156,12 @@ function oauth(
     resource: 'https://crm.internal',
     ...changes,
   };
-  return upstreamCredential(config, { clock, env: {}, fetch });
+  return upstreamCredential(config, {
+    clock,
+    env: {},
+    fetch,
+    upstream: { server: 'https://api.test', ca: undefined, verifies: true, takesCertificate: true },
+  });
 }
 
 async function bearerOf(credential: UpstreamCredential): Promise<string> {

@@ -39,7 +39,7 @@ export async function fetchClientToken({ tokenUrl, clientId, authenticate, param
     if (answer.token_type !== 'bearer' || !isToken(answer.access_token)) {
       throw tokenServiceFault('upstream-refused', what, 'gives tokens that the gateway cannot use: not of type Bearer');
     }
-    return { text: answer.access_token, lifetimeMs: (answer.expires_in ?? unstatedLifetimeSeconds) * 1000 };
+    return { value: answer.access_token, lifetimeMs: (answer.expires_in ?? unstatedLifetimeSeconds) * 1000 };
   } catch (error) {
     throw await faultOf(error, what, answered);
   }

@@ -10,6 +10,8 @@ export interface UpstreamCredential {
    * whoever issues them, `unsupported` and `limit-exceeded` for a request that they cannot be made for.
    */
   fieldsFor(request: OutgoingRequest): readonly OutgoingField[] | Promise<readonly OutgoingField[]>;
+  /** The client certificate of the connection that these very fields go on. Absent or undefined: what the target is configured with. */
+  identityOf?(fields: readonly OutgoingField[]): ClientIdentity | undefined;
   /** The target has answered 401 to these fields. True: other ones may be accepted, and can be had. */
   refused(fields: readonly OutgoingField[]): boolean;
 }
@@ -24,6 +26,12 @@ export interface OutgoingRequest {
   readonly fields: readonly OutgoingField[];
   /** `streamed`: it passes as it comes, and nobody knows it yet. */
   readonly body: Uint8Array | 'none' | 'streamed';
+}
+
+/** A client certificate, its chain behind it, and its key; PEM. */
+export interface ClientIdentity {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** `name` in lower case. */

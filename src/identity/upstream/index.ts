@@ -3,17 +3,19 @@ import type { ClockPort } from '../../core/ports.ts';
 import { awsCredential } from './aws.ts';
 import { fetchAzureToken } from './azure.ts';
 import { authenticationOf, fetchClientToken } from './client-credentials.ts';
-import { fixedCredential, type OutgoingField, type UpstreamCredential } from './credential.ts';
-import { fetchPluginToken } from './exec-plugin.ts';
+import { fixedCredential, type ClientIdentity, type OutgoingField, type UpstreamCredential } from './credential.ts';
+import { fetchPluginCredential, type PluginCredential, type PluginUpstream } from './exec-plugin.ts';
 import { TokenCache, type FetchToken } from './token-cache.ts';
 
-export type { UpstreamCredential } from './credential.ts';
+export type { ClientIdentity, UpstreamCredential } from './credential.ts';
 
 /** What credentials are made with. */
 export interface UpstreamCredentialParts {
   readonly clock: ClockPort;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof fetch;
+  /** Of the target that they are for. */
+  readonly upstream: PluginUpstream;
 }
 
 /** The gateway's own credential at a target, as it was configured. Tokens are fetched when the first request needs one. */
@@ -43,7 +45,7 @@ export function upstreamCredential(config: UpstreamCredentialConfig, parts: Upst
     case 'azure':
       return tokenCredential(() => fetchAzureToken(config, { env, fetch, now: () => clock.now() }), clock);
     case 'exec':
-      return tokenCredential(() => fetchPluginToken(config, { env, now: () => clock.now() }), clock);
+      return pluginCredential(() => fetchPluginCredential(config, { env, now: () => clock.now(), upstream: parts.upstream }), clock);
     case 'aws':
       return awsCredential(config, () => clock.now());
     default:
@@ -61,6 +63,23 @@ function tokenCredential(fetch: FetchToken, clock: ClockPort): UpstreamCredentia
       return typeof token === 'string' ? bearer(token) : token.then(bearer);
     },
     refused: (fields) => fields.some(({ value }) => tokens.refused(value.slice('Bearer '.length))),
+  };
+}
+
+/** A token, a client certificate, or both. */
+function pluginCredential(fetch: FetchToken<PluginCredential>, clock: ClockPort): UpstreamCredential {
+  const identities = new WeakMap<readonly OutgoingField[], ClientIdentity>();
+  const given = new TokenCache(async () => {
+    const { value, lifetimeMs } = await fetch();
+    const fields = value.token === undefined ? [] : bearer(value.token);
+    if (value.identity !== undefined) identities.set(fields, value.identity);
+    return { value: fields, lifetimeMs };
+  }, clock);
+  return {
+    fieldNames: ['authorization'],
+    fieldsFor: () => given.current(),
+    identityOf: (fields) => identities.get(fields),
+    refused: (fields) => given.refused(fields),
   };
 }
 

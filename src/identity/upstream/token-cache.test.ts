@@ -92,8 +92,8 @@ describe('an access token', () => {
   });
 });
 
-function token(text: string, lifetimeMs = 3_600_000): AccessToken {
-  return { text, lifetimeMs };
+function token(value: string, lifetimeMs = 3_600_000): AccessToken {
+  return { value, lifetimeMs };
 }
 
 function setUp() {

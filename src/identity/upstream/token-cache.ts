@@ -1,18 +1,18 @@
 import { GatewayFault, toFault } from '../../core/fault.ts';
 import type { ClockPort } from '../../core/ports.ts';
 
-/** An access token as its issuer gave it. */
-export interface AccessToken {
-  readonly text: string;
+/** An access token as its issuer gave it, or what else it gives for a time. */
+export interface AccessToken<Value = string> {
+  readonly value: Value;
   /** From when it was asked for. */
   readonly lifetimeMs: number;
 }
 
 /** Asks for a new one. Throws `upstream-unavailable` or `upstream-refused`. */
-export type FetchToken = () => Promise<AccessToken>;
+export type FetchToken<Value = string> = () => Promise<AccessToken<Value>>;
 
-interface HeldToken {
-  readonly text: string;
+interface HeldToken<Value> {
+  readonly value: Value;
   /** From here on it is fetched anew while it is still used. */
   readonly refreshAtMs: number;
   readonly endsAtMs: number;
@@ -27,38 +27,38 @@ interface HeldToken {
  * - After a failure nobody fetches for a second, then two, and so on up to a minute; whoever asks meanwhile is told of that failure at once.
  * - A token that the target has refused is dropped, unless it is so new that the next one would fare no better.
  */
-export class TokenCache {
-  readonly #fetch: FetchToken;
+export class TokenCache<Value = string> {
+  readonly #fetch: FetchToken<Value>;
   readonly #clock: ClockPort;
-  #held: HeldToken | undefined;
-  #fetching: Promise<HeldToken> | undefined;
+  #held: HeldToken<Value> | undefined;
+  #fetching: Promise<HeldToken<Value>> | undefined;
   #failure: { readonly fault: GatewayFault; readonly untilMs: number; readonly backOffMs: number } | undefined;
 
-  constructor(fetch: FetchToken, clock: ClockPort) {
+  constructor(fetch: FetchToken<Value>, clock: ClockPort) {
     this.#fetch = fetch;
     this.#clock = clock;
   }
 
   /** At once where it is there. */
-  current(): string | Promise<string> {
+  current(): Value | Promise<Value> {
     const now = this.#clock.monotonic();
     const held = this.#held;
-    if (held === undefined || now >= held.endsAtMs) return this.#next(now).then(({ text }) => text);
+    if (held === undefined || now >= held.endsAtMs) return this.#next(now).then(({ value }) => value);
     // Whoever needs the next one hears of a failure when this one has ended.
     if (now >= held.refreshAtMs) this.#next(now).catch(() => {});
-    return held.text;
+    return held.value;
   }
 
   /** True where `current` will give another one. */
-  refused(text: string): boolean {
+  refused(value: Value): boolean {
     const held = this.#held;
-    if (held === undefined || held.text !== text) return true;
+    if (held === undefined || held.value !== value) return true;
     if (this.#clock.monotonic() - held.fetchedAtMs < newForMs) return false;
     this.#held = undefined;
     return true;
   }
 
-  #next(now: number): Promise<HeldToken> {
+  #next(now: number): Promise<HeldToken<Value>> {
     if (this.#fetching !== undefined) return this.#fetching;
     if (this.#failure !== undefined && now < this.#failure.untilMs) return Promise.reject(this.#failure.fault);
     this.#fetching = this.#load().finally(() => {
@@ -67,13 +67,13 @@ export class TokenCache {
     return this.#fetching;
   }
 
-  async #load(): Promise<HeldToken> {
+  async #load(): Promise<HeldToken<Value>> {
     const askedAtMs = this.#clock.monotonic();
     try {
-      const { text, lifetimeMs } = await this.#fetch();
+      const { value, lifetimeMs } = await this.#fetch();
       const early = Math.min(lifetimeMs / 5, earliestMs);
       const held = {
-        text,
+        value,
         refreshAtMs: askedAtMs + lifetimeMs - early,
         endsAtMs: askedAtMs + lifetimeMs - Math.min(early, lastMs),
         fetchedAtMs: this.#clock.monotonic(),
