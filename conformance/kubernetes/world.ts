@@ -34,6 +34,8 @@ export interface GatewayOptions {
 export interface WorldOptions extends GatewayOptions {
   readonly generation?: ApiServerOptions['generation'];
   readonly dial?: ApiServerOptions['dial'];
+  /** PEM, of client certificates. */
+  readonly clientAuthority?: string;
   /** What others than the gateway's own user may do in the cluster: whom it impersonates, say. */
   readonly rules?: readonly Rule[];
 }
@@ -43,7 +45,7 @@ export async function startKubernetesWorld(options: WorldOptions = {}): Promise<
   const world = await startGatewayWorld(async ({ folder, closers }, tls) => {
     cluster = await startApiServer({
       folder,
-      tls,
+      tls: { ...tls, ...(options.clientAuthority === undefined ? {} : { clientAuthority: options.clientAuthority }) },
       accounts: [{ token: clusterToken, user: { name: 'gateway', groups: ['system:masters'] } }],
       rules: options.rules ?? [],
       generation: options.generation ?? 'current',

@@ -34,6 +34,8 @@ export interface ApiServer {
   readonly port: number;
   /** Everything that was understood, in order. */
   readonly audit: AuditEntry[];
+  /** From now on nobody signs on with client certificates of this name. */
+  refuse(commonName: string): void;
   readonly store: Store;
   /** Makes an object as a controller would: no user, no policy. */
   create(object: KubeObject): KubeObject;
@@ -152,6 +154,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     port: (server.address() as AddressInfo).port,
     audit,
+    refuse: (commonName) => users.refuse(commonName),
     store,
     create,
     get: (group, resource, namespace, name) => store.get(findResource(group, 'v1', resource)!, namespace, name),

@@ -43,6 +43,7 @@ export interface Access {
 export class Users {
   readonly #accounts: readonly Account[];
   readonly #rules: readonly Rule[];
+  readonly #refused = new Set<string>();
 
   constructor(accounts: readonly Account[], rules: readonly Rule[]) {
     this.#accounts = accounts;
@@ -56,6 +57,11 @@ export class Users {
     if (wanted === undefined) return { user, impersonator: undefined };
     this.#mayImpersonate(user, wanted);
     return { user: authenticated(wanted), impersonator: user };
+  }
+
+  /** Client certificates of this name are of no use any more. */
+  refuse(commonName: string): void {
+    this.#refused.add(commonName);
   }
 
   may(user: User, access: Access): boolean {
@@ -91,7 +97,9 @@ export class Users {
     }
     if (certificate?.subject === undefined) throw unauthorized();
     const { CN, O } = certificate.subject as { CN?: string | string[]; O?: string | string[] };
-    return authenticated({ name: [CN ?? ''].flat()[0] ?? '', groups: [O ?? []].flat() });
+    const name = [CN ?? ''].flat()[0] ?? '';
+    if (this.#refused.has(name)) throw unauthorized();
+    return authenticated({ name, groups: [O ?? []].flat() });
   }
 
   #mayImpersonate(user: User, wanted: User): void {
