@@ -7,7 +7,7 @@ export type { CosmosTargetConfig } from './cosmos-target.ts';
 export type { KubernetesTargetConfig } from './kubernetes-target.ts';
 export type { PostgresTargetConfig } from './postgres-target.ts';
 export type { SshTargetConfig } from './ssh-target.ts';
-export { certificateWarnings, dateOf } from './ssh-expiry.ts';
+export { certificateWarnings, dateOf } from './certificate-expiry.ts';
 export { certificateSuffix, names, readCertificate, standing, type SshCertificate } from './ssh-certificate.ts';
 export { fingerprintOf, type PinnedHostKey } from './ssh-host-key.ts';
 export type { RequestTargetConfig, TargetConfig } from './targets.ts';

@@ -5,10 +5,7 @@ import * as fc from 'fast-check';
 import ssh2 from 'ssh2';
 import { newSshKeyPair } from '../identity/ssh-key-format.ts';
 import { decodeCertificate, maxCertificateBytes, names, readCertificate, standing } from './ssh-certificate.ts';
-import { certificateWarnings } from './ssh-expiry.ts';
-import { Secret } from './secret.ts';
 import { sshString, testCertificate, type TestCertificate } from './testing/ssh-certificate.ts';
-import type { TargetConfig } from './targets.ts';
 
 /** Of `ssh-keygen -s ca -I 'deploy on web' -n deploy,backup -z 7 -V 20260101000000Z:20270101000000Z -O clear -O force-command=uptime -O source-address=10.0.0.0/8`. */
 const ed25519 =
@@ -136,37 +133,5 @@ describe('a certificate of OpenSSH', () => {
       made({ rest: Buffer.of(0) }),
     ];
     for (const text of others) assert.equal(readCertificate(text), undefined, text.slice(0, 200));
-  });
-});
-
-describe('operators are told of a certificate', () => {
-  const hour = 3_600;
-  const day = 24 * hour;
-  const told = (lifetime: number, age: number): readonly string[] => {
-    const begin = Date.UTC(2026, 0) / 1000;
-    const line = made({ validFrom: BigInt(begin), validUntil: BigInt(begin + lifetime) });
-    const certificate = new Secret('file:web-cert.pub', Buffer.from(line));
-    const target = { name: 'web', protocol: 'ssh', upstream: { certificate } } as unknown as TargetConfig;
-    return certificateWarnings({ targets: [target] }, (begin + age) * 1000);
-  };
-
-  it('that has ended, or is not good yet', () => {
-    assert.deepEqual(told(hour, hour), ['target web: its certificate expired at 2026-01-01T01:00:00Z: the gateway cannot sign on there']);
-    assert.deepEqual(told(hour, -1), [
-      'target web: its certificate is not valid before 2026-01-01T00:00:00Z: the gateway cannot sign on there',
-    ]);
-  });
-
-  it('that ends in two weeks, or in a quarter of its time', () => {
-    assert.deepEqual(told(365 * day, 352 * day), ['target web: its certificate expires at 2027-01-01T00:00:00Z']);
-    assert.deepEqual(told(365 * day, 350 * day), []);
-    assert.deepEqual(told(8 * hour, 7 * hour), ['target web: its certificate expires at 2026-01-01T08:00:00Z']);
-    assert.deepEqual(told(8 * hour, 5 * hour), []);
-  });
-
-  it('and not of one that has no end', () => {
-    const certificate = new Secret('file:web-cert.pub', Buffer.from(made()));
-    const target = { name: 'web', protocol: 'ssh', upstream: { certificate } } as unknown as TargetConfig;
-    assert.deepEqual(certificateWarnings({ targets: [target] }, Date.now()), []);
   });
 });

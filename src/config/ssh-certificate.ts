@@ -48,8 +48,11 @@ export function decodeCertificate(blob: Uint8Array): SshCertificate | undefined 
   }
 }
 
+/** Of any certificate. */
+export type Validity = Pick<SshCertificate, 'validFromMs' | 'validUntilMs'>;
+
 /** Whether it is good at this time: milliseconds since 1970. */
-export function standing({ validFromMs, validUntilMs }: SshCertificate, nowMs: number): 'good' | 'not-yet' | 'expired' {
+export function standing({ validFromMs, validUntilMs }: Validity, nowMs: number): 'good' | 'not-yet' | 'expired' {
   if (nowMs >= validUntilMs) return 'expired';
   return nowMs < validFromMs ? 'not-yet' : 'good';
 }

@@ -4,7 +4,7 @@ import ssh2 from 'ssh2';
 import { newSshKeyPair } from '../identity/ssh-key-format.ts';
 import { loadConfig } from './load.ts';
 import { ConfigError } from './problem.ts';
-import { certificateWarnings } from './ssh-expiry.ts';
+import { certificateWarnings } from './certificate-expiry.ts';
 import { fingerprintOf, readHostKey } from './ssh-host-key.ts';
 import { testCertificate } from './testing/ssh-certificate.ts';
 import { goodEnvironment, Workspace } from './testing/workspace.ts';
