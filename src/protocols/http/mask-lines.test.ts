@@ -87,6 +87,22 @@ describe('lines', () => {
     }
   });
 
+  it('hide nothing among others with escapes, which are looked at together', () => {
+    const other = '{"msg":"GET \\"/\\" took\\t3 ms"}\n';
+    const lines = 300;
+    for (const [line, expected] of [
+      ['"x\\n4111111111111111"\n', '"x\\n************1111"\n'],
+      ['"4111\\u003111111111111"\n', '"************1111"\n'],
+      ['paid 4111111111111111\n', 'paid ************1111\n'],
+      ['"\\"4111 1111\\u00201111 1111"\n', '"\\"**** **** **** 1111"\n'],
+    ] as const) {
+      for (let place = 0; place <= lines; place += 1) {
+        const [before, behind] = [other.repeat(place), other.repeat(lines - place)];
+        assert.equal(shown(textMasks, before + line + behind), before + expected + behind, `line ${place}`);
+      }
+    }
+  });
+
   it('are counted by what was masked', () => {
     const masker = lineMasker(textMasks);
     masker.push(Buffer.from('078-05-1120\nx\n4111111111111111\n078-05-1120'));

@@ -19,7 +19,7 @@ class Lines implements PieceMasker {
   readonly #masks: HttpMasks;
   /** Undefined: each line is read. */
   readonly #lookahead: Lookahead | undefined;
-  /** Over one line, as it was written and as it is meant. */
+  /** Over a few lines, as they were written and as they are meant. */
   readonly #closer: Lookahead;
   /** A line of which the end has not come. */
   readonly #unfinished = new GrowingBytes();
@@ -61,10 +61,20 @@ class Lines implements PieceMasker {
     const shown: Uint8Array[] = [];
     this.#lookahead?.over(bytes);
     let from = 0;
+    // Where the lines end that were looked at together.
+    let triedTo = 0;
     for (let at = 0; at < bytes.length;) {
       const clearTo = this.#lookahead?.clearTo(at) ?? at;
       if (clearTo === bytes.length) break;
       if (clearTo > at) at = Math.max(at, bytes.lastIndexOf(lineFeed, clearTo - 1) + 1);
+      // Escapes stand in line after line, or in none.
+      if (this.#lookahead !== undefined && at >= triedTo && bytes[clearTo] === backslash) {
+        triedTo = bytes.lastIndexOf(lineFeed, at + togetherBytes) + 1;
+        if (triedTo > at && this.#isClear(bytes.subarray(at, triedTo))) {
+          at = triedTo;
+          continue;
+        }
+      }
       const end = bytes.indexOf(lineFeed, at) + 1;
       const line = bytes.subarray(at, end);
       const masked = this.#line(line);
@@ -90,28 +100,28 @@ class Lines implements PieceMasker {
     return masked === content ? line : encoder.encode(masked + end);
   }
 
-  /** Whether nobody can find anything in a line of ASCII, whether it is a text or JSON with escapes. */
-  #isClear(line: Uint8Array): boolean {
-    if (!this.#sees(line)) return false;
-    if (!line.includes(backslash)) return true;
-    if (this.#meant.length < line.length) this.#meant = new Uint8Array(2 * line.length);
-    const length = withEscapesResolved(line, this.#meant);
-    return length !== undefined && this.#sees(this.#meant.subarray(0, length));
+  /** Whether nobody can find anything in lines of ASCII, whether they are texts or JSON with escapes. */
+  #isClear(lines: Uint8Array): boolean {
+    if (!this.#seesNothing(lines)) return false;
+    if (!lines.includes(backslash)) return true;
+    if (this.#meant.length < lines.length) this.#meant = new Uint8Array(2 * lines.length);
+    const length = withEscapesResolved(lines, this.#meant);
+    return length !== undefined && this.#seesNothing(this.#meant.subarray(0, length));
   }
 
-  #sees(line: Uint8Array): boolean {
-    this.#closer.over(line);
-    return this.#closer.clearTo(0) === line.length;
+  #seesNothing(lines: Uint8Array): boolean {
+    this.#closer.over(lines);
+    return this.#closer.clearTo(0) === lines.length;
   }
 }
 
 /** What the short escapes of JSON stand for (RFC 8259 section 7); gives back how long it is, undefined where there is a long one, which may stand for anything. */
-function withEscapesResolved(line: Uint8Array, into: Uint8Array): number | undefined {
+function withEscapesResolved(lines: Uint8Array, into: Uint8Array): number | undefined {
   let length = 0;
-  for (let at = 0; at < line.length; at += 1) {
-    let byte = line[at]!;
-    if (byte === backslash && at + 1 < line.length) {
-      byte = line[(at += 1)]!;
+  for (let at = 0; at < lines.length; at += 1) {
+    let byte = lines[at]!;
+    if (byte === backslash && at + 1 < lines.length) {
+      byte = lines[(at += 1)]!;
       if (byte === letterU) return undefined;
       byte = shortEscapes.get(byte) ?? byte;
     }
@@ -129,6 +139,8 @@ const encoder = new TextEncoder();
 const lineFeed = 0x0a;
 const backslash = 0x5c;
 const letterU = 0x75;
+/** Of lines with escapes: where one of them holds something, each of them is looked at by itself. */
+const togetherBytes = 4_096;
 /** `\b`, `\f`, `\n`, `\r` and `\t`. */
 const shortEscapes: ReadonlyMap<number, number> = new Map([
   [0x62, 0x08],
