@@ -151,6 +151,27 @@ describe('a tunnel', () => {
     }
   });
 
+  it('does not read a client whose session wants no more of it for now, and reads it again, also to end with it', async () => {
+    const { client, target, world } = await start();
+    await client.has('101');
+    client.socket.write('stop');
+    await until(() => target.text === 'stop');
+    client.socket.write(' more');
+    await turns(20);
+    assert.equal(target.text, 'stop');
+    target.socket?.write('go');
+    await until(() => target.text === 'stop more');
+    client.socket.write('stop');
+    await until(() => target.text === 'stop morestop');
+    const taken = new Promise((resolve) => void client.socket.write(Buffer.alloc(32 * 1024 * 1024), resolve));
+    await turns();
+    world.sessions.end(() => true, 'an operator said so');
+    await client.closed;
+    assert.equal((await taken) ?? undefined, undefined, 'whoever is told something is read');
+    assert.match(client.text, /last words: session ended: an operator said so$/);
+    assert.equal(target.text, 'stop morestop');
+  });
+
   it('ends with its session, in its own last words', async () => {
     const { client, target, world } = await start();
     await client.has('101');
@@ -301,9 +322,12 @@ class Relay implements TunnelSession {
       return [{ kind: 'ask', operation: this.next!(), refusal: undefined }];
     }
     if (side === 'upstream' && this.answersTarget) return [{ kind: 'forward', bytes, grant }];
-    if (side === 'client' && !this.echoes) return [{ kind: 'forward', bytes, grant }];
+    const reading: readonly TunnelEffect[] = /^(stop|go)$/.test(Buffer.from(bytes).toString())
+      ? [{ kind: 'read-client', isRead: Buffer.from(bytes).toString() === 'go' }]
+      : [];
+    if (side === 'client' && !this.echoes) return [{ kind: 'forward', bytes, grant }, ...reading];
     this.#bytes += bytes.length;
-    return [{ kind: 'reply', bytes, grant }];
+    return [{ kind: 'reply', bytes, grant }, ...reading];
   }
 
   decide(_operationId: string, outcome: Outcome): readonly TunnelEffect[] {

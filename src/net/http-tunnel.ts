@@ -63,6 +63,7 @@ class Tunnel {
   /** Sides from which nothing more comes. */
   readonly #ended = new Set<Side>();
   #applying = false;
+  #isClientRead = true;
   /** Much of what passed waits to be recorded. */
   #recordingIsBehind = false;
   #bytes = 0;
@@ -184,6 +185,9 @@ class Tunnel {
       case 'deadline':
         this.#deadline.set(effect.afterMs);
         return;
+      case 'read-client':
+        this.#isClientRead = effect.isRead;
+        return;
       case 'finish':
         if (effect.side === 'upstream') upstream.socket.end();
         else this.#outbox.whenEmpty(() => client.socket.end());
@@ -280,13 +284,14 @@ class Tunnel {
     const diverted = [...this.#diverted.values()];
     const othersFull = upstream.writableNeedDrain || diverted.some((one) => one.writableNeedDrain);
     for (const one of diverted) read(one, !clientFull);
-    read(client, !this.#recordingIsBehind && !othersFull && client.writableLength < mostUnsentBytes);
+    read(client, this.#isClientRead && !this.#recordingIsBehind && !othersFull && client.writableLength < mostUnsentBytes);
     read(upstream, !this.#recordingIsBehind && !clientFull && upstream.writableLength < mostUnsentBytes);
   }
 
   #close(): void {
     if (this.#closing !== undefined) return;
     const { client, upstream } = this.#options;
+    this.#isClientRead = true;
     this.#closing = setTimeout(() => {
       client.socket.destroy();
       upstream.socket.destroy();

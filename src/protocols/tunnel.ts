@@ -61,6 +61,8 @@ export type TunnelEffect =
   | { readonly kind: 'divert-bytes'; readonly id: string; readonly bytes: Uint8Array }
   /** It sends no more. */
   | { readonly kind: 'divert-end'; readonly id: string }
+  /** Whether the client is read. Not, while it has sent much that waits for a decision which nobody is asked for. */
+  | { readonly kind: 'read-client'; readonly isRead: boolean }
   /** Nothing more goes to this side, after everything before it was written; it may still send. */
   | { readonly kind: 'finish'; readonly side: Side };
 

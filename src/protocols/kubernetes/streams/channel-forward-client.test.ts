@@ -222,7 +222,9 @@ describe('port forwarding over channels', () => {
   });
 
   it('keeps little of what comes before a decision, and lets others go on', () => {
-    const run = new Run([80, 81]).decide('s-3').send(0, 'x'.repeat(200_000)).send(2, 'one').send(0, 'x'.repeat(100_000)).send(2, 'two');
+    const run = new Run([80, 81]).decide('s-3');
+    run.sides.apply(run.sides.session.notify({ kind: 'held', operationId: 's-2', message: 'wait' }));
+    run.send(0, 'x'.repeat(200_000)).send(2, 'one').send(0, 'x'.repeat(100_000)).send(2, 'two');
     assert.match(run.heard[4]!, /^1:.*more than 262144 bytes came before this connection was decided on$/);
     assert.deepEqual(
       run.seen.filter((text) => /:/.test(text)),

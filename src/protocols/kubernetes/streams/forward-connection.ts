@@ -10,6 +10,8 @@ export class Connection {
   grant: Grant | undefined;
   targetData: number | undefined;
   targetError: number | undefined;
+  /** It waits for people. */
+  isHeld = false;
   clientEnded = false;
   targetEnded = false;
   hasFailed = false;
@@ -24,11 +26,14 @@ export class Connection {
     this.operationId = operationId;
   }
 
-  /** Until it is decided on. False where that would be too much. */
-  keep(bytes: Uint8Array): boolean {
+  /** Until it is decided on. */
+  keep(bytes: Uint8Array): void {
     this.#keptBytes += bytes.length;
     this.#kept.push(bytes.slice());
-    return this.#keptBytes <= maxKeptBytes;
+  }
+
+  get hasKeptMuch(): boolean {
+    return this.#keptBytes > maxKeptBytes;
   }
 
   kept(): readonly Uint8Array[] {

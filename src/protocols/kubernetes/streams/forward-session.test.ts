@@ -119,6 +119,11 @@ class Run {
     return this.go();
   }
 
+  /** Whether the client is read, as it changed. */
+  reads(): readonly boolean[] {
+    return this.sides.effects.flatMap((effect) => (effect.kind === 'read-client' ? [effect.isRead] : []));
+  }
+
   completions(): readonly string[] {
     return this.sides.effects.flatMap((effect) =>
       effect.kind === 'complete' ? [`${effect.completion.operationId} ${effect.completion.outcome} ${effect.completion.bytes}`] : [],
@@ -233,14 +238,46 @@ describe('port forwarding', () => {
     assert.equal(run.operations().length, 200);
   });
 
-  it('keeps little of what comes before the decision', () => {
+  it('lets the client wait for a decision that comes soon, and forgets nothing of what it has sent', () => {
     const run = new Run();
-    const { error, data } = run.connect(8080, '0');
+    const { data } = run.connect(8080, '0');
     run.client.spdy.send(data, new Uint8Array(300_000), false);
-    run.go();
-    assert.ok(run.client.events.some((event) => event.startsWith(`${error}:`) && event.includes('before this connection was decided')));
+    assert.deepEqual(run.go().reads(), [false]);
     run.decide('s-2');
-    assert.deepEqual(run.target.events, []);
+    assert.deepEqual(run.reads(), [false, true]);
+    assert.equal(
+      run.target.events
+        .filter((event) => event.startsWith('3:'))
+        .join('')
+        .replaceAll('3:', '').length,
+      300_000,
+    );
+    run.client.spdy.send(data, new Uint8Array(300_000), false);
+    assert.deepEqual(run.go().reads(), [false, true]);
+  });
+
+  it('keeps little of what waits for people, and of what is not asked for', () => {
+    for (const isHeldFirst of [true, false]) {
+      const run = new Run();
+      const { error, data } = run.connect(8080, '0');
+      const hold = () => run.sides.apply(run.sides.session.notify({ kind: 'held', operationId: 's-2', message: 'wait' }));
+      if (isHeldFirst) hold();
+      run.client.spdy.send(data, new Uint8Array(300_000), false);
+      run.go();
+      if (!isHeldFirst) hold();
+      run.go();
+      assert.ok(run.client.events.some((event) => event.startsWith(`${error}:`) && event.includes('before this connection was decided')));
+      assert.deepEqual(run.reads(), isHeldFirst ? [] : [false, true]);
+      run.decide('s-2');
+      assert.deepEqual(run.target.events, []);
+    }
+    const run = new Run();
+    const half = run.client.spdy.open(new Map(Object.entries({ streamtype: ['data'], port: ['8080'], requestid: ['0'] })));
+    run.go();
+    run.client.spdy.send(half, new Uint8Array(300_000), false);
+    run.go();
+    assert.ok(run.client.events.includes(`${half} finished`));
+    assert.deepEqual(run.reads(), []);
   });
 
   it('ends with every connection of it', () => {

@@ -34,7 +34,8 @@ export interface ForwardParts {
  * own sign-in, policy, masking and record. Any other is opaque: nothing looks into it.
  *
  * Traps: (1) connections are independent; a refusal of one overtakes nothing of its own. (2) A connection is decided when it is opened, by what its streams say.
- * (3) While one is held, what comes on it is kept, up to 256 KiB, and others go on. (4) Bytes behind the heads are received first. (5) and (6) have no meaning here.
+ * (3) While one is held, what comes on it is kept, up to 256 KiB, and others go on. While one is
+ * decided on without anybody being asked, more than that makes the client wait, for a moment. (4) Bytes behind the heads are received first. (5) and (6) have no meaning here.
  */
 export class ForwardSession implements TunnelSession {
   readonly #parts: ForwardParts;
@@ -46,6 +47,7 @@ export class ForwardSession implements TunnelSession {
   readonly #asked = new Map<string, Connection>();
   #effects: TunnelEffect[] = [];
   #isOver = false;
+  #isClientRead = true;
   #bytes = 0;
 
   constructor(parts: ForwardParts) {
@@ -109,6 +111,8 @@ export class ForwardSession implements TunnelSession {
           this.#receiveClient(this.#client.begin());
           return;
         case 'held':
+          this.#held(event.operationId);
+          return;
         case 'deadline':
           return;
         default:
@@ -167,8 +171,24 @@ export class ForwardSession implements TunnelSession {
       this.#flush(connection);
     } else if (connection.way === 'diverted')
       this.#effects.push({ kind: 'divert-bytes', id: connection.operationId, bytes: bytes.slice() });
-    else if (!connection.keep(bytes))
+    else {
+      connection.keep(bytes);
+      this.#limitKept(connection);
+    }
+  }
+
+  /** What nobody decides soon keeps little. */
+  #limitKept(connection: Connection): void {
+    const isDecidedSoon = this.#asked.has(connection.operationId) && !connection.isHeld;
+    if (connection.hasKeptMuch && !isDecidedSoon)
       this.#refused(connection, `more than ${maxKeptBytes} bytes came before this connection was decided on`);
+  }
+
+  #held(operationId: string): void {
+    const connection = this.#asked.get(operationId);
+    if (connection === undefined || connection.isOver) return;
+    connection.isHeld = true;
+    this.#limitKept(connection);
   }
 
   #sentAll(connection: Connection): void {
@@ -341,10 +361,19 @@ export class ForwardSession implements TunnelSession {
       this.#over(toFault(error));
     }
     if (this.#client.isDone) this.#over(undefined);
-    if (!this.#isOver) this.#flush(undefined);
+    if (!this.#isOver) {
+      this.#flush(undefined);
+      this.#readClient();
+    }
     const effects = this.#effects;
     this.#effects = [];
     return effects;
+  }
+
+  #readClient(): void {
+    const isRead = this.#asked.size === 0 || ![...this.#asked.values()].some(({ isOver, hasKeptMuch }) => !isOver && hasKeptMuch);
+    if (isRead !== this.#isClientRead) this.#effects.push({ kind: 'read-client', isRead });
+    this.#isClientRead = isRead;
   }
 
   /** What is written for one connection goes under its grant, and what belongs to none (pings, windows) under that of the whole. */
