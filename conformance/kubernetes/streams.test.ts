@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { freePort } from '../../src/cli/demo/free-port.ts';
 import { asciicast, readTimeline } from '../../src/recordings/index.ts';
@@ -432,6 +434,41 @@ describe('port-forward through the gateway', () => {
     );
   });
 
+  it('a port that takes nothing holds its client back, and another port of the same WebSocket goes on', async () => {
+    const url = `${world.server.replace('https', 'wss')}/api/v1/namespaces/default/pods/web-1/portforward?ports=8080,8080`;
+    const headers = { authorization: `Bearer ${await world.token('pipeline')}` };
+    const webSocket = new WebSocket(url, ['v4.channel.k8s.io'], { ca: readFileSync(world.authorityFile), headers });
+    let received = 0;
+    let sent = 0;
+    webSocket.on('message', (data: Buffer) => {
+      if (data[0] === 2) received += data.length - 1;
+    });
+    await once(webSocket, 'open');
+    const send = (channel: number, bytes: string | Buffer, done = (): void => {}): void =>
+      webSocket.send(Buffer.concat([Buffer.of(channel), Buffer.from(bytes)]), done);
+    const more = (): void => {
+      if (sent < 64 * 1024 * 1024) send(0, Buffer.alloc(65_536), () => ((sent += 65_536), more()));
+    };
+    send(2, 'GET /when-told HTTP/1.1\r\nHost: crm\r\n\r\n');
+    // What the port that takes nothing has in front of it holds up the whole way to the pod, as it does without a gateway.
+    await eventually('the request', () => (told.listenerCount('now') === 1 ? true : undefined));
+    send(0, `POST /unread HTTP/1.1\r\nHost: crm\r\nContent-Length: ${2 ** 40}\r\n\r\n`);
+    more();
+    let before = -1;
+    const standsAt = await eventually('a stand', async () => {
+      before = sent;
+      await new Promise((resolve) => {
+        setTimeout(resolve, 500);
+      });
+      return sent > 0 && sent === before ? sent : undefined;
+    });
+    assert.ok(standsAt < 32 * 1024 * 1024, `${standsAt} bytes were taken`);
+    told.emit('now');
+    await eventually('all of the answer', () => (received > 8_000_000 ? true : undefined));
+    assert.equal(sent, standsAt);
+    webSocket.terminate();
+  });
+
   describe('over channels in base64', () => {
     let relay: Relay;
     const relayed = async (port: number, use: () => Promise<void>): Promise<void> => {
@@ -487,6 +524,7 @@ describe('port-forward through the gateway', () => {
 
 /** How much of a body has come to the HTTP API, whoever has sent it. */
 let left = 0;
+const told = new EventEmitter();
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -495,6 +533,11 @@ function sha256(bytes: Uint8Array): string {
 /** An HTTP API that knows a card. */
 async function startCrm(): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
+    if (request.url === '/unread') return;
+    if (request.url === '/when-told') {
+      told.once('now', () => response.end(Buffer.alloc(8_000_000)));
+      return;
+    }
     if (request.url === '/left') request.on('data', (chunk: Buffer) => (left += chunk.length));
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ path: request.url, pan: card }));
