@@ -5,6 +5,7 @@ import { everySplit } from '../core/testing/every-split.ts';
 import { nodeCrypto } from '../net/crypto.ts';
 import { compileDataClasses, type DataClasses } from './classes.ts';
 import { streamMasker, type StreamMasker } from './stream.ts';
+import { terminalText } from './terminal-text.ts';
 import { maskProse } from './text.ts';
 import type { DataClass, Detector } from './types.ts';
 
@@ -30,6 +31,7 @@ const recognised = compiled(card, ssn, iban, email, phone, routing);
 const all = compiled(card, ssn, iban, email, phone, routing, key);
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'utf8');
+const textOf = (some: Uint8Array): string => terminalText(some, 0, some.length).text;
 const take = (pieces: readonly Uint8Array[]): Buffer => Buffer.concat(pieces);
 
 function masked(classes: DataClasses, chunks: Iterable<Uint8Array>): Buffer {
@@ -182,6 +184,56 @@ describe('a masked stream', () => {
         for (const text of [out, shown(out)]) for (const canary of canaries) assert.ok(!text.includes(canary), canary);
       }),
       { numRuns: 1_000 },
+    );
+  });
+
+  // However long, a title before a number was taken for a part of it: 96 bytes were kept as they came, and a sequence that began before them was no sequence any more.
+  it('is masked behind control sequences of any length as if they were not there', () => {
+    for (const control of [
+      `\x1b]0;${'7'.repeat(200)}\x07`,
+      `\x1b]0;${'a'.repeat(1_000)}\x1b\\`,
+      `\x1bP${'b'.repeat(140)}\x9c`,
+      '\x1b[38;5;196m'.repeat(40),
+      '\x1b[1;31m'.repeat(20),
+    ]) {
+      for (const value of values) {
+        const expected = maskedText(all, `x ${value}\n`);
+        assert.equal(textOf(bytes(maskedText(all, `x ${control}${value}\n`))), expected, value);
+      }
+      assert.equal(textOf(bytes(maskedText(all, `ssn ${control}123456789\n`))), 'ssn [redacted:ssn]\n');
+      assert.equal(textOf(bytes(maskedText(all, `DE8${control}GB29 NWBK\n`))), maskedText(all, 'DE8GB29 NWBK\n'));
+      // Longer ones take their time.
+      if (control.length > 250) continue;
+      everySplit(bytes(`x ${control}GB29 NWBK 6016 1331 9268 19\n`), (chunks) => {
+        assert.equal(textOf(masked(compiled(ssn, iban), chunks)), maskedText(compiled(iban), 'x GB29 NWBK 6016 1331 9268 19\n'));
+      });
+    }
+  });
+
+  it('shows of anything what it shows of the same without control sequences', () => {
+    const word = fc.constantFrom('x ', 'ssn ', 'ssn', 'a', '7', '12 ', 'DE8', '"', ', ', '\n', '€', ...values);
+    const text = fc.oneof(fc.constantFrom('7', 'a', ' ', 'ssn ', 'é'), fc.string({ unit: 'grapheme-ascii', maxLength: 3 }));
+    const string = fc
+      .tuple(
+        fc.constantFrom('\x1b]0;', '\x1bP', '\u009d'),
+        text,
+        fc.integer({ min: 0, max: 400 }),
+        fc.constantFrom('\x07', '\x1b\\', '\u009c'),
+      )
+      .map(([begin, one, times, end]) => begin + one.repeat(times) + end);
+    const colours = fc
+      .tuple(fc.constantFrom('\x1b[1;31m', '\x1b[0m', '\x07', '\0'), fc.integer({ min: 1, max: 40 }))
+      .map(([one, times]) => one.repeat(times));
+    const parts = fc.array(fc.oneof({ weight: 2, arbitrary: word }, string, colours), { maxLength: 16 });
+    fc.assert(
+      fc.property(parts, fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 6 }), (some, sizes) => {
+        const whole = bytes(some.join(''));
+        const chunks: Buffer[] = [];
+        for (let at = 0, index = 0; at < whole.length; index += 1) chunks.push(whole.subarray(at, (at += sizes[index % sizes.length]!)));
+        const out = masked(all, chunks);
+        assert.equal(textOf(out), masked(all, [bytes(textOf(whole))]).toString());
+      }),
+      { numRuns: 3_000 },
     );
   });
 

@@ -57,15 +57,24 @@ class Masking implements StreamMasker {
   #held: Uint8Array = new Uint8Array(0);
   /** How much of it was read already. */
   #read = 0;
-  /** The last of what is not held back any more, as it came: the words before a number tell what it is. */
+  /**
+   * What showed last before `#beforeTo`: the words before a number tell what it is, a letter right before it that it is a part of something else. What does not show is not in it, however much of it
+   * there was; else the rest of a long sequence would be taken for such a letter.
+   */
   #before: Uint8Array = new Uint8Array(0);
+  /** A place in what is read now. Nothing that does not show stands between it and what is open. */
+  #beforeTo = 0;
   #position = 0;
-  /** A control sequence that carries something came since the last judgement. */
+  /** A control sequence came since the last judgement, or what is none for its length. */
+  #hasControls = false;
+  /** One that carries something came. */
   #carries = false;
   /** The beginning of what is open was released. */
   #isReleased = false;
-  /** Where in the stream nothing of a control sequence that was released half is remembered any more. */
+  /** Where in the stream nothing of a control sequence that was released half can be remembered any more. */
   #trustedFrom = 0;
+  /** The same where there was such a one: until then `#before` has all that came. */
+  #halfUntil = 0;
 
   constructor(classes: DataClasses, detectors: DetectorSet, keepsLength: boolean) {
     this.#classes = classes;
@@ -129,16 +138,23 @@ class Masking implements StreamMasker {
       if (!openings.isOpen) {
         if (openings.mayHaveMatched || this.#carries) this.#judge(all, from, at, at, edits);
         openings.forget();
-        this.#carries = this.#isReleased = false;
+        if (this.#hasControls) this.#pass(all, from, at);
+        this.#hasControls = this.#carries = this.#isReleased = false;
         from = at;
-      } else if (at - from >= windowBytes) from = this.#cut(all, from, at, edits);
+      } else if (at - from >= windowBytes) {
+        const to = this.#cut(all, from, at, edits);
+        if (this.#hasControls) this.#pass(all, from, to);
+        from = to;
+      }
     }
     if (isLast && from < all.length) {
       this.#judge(all, from, all.length, all.length, edits);
+      this.#pass(all, from, all.length);
       from = at = all.length;
       this.#isReleased = true;
     }
-    this.#before = lastOf(this.#before, all.subarray(0, from));
+    this.#before = lastOf(this.#before, all.subarray(this.#beforeTo, from));
+    this.#beforeTo = 0;
     this.#position += from;
     if (isLast) this.#trustedFrom = this.#position + beforeBytes;
     this.#held = all.slice(from);
@@ -147,6 +163,7 @@ class Masking implements StreamMasker {
   }
 
   #step(element: Element): void {
+    this.#hasControls ||= element.kind === 'control' || element.code === verticalTab;
     if (element.kind === 'control') this.#carries ||= element.carries !== undefined;
     else if (element.code >= 0x0a && element.code <= 0x0d) this.#openings.endLine();
     else if (element.code < 0x80) this.#openings.step(element.code);
@@ -156,17 +173,26 @@ class Masking implements StreamMasker {
     }
   }
 
+  /** What stands from `from` to `to`, control sequences among it, is judged: of it, what showed last is kept. */
+  #pass(all: Uint8Array, from: number, to: number): void {
+    const { shown, isHalf } = shownOf(all, from, to);
+    const isAllKept = this.#position + to <= this.#halfUntil;
+    this.#before = lastOf(lastOf(this.#before, all.subarray(this.#beforeTo, from)), isAllKept ? all.subarray(from, to) : shown);
+    this.#beforeTo = to;
+    if (isHalf) this.#halfUntil = this.#position + to + beforeBytes;
+  }
+
   /** Something is open for so long that its beginning is judged alone: whatever begins there ends within what is known. Gives back how far it was. */
   #cut(all: Uint8Array, from: number, to: number, edits: Edit[]): number {
-    let end = to - longestMatchBytes;
-    while (end < to && (all[end]! & 0xc0) === 0x80) end += 1;
+    let end = from;
+    for (let next = from; next <= to - longestMatchBytes; next = elementAt(all, next, true)!.end) end = next;
     return this.#openings.mayHaveMatched || this.#carries ? this.#judge(all, from, to, end, edits) : end;
   }
 
   /** Masks what begins before `end` in the bytes from `from` to `to`, and gives back how far everything is judged with that. */
   #judge(all: Uint8Array, from: number, to: number, end: number, edits: Edit[]): number {
     if (!this.#carries && !this.#isReleased && isUnbroken(all, from, to) && !this.#detectors.mayContain(all, from, to)) return end;
-    const before = lastOf(this.#before, all.subarray(Math.max(0, from - beforeBytes), from));
+    const before = lastOf(this.#before, all.subarray(Math.max(this.#beforeTo, from - beforeBytes), from));
     const bytes = joined(before, all.subarray(from, to));
     const offset = from - before.length;
     let judged = end;
@@ -232,6 +258,25 @@ function isUnbroken(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
+/** What shows of some bytes, as it came. `isHalf`: at their end a sequence or a character has begun, all of which is in it. */
+function shownOf(all: Uint8Array, from: number, to: number): { readonly shown: Uint8Array; readonly isHalf: boolean } {
+  const shown = new Uint8Array(to - from);
+  let length = 0;
+  for (let at = from; at < to;) {
+    const element = elementAt(all, at, false);
+    const end = element?.end ?? to;
+    // What is no sequence for its length would be one again where less of it is kept.
+    if (element?.kind === 'character' && element.code === verticalTab) shown[length++] = verticalTab;
+    else if (element?.kind !== 'control') {
+      shown.set(all.subarray(at, end), length);
+      length += end - at;
+    }
+    if (element === undefined) return { shown: shown.subarray(0, length), isHalf: true };
+    at = end;
+  }
+  return { shown: shown.subarray(0, length), isHalf: false };
+}
+
 function withCarried(text: TerminalText): readonly TerminalText[] {
   return [text, ...text.carried.flatMap(withCarried)];
 }
@@ -258,6 +303,7 @@ function plainBytes(): Uint8Array {
 const plain: Plain = { table: plainBytes(), words: (bytes) => new Printable(bytes) };
 const encoder = new TextEncoder();
 const lineFeed = 0x0a;
+const verticalTab = 0x0b;
 /** For less it does not pay to look ahead. */
 const leastAhead = 48;
 /** What is held back at most, and of it what may still become a match when its beginning has to go. */
