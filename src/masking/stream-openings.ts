@@ -19,18 +19,16 @@ export class Openings {
   #group = false;
   #gap = 0;
   #row = 0;
+  /** Of them, behind the last control sequence. */
+  #partedRow = 0;
   /** Characters behind nine digits in a row that may still tell what they are. */
   #words = 0;
   /** Within what may be an address. */
   #address = false;
-  /** How much of `DE89` was seen, and its letters. */
-  #country = 0;
-  #letter = 0;
-  #second = 0;
-  /** Characters that may still belong to an account number. */
-  #account = 0;
-  #accountGap = 0;
-  #isAfterAlphanumeric = false;
+  readonly #account = new AccountOpening();
+  /** The same of what has come since the last control sequence. */
+  readonly #partedAccount = new AccountOpening();
+  #isParted = false;
   #line = false;
 
   constructor(reach: Reach) {
@@ -42,12 +40,12 @@ export class Openings {
 
   /** Something may be open. */
   get isOpen(): boolean {
-    return this.#group || this.#address || this.#line || this.#words > 0 || this.#country > 0 || this.#account > 0;
+    return this.#group || this.#address || this.#line || this.#words > 0 || this.#account.isOpen || this.#partedAccount.isOpen;
   }
 
   /** Nothing is open, and what comes next is looked at as if nothing had come before. */
   get isAtRest(): boolean {
-    return !this.isOpen && this.#row === 0 && !this.#isAfterAlphanumeric;
+    return !this.isOpen && this.#row === 0 && !this.#account.isAfterAlphanumeric;
   }
 
   /** The last place up to `to`, in plain text, at which everything is at rest if it was at `from`; `from` where it is nowhere. */
@@ -75,12 +73,12 @@ export class Openings {
   endLine(): void {
     this.#seenOther ||= this.#reach.patterns && this.#line;
     this.#group = false;
-    this.#row = 0;
+    this.#endRow();
     this.#words = 0;
     this.#address = false;
-    this.#country = 0;
-    this.#account = 0;
-    this.#isAfterAlphanumeric = false;
+    this.#account.end();
+    this.#partedAccount.end();
+    this.#isParted = false;
     this.#line = false;
   }
 
@@ -90,8 +88,16 @@ export class Openings {
   }
 
   rest(): void {
-    this.#row = 0;
-    this.#isAfterAlphanumeric = false;
+    this.#endRow();
+    this.#account.isAfterAlphanumeric = false;
+  }
+
+  /** A control sequence: what has come goes on behind it, or something else begins in another place. */
+  part(): void {
+    if (this.#isNine) this.#words = wordsBehind;
+    this.#partedRow = 0;
+    this.#partedAccount.end();
+    this.#isParted = true;
   }
 
   step(code: number): void {
@@ -101,7 +107,10 @@ export class Openings {
       this.#address = (kind & (LOCAL | AT)) !== 0;
       if (kind === AT) this.#seenOther = true;
     }
-    if (this.#reach.iban) this.#stepAccount(code);
+    if (this.#reach.iban) {
+      if (this.#account.step(code)) this.#seenOther = true;
+      if (this.#isParted && this.#partedAccount.step(code)) this.#seenOther = true;
+    }
     this.#line = this.#reach.patterns;
   }
 
@@ -111,41 +120,75 @@ export class Openings {
       this.#group = true;
       this.#gap = 0;
       this.#row += 1;
+      this.#partedRow += 1;
       this.#seenDigits += 1;
       return;
     }
-    if (this.#row === 9 && this.#reach.words) this.#words = wordsBehind;
-    this.#row = 0;
+    if (this.#isNine) this.#words = wordsBehind;
+    this.#endRow();
     this.#group &&= (kind & (SEPARATOR | OPENER)) !== 0 && ++this.#gap <= longestGap;
     if (this.#group || (kind & OPENER) === 0) return;
     this.#group = true;
     this.#gap = 0;
   }
 
-  #stepAccount(code: number): void {
+  get #isNine(): boolean {
+    return this.#reach.words && (this.#row === 9 || this.#partedRow === 9);
+  }
+
+  #endRow(): void {
+    this.#row = this.#partedRow = 0;
+  }
+}
+
+/** What may be the beginning, or the middle, of an account number. */
+class AccountOpening {
+  isAfterAlphanumeric = false;
+  /** How much of `DE89` was seen, and its letters. */
+  #country = 0;
+  #letter = 0;
+  #second = 0;
+  /** Characters that may still belong to it. */
+  #left = 0;
+  #gap = 0;
+
+  get isOpen(): boolean {
+    return this.#country > 0 || this.#left > 0;
+  }
+
+  end(): void {
+    this.#country = 0;
+    this.#left = 0;
+    this.isAfterAlphanumeric = false;
+  }
+
+  /** True where one may have begun. */
+  step(code: number): boolean {
     const letter = isLetter(code);
     const alphanumeric = letter || isDigit(code);
-    if (this.#account > 0) {
+    let isNumber = false;
+    if (this.#left > 0) {
       if (alphanumeric) {
-        this.#account -= 1;
-        this.#accountGap = 0;
-      } else if (!isAccountSeparator(code) || ++this.#accountGap > 1) this.#account = 0;
+        this.#left -= 1;
+        this.#gap = 0;
+      } else if (!isAccountSeparator(code) || ++this.#gap > 1) this.#left = 0;
     }
     if (letter) {
       const upper = code & 0xdf;
       if (this.#country === 1 && ibanLength(this.#letter, upper) > 0) this.#country = 2;
-      else this.#country = !this.#isAfterAlphanumeric && beginsCountry(upper) ? 1 : 0;
+      else this.#country = !this.isAfterAlphanumeric && beginsCountry(upper) ? 1 : 0;
       if (this.#country === 1) this.#letter = upper;
       else if (this.#country === 2) this.#second = upper;
     } else if (this.#country === 2 && alphanumeric) this.#country = 3;
     else if (this.#country === 3 && alphanumeric) {
       this.#country = 0;
       // One more, since a further letter or digit would make it none.
-      this.#account = Math.max(this.#account, ibanLength(this.#letter, this.#second) - 4 + 1);
-      this.#accountGap = 0;
-      this.#seenOther = true;
+      this.#left = Math.max(this.#left, ibanLength(this.#letter, this.#second) - 4 + 1);
+      this.#gap = 0;
+      isNumber = true;
     } else this.#country = 0;
-    this.#isAfterAlphanumeric = alphanumeric;
+    this.isAfterAlphanumeric = alphanumeric;
+    return isNumber;
   }
 }
 

@@ -4,14 +4,14 @@ import { foldedCode } from './fold.ts';
 import { Lookahead, type Plain } from './lookahead.ts';
 import { Printable } from './printable.ts';
 import { Openings } from './stream-openings.ts';
-import { elementAt, terminalText, type Element, type TerminalText } from './terminal-text.ts';
+import { elementAt, partedText, terminalText, type Element, type TerminalText } from './terminal-text.ts';
 
 /**
  * Masks a stream of text as it comes: the output of a command, a terminal. What can no longer become part of anything sensitive goes at once; only what
  * may be the beginning of a match is held back. However the stream is cut, what comes out is the same, as long as `release` is not called.
  *
- * Control sequences go through as they are and hide nothing: a number with colours inside is found, and they stay where they were. What a sequence
- * itself carries (a title, a link) is looked at too. No match reaches over the end of a line, nor over more than 2 KiB.
+ * Control sequences go through as they are and hide nothing: a number with colours inside is found, and they stay where they were; so is one that begins or ends at a sequence, whatever stands behind
+ * that, which may be shown in another place. What a sequence itself carries (a title, a link) is looked at too. No match reaches over the end of a line, nor over more than 2 KiB.
  *
  * What a filter of bytes cannot know: where the cursor goes (a screen on which digits are put together by moving it), what was encoded (base64, compression,
  * UTF-16 beyond ASCII), and what comes so slowly that the first half had to be released before the second came.
@@ -58,8 +58,8 @@ class Masking implements StreamMasker {
   /** How much of it was read already. */
   #read = 0;
   /**
-   * What showed last before `#beforeTo`: the words before a number tell what it is, a letter right before it that it is a part of something else. What does not show is not in it, however much of it
-   * there was; else the rest of a long sequence would be taken for such a letter.
+   * What showed last before `#beforeTo`: the words before a number tell what it is, a letter right before it that it is a part of something else. In the place of what did not show, however much of it
+   * there was, it has a NUL; else the rest of a long sequence would be taken for such a letter.
    */
   #before: Uint8Array = new Uint8Array(0);
   /** A place in what is read now. Nothing that does not show stands between it and what is open. */
@@ -164,8 +164,10 @@ class Masking implements StreamMasker {
 
   #step(element: Element): void {
     this.#hasControls ||= element.kind === 'control' || element.code === verticalTab;
-    if (element.kind === 'control') this.#carries ||= element.carries !== undefined;
-    else if (element.code >= 0x0a && element.code <= 0x0d) this.#openings.endLine();
+    if (element.kind === 'control') {
+      this.#carries ||= element.carries !== undefined;
+      this.#openings.part();
+    } else if (element.code >= 0x0a && element.code <= 0x0d) this.#openings.endLine();
     else if (element.code < 0x80) this.#openings.step(element.code);
     else {
       const folded = foldedCode(element.code);
@@ -184,8 +186,8 @@ class Masking implements StreamMasker {
 
   /** Something is open for so long that its beginning is judged alone: whatever begins there ends within what is known. Gives back how far it was. */
   #cut(all: Uint8Array, from: number, to: number, edits: Edit[]): number {
-    let end = from;
-    for (let next = from; next <= to - longestMatchBytes; next = elementAt(all, next, true)!.end) end = next;
+    let end = to - longestMatchBytes;
+    while (end < to && (all[end]! & 0xc0) === 0x80) end += 1;
     return this.#openings.mayHaveMatched || this.#carries ? this.#judge(all, from, to, end, edits) : end;
   }
 
@@ -195,24 +197,30 @@ class Masking implements StreamMasker {
     const before = lastOf(this.#before, all.subarray(Math.max(this.#beforeTo, from - beforeBytes), from));
     const bytes = joined(before, all.subarray(from, to));
     const offset = from - before.length;
+    const parted = partedText(bytes, 0, bytes.length);
+    const hidden = new Set<number>();
     let judged = end;
-    for (const text of withCarried(terminalText(bytes, 0, bytes.length))) {
+    for (const text of [...withCarried(terminalText(bytes, 0, bytes.length)), ...(parted === undefined ? [] : [parted])]) {
       if (!this.#detectors.mayContainText(text.text)) continue;
       for (const span of this.#detectors.scan(text.text)) {
         const spanEnd = text.endOf(span.end - 1) + offset;
         if (spanEnd <= from || text.startOf(span.start) + offset >= end) continue;
-        this.#hide(text, span, offset, from, edits);
         judged = Math.max(judged, spanEnd);
-        this.masked.set(span.class, (this.masked.get(span.class) ?? 0) + 1);
+        if (this.#hide(text, span, offset, from, edits, hidden)) this.masked.set(span.class, (this.masked.get(span.class) ?? 0) + 1);
       }
     }
     return judged;
   }
 
-  /** What of the span comes before `from` was shown already: then the rest is starred. */
-  #hide(text: TerminalText, span: Span, offset: number, from: number, edits: Edit[]): void {
+  /**
+   * What of the span comes before `from` was shown already: then the rest is starred, as is what is not in `hidden` of a span that partly is. `hidden`: where characters stand that other spans hide. False where
+   * that are some of this one.
+   */
+  #hide(text: TerminalText, span: Span, offset: number, from: number, edits: Edit[], hidden: Set<number>): boolean {
     const value = text.text.slice(span.start, span.end);
     const rule = this.#classes.strongest([span.class]);
+    let isNew = true;
+    for (let unit = span.start; unit < span.end; unit += 1) isNew &&= !hidden.has(text.startOf(unit) + offset);
     const isWhole = text.startOf(span.start) + offset >= from;
     const mask = !isWhole
       ? value.replace(/[\p{L}\p{M}\p{N}]/gu, (found) => '*'.repeat(found.length))
@@ -227,9 +235,13 @@ class Masking implements StreamMasker {
       const end = text.endOf(unit);
       const shown = isAligned ? mask.slice(unit - span.start, next - span.start) : unit === span.start ? mask : '';
       const fitting = this.#keepsLength && (!isAligned || encoder.encode(shown).length !== end - start) ? '*'.repeat(end - start) : shown;
-      if (start + offset >= from) edits.push({ start: start + offset, end: end + offset, shown: fitting });
+      if (start + offset >= from && end > start && !hidden.has(start + offset)) {
+        edits.push({ start: start + offset, end: end + offset, shown: fitting });
+        hidden.add(start + offset);
+      }
       unit = next;
     }
+    return isNew;
   }
 }
 
@@ -258,16 +270,19 @@ function isUnbroken(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
-/** What shows of some bytes, as it came. `isHalf`: at their end a sequence or a character has begun, all of which is in it. */
+/** What shows of some bytes, as it came, and a NUL in the place of what does not. `isHalf`: at their end a sequence or a character has begun, all of which is in it. */
 function shownOf(all: Uint8Array, from: number, to: number): { readonly shown: Uint8Array; readonly isHalf: boolean } {
   const shown = new Uint8Array(to - from);
   let length = 0;
   for (let at = from; at < to;) {
     const element = elementAt(all, at, false);
     const end = element?.end ?? to;
-    // What is no sequence for its length would be one again where less of it is kept.
-    if (element?.kind === 'character' && element.code === verticalTab) shown[length++] = verticalTab;
-    else if (element?.kind !== 'control') {
+    if (element?.kind === 'control') {
+      if (length === 0 || shown[length - 1] !== 0) shown[length++] = 0;
+    } else if (element?.code === verticalTab) {
+      // What is no sequence for its length would be one again where less of it is kept.
+      shown[length++] = verticalTab;
+    } else {
       shown.set(all.subarray(at, end), length);
       length += end - at;
     }

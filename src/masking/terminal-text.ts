@@ -107,7 +107,14 @@ export interface TerminalText {
 
 /** Of the bytes from `from` up to `to`; offsets are those of `bytes`. */
 export function terminalText(bytes: Uint8Array, from: number, to: number): TerminalText {
-  return isPlain(bytes, from, to) ? plainText(bytes, from, to) : mixedText(bytes.subarray(0, to), from);
+  return isPlain(bytes, from, to) ? plainText(bytes, from, to) : mixedText(bytes.subarray(0, to), from, false);
+}
+
+/**
+ * The same, with each control sequence as the end of a line, which takes no room: what stands behind one may be shown in another place than what stands before it. Undefined where there is none.
+ */
+export function partedText(bytes: Uint8Array, from: number, to: number): TerminalText | undefined {
+  return isPlain(bytes, from, to) ? undefined : mixedText(bytes.subarray(0, to), from, true);
 }
 
 /** ASCII without anything that does not show. */
@@ -121,7 +128,7 @@ function plainText(bytes: Uint8Array, from: number, to: number): TerminalText {
   return { text, startOf: (unit) => from + unit, endOf: (unit) => from + unit + 1, carried: [] };
 }
 
-function mixedText(bytes: Uint8Array, from: number): TerminalText {
+function mixedText(bytes: Uint8Array, from: number, isParted: boolean): TerminalText {
   // A character has at least as many bytes as units.
   const units = new Uint16Array(bytes.length - from);
   const starts = new Uint32Array(bytes.length - from);
@@ -143,7 +150,8 @@ function mixedText(bytes: Uint8Array, from: number): TerminalText {
     if (element.kind === 'character') {
       const character = String.fromCodePoint(element.code);
       for (let unit = 0; unit < character.length; unit += 1) put(character.charCodeAt(unit), at, element.end);
-    } else if (element.carries !== undefined) carried.push(terminalText(bytes, ...element.carries));
+    } else if (isParted) put(verticalTab, at, at);
+    else if (element.carries !== undefined) carried.push(terminalText(bytes, ...element.carries));
     at = element.end;
   }
   return { text: textOf(units.subarray(0, count)), startOf: (unit) => starts[unit]!, endOf: (unit) => ends[unit]!, carried };
