@@ -114,7 +114,16 @@ export function terminalText(bytes: Uint8Array, from: number, to: number): Termi
  * The same, with each control sequence as the end of a line, which takes no room: what stands behind one may be shown in another place than what stands before it. Undefined where there is none.
  */
 export function partedText(bytes: Uint8Array, from: number, to: number): TerminalText | undefined {
-  return isPlain(bytes, from, to) ? undefined : mixedText(bytes.subarray(0, to), from, true);
+  return isPlain(bytes, from, to) || !hasControl(bytes.subarray(0, to), from) ? undefined : mixedText(bytes.subarray(0, to), from, true);
+}
+
+function hasControl(bytes: Uint8Array, from: number): boolean {
+  for (let at = from; at < bytes.length;) {
+    const element = elementAt(bytes, at, true)!;
+    if (element.kind === 'control') return true;
+    at = element.end;
+  }
+  return false;
 }
 
 /** ASCII without anything that does not show. */
